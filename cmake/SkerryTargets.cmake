@@ -1,0 +1,45 @@
+# How every folder of src/ becomes a target. The arrows between folders are the ones of docs/ARCHITECTURE.md;
+# tools/check-layers holds the includes to them.
+
+add_library(skerry_options INTERFACE)
+target_compile_options(skerry_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+                       -fno-strict-aliasing -fstack-protector-strong)
+target_include_directories(skerry_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(skerry_options INTERFACE SKERRY_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)
+
+# skerry_library(NAME folder-library-name DEPS a b ...)
+# All *.cc of the folder except *_test.cc and *_main.cc; subfolders only when listed as targets of their own.
+function(skerry_library name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
+  add_library(skerry_${name} STATIC ${sources})
+  target_link_libraries(skerry_${name} PUBLIC skerry_options ${ARG_LINK})
+  foreach(dep ${ARG_DEPS})
+    target_link_libraries(skerry_${name} PUBLIC skerry_${dep})
+  endforeach()
+endfunction()
+
+# skerry_unit_tests(NAME [LINK libs]): all *_test.cc of the folder as one program, its cases found by ctest.
+function(skerry_unit_tests name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_test ${sources})
+  target_link_libraries(${name}_test PRIVATE skerry_${name} GTest::gtest GTest::gmock GTest::gtest_main ${ARG_LINK})
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# skerry_program(NAME main.cc [STATIC] LIBS ...)
+function(skerry_program name main)
+  cmake_parse_arguments(ARG "STATIC" "" "LIBS" ${ARGN})
+  add_executable(${name} ${main})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS})
+  # Sanitizer runtimes cannot be linked statically; those builds only run unit tests.
+  if(ARG_STATIC AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize")
+    target_link_options(${name} PRIVATE -static -Wl,--gc-sections)
+    target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections)
+  endif()
+endfunction()
