@@ -1,0 +1,115 @@
+#include "core/admission.h"
+
+#include "base/text.h"
+#include "core/state_machine.h"
+
+namespace skerry {
+
+std::string_view to_text(Verb verb) {
+  switch (verb) {
+    case Verb::kStart: return "start";
+    case Verb::kStop: return "stop";
+    case Verb::kRestart: return "restart";
+    case Verb::kPause: return "pause";
+    case Verb::kResume: return "resume";
+    case Verb::kSuspend: return "suspend";
+    case Verb::kKill: return "kill";
+    case Verb::kDelete: return "delete";
+    case Verb::kForceDelete: return "delete by force";
+    case Verb::kExec: return "run a command in";
+    case Verb::kUpdate: return "update";
+  }
+  return "touch";
+}
+
+namespace {
+
+bool allowed(State state, Verb verb) {
+  if (state == State::kDeleting) return verb == Verb::kForceDelete || verb == Verb::kDelete;
+  switch (verb) {
+    case Verb::kStart:
+      return state == State::kCreated || state == State::kStopped || state == State::kFailed ||
+             state == State::kSuspended;
+    case Verb::kStop:
+      return state == State::kStarting || state == State::kRunning || state == State::kPaused ||
+             state == State::kSuspended || state == State::kStopping;
+    case Verb::kRestart: return state != State::kStopping && state != State::kStarting;
+    case Verb::kPause:
+    case Verb::kSuspend:
+    case Verb::kExec: return state == State::kRunning;
+    case Verb::kResume: return state == State::kPaused || state == State::kSuspended;
+    case Verb::kKill: return is_alive(state);
+    case Verb::kDelete: return !is_alive(state);
+    case Verb::kForceDelete:
+    case Verb::kUpdate: return true;
+  }
+  return false;
+}
+
+std::string_view advice(State state, Verb verb) {
+  if (state == State::kDeleting) return "it is being deleted";
+  switch (verb) {
+    case Verb::kDelete: return "stop it first, or delete with --force";
+    case Verb::kExec:
+    case Verb::kPause:
+    case Verb::kSuspend:
+      if (state == State::kPaused || state == State::kSuspended) return "resume it first";
+      return state == State::kStarting ? "wait until it runs" : "start it first";
+    case Verb::kStart:
+      if (state == State::kPaused) return "resume it instead";
+      return state == State::kStopping ? "wait until it has stopped" : "it already runs";
+    case Verb::kStop:
+    case Verb::kKill: return "it does not run";
+    case Verb::kResume: return "it is not paused";
+    case Verb::kRestart: return "wait until it has settled";
+    case Verb::kForceDelete:
+    case Verb::kUpdate: return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+Status admit(const Environment& environment, Verb verb) {
+  const State state = environment.status.state;
+  if (allowed(state, verb)) return {};
+  return fail(ErrorCode::kConflict,
+              cat("cannot ", to_text(verb), " \"", environment.spec.name, "\": it is ", to_text(state)),
+              std::string(advice(state, verb)));
+}
+
+Status admit_creation(const EnvironmentSpec& spec, const CreationFacts& facts) {
+  TRY(validate(spec));
+  if (facts.name_taken) {
+    return fail(ErrorCode::kAlreadyExists, cat("name \"", spec.name, "\" is taken"),
+                cat("choose another --name or remove it: skerry rm ", spec.name));
+  }
+  if (!spec.plugin.empty() && !facts.plugin_enabled) {
+    return fail(ErrorCode::kNotFound, cat("plugin \"", spec.plugin, "\" is not installed"), "see: skerry plugins list");
+  }
+  if (!spec.plugin.empty() && !*facts.plugin_enabled) {
+    return fail(ErrorCode::kConflict, cat("plugin \"", spec.plugin, "\" is disabled"),
+                cat("enable it: skerry plugins enable ", spec.plugin));
+  }
+  if (!facts.zone_exists) {
+    return fail(ErrorCode::kNotFound, cat("zone \"", spec.zone, "\" does not exist"), "see: skerry zones ls");
+  }
+  if (!facts.isolation_unavailable.empty()) {
+    return fail(ErrorCode::kUnsupported, cat("isolation \"", to_text(spec.isolation), "\" cannot run on this host"),
+                facts.isolation_unavailable);
+  }
+  if (!facts.address_free) {
+    return fail(ErrorCode::kResourceExhausted, cat("zone \"", spec.zone, "\" has no free address left"),
+                "remove environments you no longer need, or widen the zone's pool");
+  }
+  if (spec.isolation != Isolation::kContainer &&
+      facts.memory_promised_mib + spec.resources.memory_mib > facts.memory_total_mib) {
+    return fail(ErrorCode::kResourceExhausted,
+                cat("not enough memory: ", spec.resources.memory_mib, " MiB asked, ", facts.memory_promised_mib, " of ",
+                    facts.memory_total_mib, " MiB already promised to other VMs"),
+                "give it less with --memory, or stop another VM");
+  }
+  return {};
+}
+
+}  // namespace skerry

@@ -1,0 +1,188 @@
+#include "core/environment.h"
+
+#include <array>
+#include <span>
+#include <utility>
+
+#include "base/text.h"
+
+namespace skerry {
+namespace {
+
+template <typename T>
+using Word = std::pair<T, std::string_view>;
+
+constexpr std::array kIsolations{Word<Isolation>{Isolation::kContainer, "container"},
+                                 Word<Isolation>{Isolation::kMicrovm, "microvm"},
+                                 Word<Isolation>{Isolation::kVm, "vm"}};
+constexpr std::array kKinds{Word<Kind>{Kind::kApp, "app"}, Word<Kind>{Kind::kDisposable, "disposable"},
+                            Word<Kind>{Kind::kTemplate, "template"}};
+constexpr std::array kStates{Word<State>{State::kCreated, "created"},     Word<State>{State::kStarting, "starting"},
+                             Word<State>{State::kRunning, "running"},     Word<State>{State::kPaused, "paused"},
+                             Word<State>{State::kSuspended, "suspended"}, Word<State>{State::kStopping, "stopping"},
+                             Word<State>{State::kStopped, "stopped"},     Word<State>{State::kFailed, "failed"},
+                             Word<State>{State::kDeleting, "deleting"}};
+constexpr std::array kGoals{Word<Goal>{Goal::kStopped, "stopped"}, Word<Goal>{Goal::kRunning, "running"},
+                            Word<Goal>{Goal::kPaused, "paused"}, Word<Goal>{Goal::kSuspended, "suspended"},
+                            Word<Goal>{Goal::kDeleted, "deleted"}};
+constexpr std::array kRestartModes{Word<RestartMode>{RestartMode::kNo, "no"},
+                                   Word<RestartMode>{RestartMode::kOnFailure, "on-failure"},
+                                   Word<RestartMode>{RestartMode::kAlways, "always"},
+                                   Word<RestartMode>{RestartMode::kUnlessStopped, "unless-stopped"}};
+constexpr std::array kHealths{Word<Health>{Health::kUnknown, "unknown"}, Word<Health>{Health::kHealthy, "healthy"},
+                              Word<Health>{Health::kUnhealthy, "unhealthy"}};
+
+template <typename T>
+std::string_view word_of(std::span<const Word<T>> words, T value) {
+  for (const auto& [candidate, word] : words) {
+    if (candidate == value) return word;
+  }
+  return "invalid";
+}
+
+template <typename T>
+Result<T> value_of(std::span<const Word<T>> words, std::string_view text, std::string_view what) {
+  std::string known;
+  for (const auto& [value, word] : words) {
+    if (word == text) return value;
+    if (!known.empty()) known += ", ";
+    known += word;
+  }
+  return fail(ErrorCode::kInvalidArgument, cat(what, ": \"", text.substr(0, 64), "\""), cat("use one of: ", known));
+}
+
+}  // namespace
+
+std::string_view to_text(Isolation value) { return word_of<Isolation>(kIsolations, value); }
+std::string_view to_text(Kind value) { return word_of<Kind>(kKinds, value); }
+std::string_view to_text(State value) { return word_of<State>(kStates, value); }
+std::string_view to_text(Goal value) { return word_of<Goal>(kGoals, value); }
+std::string_view to_text(RestartMode value) { return word_of<RestartMode>(kRestartModes, value); }
+std::string_view to_text(Health value) { return word_of<Health>(kHealths, value); }
+
+Result<Isolation> parse_isolation(std::string_view text) { return value_of<Isolation>(kIsolations, text, "isolation"); }
+Result<Kind> parse_kind(std::string_view text) { return value_of<Kind>(kKinds, text, "kind"); }
+Result<State> parse_state(std::string_view text) { return value_of<State>(kStates, text, "state"); }
+Result<Goal> parse_goal(std::string_view text) { return value_of<Goal>(kGoals, text, "goal"); }
+Result<RestartMode> parse_restart_mode(std::string_view text) {
+  return value_of<RestartMode>(kRestartModes, text, "restart policy");
+}
+Result<Health> parse_health(std::string_view text) { return value_of<Health>(kHealths, text, "health"); }
+
+std::string_view event_noun(Isolation isolation) { return isolation == Isolation::kContainer ? "container" : "vm"; }
+
+namespace {
+
+constexpr std::uint32_t kMinMemoryMib = 4;
+constexpr std::uint32_t kMinMicrovmMemoryMib = 64;
+constexpr std::uint32_t kMaxMemoryMib = 16U * 1024U * 1024U;
+constexpr std::uint32_t kMaxCpuMilli = 1024U * kMilliPerCore;
+constexpr std::uint32_t kMaxPids = 4U * 1024U * 1024U;
+
+auto wrong(std::string field, std::string_view why) { return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why)); }
+
+bool is_clean_absolute_path(std::string_view path) {
+  if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos || path.size() > 4095)
+    return false;
+  for (const auto part : split(path, '/')) {
+    if (part == "..") return false;
+  }
+  return true;
+}
+
+Status validate_names(const EnvironmentSpec& spec) {
+  if (!is_dns_label(spec.name)) {
+    return wrong("name", cat("\"", std::string_view(spec.name).substr(0, 80),
+                             "\" must be 1 to 63 of a-z, 0-9 and '-', not starting or ending with '-'"));
+  }
+  if (!spec.hostname.empty() && spec.hostname.size() > 64) return wrong("hostname", "longer than 64 characters");
+  for (const auto part : split(spec.hostname, '.')) {
+    if (!spec.hostname.empty() && !is_dns_label(part)) return wrong("hostname", "not a host name (RFC 1123)");
+  }
+  if (!is_dns_label(spec.zone)) return wrong("zone", "not a zone name");
+  const int sources = (spec.image.empty() ? 0 : 1) + (spec.rootfs_path.empty() ? 0 : 1);
+  if (sources > 1) return wrong("image", "give either an image or a rootfs_path, not both");
+  if (sources == 0 && spec.plugin.empty()) return wrong("image", "missing: name an image, a plugin or a rootfs_path");
+  if (!spec.rootfs_path.empty() && !is_clean_absolute_path(spec.rootfs_path)) {
+    return wrong("rootfs_path", "must be an absolute path without \"..\"");
+  }
+  return {};
+}
+
+Status validate_resources(const EnvironmentSpec& spec) {
+  const auto& r = spec.resources;
+  const std::uint32_t least = spec.isolation == Isolation::kContainer ? kMinMemoryMib : kMinMicrovmMemoryMib;
+  if (r.memory_mib < least || r.memory_mib > kMaxMemoryMib) {
+    return wrong("resources.memory_mb",
+                 cat(r.memory_mib, " is outside ", least, "..", kMaxMemoryMib, " for a ", to_text(spec.isolation)));
+  }
+  if (r.cpu_milli < 10 || r.cpu_milli > kMaxCpuMilli) return wrong("resources.cpu_cores", "must be 0.01 to 1024");
+  if (r.pids < 1 || r.pids > kMaxPids) return wrong("resources.pids", cat("must be 1 to ", kMaxPids));
+  return {};
+}
+
+Status validate_workload(const EnvironmentSpec& spec) {
+  for (const auto& [key, value] : spec.env) {
+    if (key.empty() || key.find('=') != std::string::npos || key.find('\0') != std::string::npos) {
+      return wrong("env", cat("\"", key, "\" is not a variable name"));
+    }
+    if (value.find('\0') != std::string::npos) return wrong(cat("env.", key), "holds a NUL byte");
+  }
+  for (const auto* words : {&spec.entrypoint, &spec.command}) {
+    for (const auto& word : *words) {
+      if (word.find('\0') != std::string::npos) return wrong("command", "holds a NUL byte");
+    }
+  }
+  if (!spec.workdir.empty() && !is_clean_absolute_path(spec.workdir))
+    return wrong("workdir", "must be an absolute path");
+  return {};
+}
+
+Status validate_mounts(const EnvironmentSpec& spec) {
+  for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+    const auto& mount = spec.mounts[i];
+    if (!is_clean_absolute_path(mount.source)) return wrong(cat("mounts[", i, "].source"), "must be an absolute path");
+    if (!is_clean_absolute_path(mount.target) || mount.target == "/") {
+      return wrong(cat("mounts[", i, "].target"), "must be an absolute path below /");
+    }
+  }
+  for (std::size_t i = 0; i < spec.tmpfs.size(); ++i) {
+    if (!is_clean_absolute_path(spec.tmpfs[i].target) || spec.tmpfs[i].target == "/") {
+      return wrong(cat("tmpfs[", i, "].target"), "must be an absolute path below /");
+    }
+    if (spec.tmpfs[i].size_mib == 0) return wrong(cat("tmpfs[", i, "].size_mb"), "must be at least 1");
+  }
+  return {};
+}
+
+Status validate_ports(const EnvironmentSpec& spec) {
+  for (std::size_t i = 0; i < spec.ports.size(); ++i) {
+    if (spec.ports[i].host_port == 0) return wrong(cat("ports[", i, "].host_port"), "must be 1 to 65535");
+    if (spec.ports[i].guest_port == 0) return wrong(cat("ports[", i, "].guest_port"), "must be 1 to 65535");
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& a = spec.ports[i];
+      const auto& b = spec.ports[j];
+      if (a.host_port == b.host_port && a.protocol == b.protocol && a.host_ip == b.host_ip) {
+        return wrong(cat("ports[", i, "]"), cat("host port ", a.host_port, " is published twice"));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status validate(const EnvironmentSpec& spec) {
+  TRY(validate_names(spec));
+  TRY(validate_resources(spec));
+  TRY(validate_workload(spec));
+  TRY(validate_mounts(spec));
+  TRY(validate_ports(spec));
+  if (spec.kind == Kind::kTemplate && spec.auto_remove) return wrong("kind", "a template cannot be removed on exit");
+  if (spec.restart.mode != RestartMode::kNo && spec.auto_remove) {
+    return wrong("restart", "an environment that is removed on exit (--rm) cannot also be restarted");
+  }
+  return {};
+}
+
+}  // namespace skerry

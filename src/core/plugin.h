@@ -1,0 +1,31 @@
+// Plugin: a named, versioned manifest in the registry.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+
+namespace skerry {
+
+// The manifest itself is kept as the JSON text that was installed (wire/ reads it); these are the columns.
+struct Plugin {
+  std::string name;
+  std::string version;
+  std::string runtime;
+  std::string manifest_json;
+  bool enabled = true;
+  WallTime created_at;
+  bool operator==(const Plugin&) const = default;
+};
+
+// N replicas of a plugin, kept at N.
+struct Deployment {
+  std::string name;
+  std::string plugin;
+  std::uint32_t replicas = 0;
+  std::string config_json;  // what each replica's creation request says besides the name
+  WallTime created_at;
+  bool operator==(const Deployment&) const = default;
+};
+
+}  // namespace skerry

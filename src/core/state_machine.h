@@ -1,0 +1,31 @@
+// The life of an environment.
+//
+//            create                start                   started
+//   (none) ─────────▶ created ─────────────▶ starting ─────────────────▶ running ◀──────────┐
+//                                  ▲  ▲         │                        │ │ │ ▲            │
+//                                  │  │         │ could not start        │ │ │ └─resume─ paused / suspended
+//                          restart │  │ start   ▼                        │ │ └───pause/suspend──▶ │
+//                          policy  │  └───── failed ◀──ended by itself───┘ │                      │
+//                                  │  │          with code ≠ 0 or a signal │stop                  │ stop
+//                                  └──┴──── stopped ◀───── stopping ◀──────┴──────────────────────┘
+//                                             ▲ ended by itself with code 0
+//   every state ──delete──▶ deleting ──▶ (gone)
+//
+// Only control/ moves an environment along these arrows, one writer per environment, and stores every move together
+// with its event.
+#pragma once
+
+#include "core/environment.h"
+
+namespace skerry {
+
+// Whether the drawing has this arrow. Staying in a state is not an arrow.
+bool can_move(State from, State to);
+
+// Its processes may be there: stopping it needs the driver.
+bool is_alive(State state);
+
+// A freshly started environment counts as settled after this long: the restart counter and back-off begin anew.
+inline constexpr Duration kSettledAfter = std::chrono::seconds(10);
+
+}  // namespace skerry

@@ -1,0 +1,140 @@
+// Driver: the port between the control plane and what really isolates. One implementation per way of isolating:
+// container (skerry-oci), qemu (microVMs), cloud-hypervisor, libvirt (full VMs); a fake in tests/testing/.
+//
+//   control ── Launch ──▶ start()  ┐
+//   control ◀─ Observation ─ observe()  │   a driver calls nobody above it and keeps no truth of its own in memory:
+//   control ◀─ pidfd ────── watch()     │   all it knows about a run stands in run_dir, so that a new daemon can
+//   client  ◀─ frames ───── exec()      ┘   adopt what an old one started
+//
+// Calls block, and are made from the control plane's worker threads; never two at once for one environment, except
+// exec(), attach(), stats(), observe(). Every call is safe to repeat. A start() that fails has undone itself;
+// a start() that was killed half-way leaves what observe() calls kBroken and collect() removes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/frame.h"
+#include "base/result.h"
+#include "core/environment.h"
+#include "core/image.h"
+#include "core/plan.h"
+
+namespace skerry {
+
+// Where an environment keeps its things. Both directories are its own and made by the control plane, mode 0700.
+struct EnvironmentPlace {
+  std::string id;  // Environment::id
+  std::string name;
+  std::string state_dir;  // persistent: writable layer or disk, logs
+  std::string run_dir;    // of the current run: pids, sockets, mounts; gone when nothing runs
+  // The log of the current and earlier runs, in the format of base/keeper_protocol.h.
+  [[nodiscard]] std::string log_path() const { return state_dir + "/log"; }
+};
+
+// What the control plane has resolved for a network interface inside. All addresses in text form.
+struct NetworkAttachment {
+  std::string bridge;
+  std::string ip;
+  std::uint8_t prefix = 24;
+  std::string gateway;
+  std::string mac;
+  std::vector<std::string> dns;
+};
+
+// Everything start() needs, resolved: no driver looks anything up elsewhere.
+struct Launch {
+  EnvironmentPlace place;
+  EnvironmentSpec spec;
+  std::optional<Image> image;                // unset when spec.rootfs_path is used
+  std::optional<NetworkAttachment> network;  // unset: no network but loopback
+  std::uint64_t incarnation = 1;             // which run this is; 1 is the first
+};
+
+struct Started {
+  std::int64_t pid = 0;  // main process on the host
+};
+
+struct StopRequest {
+  std::uint32_t grace_ms = 10'000;  // between the stop signal (or the agent's shutdown) and SIGKILL; 0: kill at once
+};
+
+// A command to run inside a running environment.
+struct ExecSpec {
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> env;  // added to the environment's own
+  std::string workdir;                     // empty: the environment's
+  std::string user;                        // empty: the environment's
+  bool terminal = false;
+  TerminalSize size;  // only with a terminal
+};
+
+// A conversation in frames (base/frame.h): the caller sends kStdin, kStdinEof, kResize, kSignal, kClose with this
+// session number and receives kStdout, kStderr and at last kExit. Frames with other session numbers, and kinds not
+// named here, may come and are to be ignored. Closing the socket hangs up.
+struct Conversation {
+  Fd socket;
+  std::uint32_t session = 0;
+};
+
+// Use since the start, of the whole environment (cgroup or VMM process). Unset: the host cannot tell.
+struct UsageSample {
+  std::optional<std::uint64_t> cpu_ns;
+  std::optional<std::uint64_t> memory_bytes;  // now
+  std::optional<std::uint64_t> memory_peak_bytes;
+  std::optional<std::uint64_t> pids;  // now
+  std::optional<std::uint64_t> io_read_bytes;
+  std::optional<std::uint64_t> io_write_bytes;
+  std::optional<std::uint64_t> net_rx_bytes;  // as seen from inside
+  std::optional<std::uint64_t> net_tx_bytes;
+};
+
+// Whether a driver can work on this host, and in words why (not), for `skerry doctor`.
+struct Availability {
+  bool available = false;
+  std::string reason;  // "KVM works", "no hardware virtualisation: TCG (slow, the jail is the boundary)", "… missing"
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+
+  [[nodiscard]] virtual Isolation isolation() const = 0;
+  // May be expensive the first time; cached by the driver.
+  virtual Availability availability() = 0;
+
+  // Makes everything the environment needs and starts it; returns when the workload has been started (a VM: when the
+  // agent reported ready). kCommandNotFound / kNotExecutable when the workload's command cannot run.
+  virtual Result<Started> start(const Launch& launch) = 0;
+  // What is really there now. Never fails for "nothing": that is Phase::kAbsent.
+  virtual Result<Observation> observe(const EnvironmentPlace& place) = 0;
+  // A descriptor that polls readable when the current run is over and its exit can be observed. kNotFound: no run.
+  virtual Result<Fd> watch(const EnvironmentPlace& place) = 0;
+
+  // Ends the run: asks, waits, kills. Returns when the main process is gone. Not running is success.
+  virtual Status stop(const EnvironmentPlace& place, const StopRequest& request) = 0;
+  // Sends a signal to the workload's main process.
+  virtual Status signal(const EnvironmentPlace& place, int signal_number) = 0;
+  virtual Status pause(const EnvironmentPlace& place) = 0;
+  virtual Status resume(const EnvironmentPlace& place) = 0;
+
+  // After a run is over (or broke): removes mounts, cgroups, network devices, run_dir. Keeps state_dir.
+  // A disposable environment loses its writable layer here. Must end whatever still runs of it.
+  virtual Status collect(const EnvironmentPlace& place, Kind kind) = 0;
+  // collect(), and state_dir too. Always succeeds in the end; safe on what was never started.
+  virtual Status destroy(const EnvironmentPlace& place) = 0;
+
+  // Runs a command inside. kCommandNotFound / kNotExecutable come as errors, before any output.
+  virtual Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) = 0;
+  // The main process's stdin, stdout and stderr (or its terminal), from now on.
+  virtual Result<Conversation> attach(const EnvironmentPlace& place) = 0;
+  virtual Result<UsageSample> stats(const EnvironmentPlace& place) = 0;
+};
+
+}  // namespace skerry
