@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <string_view>
+
+#include "base/result.h"
 
 namespace skerry {
 
@@ -55,5 +58,7 @@ class ManualClock final : public Clock {
 
 // RFC 3339, UTC, nanoseconds: "2026-11-21T07:30:00.000000000Z".
 std::string to_rfc3339(WallTime time);
+// The same backwards; 0 to 9 digits of fraction, UTC ("Z") only. kCorrupt when it is not such a time.
+Result<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace skerry

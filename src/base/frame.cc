@@ -64,7 +64,7 @@ Result<std::optional<Frame>> FrameParser::next() {
   const std::uint32_t length = load_u32(rest);
   const auto kind = static_cast<unsigned char>(rest[4]);
   const bool known =
-      kind >= static_cast<unsigned char>(FrameKind::kRequest) && kind <= static_cast<unsigned char>(FrameKind::kReady);
+      kind >= static_cast<unsigned char>(FrameKind::kRequest) && kind <= static_cast<unsigned char>(FrameKind::kResume);
   if (!known || length > kMaxFramePayload || rest.substr(5, 3) != std::string_view("\0\0\0", 3)) {
     broken_ = true;
     return fail(ErrorCode::kCorrupt, cat("malformed frame: kind ", static_cast<int>(kind), ", length ", length));

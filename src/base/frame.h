@@ -33,6 +33,11 @@ enum class FrameKind : std::uint8_t {
   kEvent = 10,  // server → client, unasked: payload as the channel defines
   kClose = 11,  // the sender gives the session up; the process of an exec session gets SIGHUP, then SIGKILL
   kReady = 12,  // session 0, agent → host: booted, workload started (or: none to start); payload: agent's JSON hello
+  // Flow control of one session on a shared channel, both ways; empty. After kPause the peer sends no more kStdout,
+  // kStderr or kStdin of the session (what is on its way still comes) until kResume. Who is paused stops reading the
+  // process's pipes (or its client), so that the pressure reaches the writer and one slow reader holds up nobody else.
+  kPause = 13,
+  kResume = 14,
 };
 
 inline constexpr std::size_t kFrameHeaderSize = 12;
@@ -70,6 +75,7 @@ Result<std::uint32_t> decode_u32(std::string_view payload);
 struct TerminalSize {
   std::uint16_t columns = 80;
   std::uint16_t rows = 24;
+  bool operator==(const TerminalSize&) const = default;
 };
 std::string encode_size(TerminalSize size);
 Result<TerminalSize> decode_size(std::string_view payload);

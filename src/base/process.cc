@@ -272,4 +272,15 @@ Result<std::uint64_t> process_start_time(pid_t pid) {
   return parse_int<std::uint64_t>(fields[kStartTime], "start time");
 }
 
+Result<Fd> open_same_process(pid_t pid, std::uint64_t start_time) {
+  // First the pidfd, then the look: the other way round the pid could change hands in between.
+  auto pidfd = open_pidfd(pid);
+  if (!pidfd && pidfd.error().sys_errno != ESRCH) return pidfd;
+  if (pidfd) {
+    const auto started = process_start_time(pid);
+    if (started && *started == start_time) return pidfd;
+  }
+  return fail(ErrorCode::kNotFound, cat("process ", pid, " has ended"));
+}
+
 }  // namespace skerry

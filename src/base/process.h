@@ -17,6 +17,7 @@ namespace skerry {
 struct ExitStatus {
   std::optional<int> code;
   std::optional<int> signal;
+  bool operator==(const ExitStatus&) const = default;
   [[nodiscard]] bool success() const { return code == 0; }
   // What a shell would report: the code, or 128 + signal.
   [[nodiscard]] int shell_code() const { return code ? *code : 128 + signal.value_or(0); }
@@ -78,5 +79,7 @@ Result<bool> has_ended(int pidfd, Duration timeout);
 // Start time in clock ticks since boot, field 22 of /proc/PID/stat (proc(5)). Together with the pid it names one
 // process for good: compare before trusting a pid read from a file.
 Result<std::uint64_t> process_start_time(pid_t pid);
+// A pidfd on exactly that process: kNotFound when it has gone, also when its pid is another's by now.
+Result<Fd> open_same_process(pid_t pid, std::uint64_t start_time);
 
 }  // namespace skerry
