@@ -1,0 +1,88 @@
+// Controller: the heart of skerryd. Admits commands, keeps every environment at what is wanted, adopts what an earlier
+// daemon left running.
+//
+//   submit(Command) ─▶ admission (core/) ─▶ goal stored + event ─▶ queue of that environment ─▶ worker:
+//                                                                        ▲         observe → plan (core/) → act → store
+//                                                                        │                    └──── until kNone ◀──┘
+//              pidfd of the run ends · back-off passes · daemon starts ──┘
+//
+// One writer per environment: at any moment at most one worker acts on an environment, in the order of its queue.
+// Nothing here knows HTTP or JSON; api/ turns requests into these calls and answers into text.
+//
+// Threads: create() starts `workers` workers and one watcher; all methods may be called from any thread. Methods marked
+// BLOCKING talk to drivers and must not be called from an I/O thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "core/command.h"
+#include "core/environment.h"
+#include "core/zone.h"
+#include "drivers/driver.h"
+#include "image/store.h"
+#include "network/network.h"
+#include "store/store.h"
+
+namespace skerry {
+
+struct ControllerConfig {
+  std::string state_dir;         // environments below <state_dir>/environments/<id>
+  std::string run_dir;           // runs below <run_dir>/environments/<id>
+  Zone zone;                     // the default zone
+  std::vector<std::string> dns;  // for environments that name none; empty: the host's resolvers
+  unsigned workers = 8;
+};
+
+// What the controller drives. All outlive it.
+struct ControllerPorts {
+  Clock& clock;
+  Store& store;
+  ImageStore& images;
+  Network& network;
+  std::vector<Driver*> drivers;  // at most one per isolation
+};
+
+// Called once, from a worker thread, when the command is done: the environment as it is then, or why not.
+using Completion = std::function<void(Result<Environment>)>;
+
+class Controller {
+ public:
+  // Opens for business: rebuilds the firewall from the store (fail closed: no environment starts before that stands),
+  // then adopts every stored environment and clears leftovers of killed operations. BLOCKING.
+  static Result<std::unique_ptr<Controller>> create(ControllerConfig config, ControllerPorts ports);
+  // Stops the threads after the current steps. Environments go on running.
+  virtual ~Controller() = default;
+
+  // Admits and stores at once (fast; errors come through `done` before submit returns), then acts in the background.
+  //   create+start: done when it runs (a failed start is removed again and its error reported);
+  //   create without start, update: when stored; start, resume, pause, restart: when it is so;
+  //   stop, kill: when the run is over; delete: when nothing is left (the answer is the last known value).
+  virtual void submit(Command command, Completion done) = 0;
+
+  virtual std::vector<Environment> environments() = 0;            // in order of creation
+  virtual Result<Environment> find(const std::string& name) = 0;  // kNotFound says how to list
+
+  // BLOCKING. Refused by admission unless it runs.
+  virtual Result<Conversation> exec(const std::string& name, const ExecSpec& spec) = 0;
+  virtual Result<Conversation> attach(const std::string& name) = 0;
+  virtual Result<UsageSample> stats(const std::string& name) = 0;
+
+  // Where the log of an environment is (base/keeper_protocol.h tells the format), also when it does not run.
+  virtual Result<std::string> log_path(const std::string& name) = 0;
+  // Calls back once, from a worker, when the environment's present run is over or it is deleted; at once when none
+  // runs.
+  virtual void wait_exit(const std::string& name, Completion done) = 0;
+
+  // What each isolation can do here, with reasons. BLOCKING the first time.
+  virtual std::map<Isolation, Availability> capabilities() = 0;
+  // Names of environments that use this image (by digest): it cannot be removed while there are any.
+  virtual std::vector<std::string> users_of_image(const std::string& manifest_digest) = 0;
+};
+
+}  // namespace skerry
