@@ -1,0 +1,102 @@
+// Jail: runs one OCI configuration under a keeper. The one confinement for all: a container's workload and every VMM
+// process are jailed by this same code, through skerry-oci.
+//
+//   create() ── bundle/config.json ─▶ skerry-keeper run ─▶ skerry-oci create ─▶ process waits before its exec
+//   start()  ── skerry-oci start ─▶ the process execs the program
+//   remove() ── kills, skerry-oci delete --force, files ─▶ nothing is left, whatever half state it came from
+//
+// Like a driver (drivers/driver.h) it keeps no truth in memory. EnvironmentPlace::run_dir holds the keeper's files
+// (base/keeper_protocol.h) and
+//   bundle/config.json  what skerry-oci was told
+//   cgroups             where the kernel counts and freezes it, one "controller path" a line (drivers/cgroup.h)
+//   started             empty; there once the program has been started. No file: a start that was cut short
+// The container id within the runtime is EnvironmentPlace::id. All calls are safe to repeat.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/keeper_protocol.h"
+#include "base/process.h"
+#include "base/result.h"
+#include "core/plan.h"
+#include "drivers/child_reaper.h"
+#include "drivers/driver.h"
+#include "wire/oci_spec.h"
+
+namespace skerry {
+
+// What the composition root decides.
+struct JailConfig {
+  std::string runtime;                    // absolute path of skerry-oci
+  std::string keeper;                     // absolute path of skerry-keeper
+  std::string runtime_root;               // its --root: where it keeps the state of what it created
+  std::string cgroup_parent = "/skerry";  // jail ID has the cgroup PARENT/ID; tests take one of their own
+  Duration create_timeout = std::chrono::seconds(60);
+};
+
+struct JailSpec {
+  // Complete but for linux.cgroupsPath, which the jail fills in. root.path is absolute.
+  oci::Spec config;
+  std::vector<KeeperChannel> channels;
+  // Descriptors for the main process: `source` is borrowed, `target` is its number inside, from 3 on. Channels have
+  // numbers of their own (KeeperChannel::child_fd); together they are 3, 4, … without a gap.
+  std::vector<SpawnSpec::InheritFd> fds;
+  StdinMode stdin_mode = StdinMode::kNull;
+  TerminalSize terminal_size;  // with config.process->terminal
+};
+
+class Jail {
+ public:
+  explicit Jail(JailConfig config) : config_(std::move(config)) {}
+
+  // Whether the programs are there and can be executed.
+  [[nodiscard]] Availability availability() const;
+
+  // Makes the jail and the process in it, which waits to be started. The pid is the host's. The log goes to
+  // place.log_path(). A failure has undone itself, except for run_dir. kCommandNotFound / kNotExecutable when the
+  // program cannot run (from here or from start()); kAlreadyExists when there is one.
+  Result<pid_t> create(const EnvironmentPlace& place, const JailSpec& spec);
+  Status start(const EnvironmentPlace& place);
+
+  // kRunning, kPaused (frozen), kExited (with code and reason), kBroken (cut short, or the keeper was killed), kAbsent.
+  Result<Observation> observe(const EnvironmentPlace& place) const;
+  // The keeper's pidfd: readable when the run is over and its exit is on record. kNotFound: no keeper lives.
+  Result<Fd> watch(const EnvironmentPlace& place) const;
+  // Waits at most `timeout` for the end of the run. True: over, or there was none.
+  Result<bool> await_end(const EnvironmentPlace& place, Duration timeout) const;
+
+  // To the main process. kConflict when it does not run.
+  Status signal(const EnvironmentPlace& place, int signal_number) const;
+  // SIGKILL to every process of the jail, frozen or not; returns when the run is over and its exit on record.
+  Status kill(const EnvironmentPlace& place) const;
+  Status freeze(const EnvironmentPlace& place) const;
+  Status thaw(const EnvironmentPlace& place) const;
+
+  // Ends what still runs and removes the container, its cgroup and every file this class and the keeper made in
+  // run_dir. Works from any half state; on nothing it does nothing.
+  Status remove(const EnvironmentPlace& place) const;
+
+  // One more process in the running jail. kCommandNotFound / kNotExecutable come as errors, before any output.
+  Result<Conversation> exec(const EnvironmentPlace& place, const oci::Process& process, TerminalSize size);
+  // The main process's stdio.
+  Result<Conversation> attach(const EnvironmentPlace& place) const;
+  // What the cgroups counted, and the traffic of its network namespace.
+  Result<UsageSample> usage(const EnvironmentPlace& place) const;
+
+  // The configuration the running jail was made from.
+  Result<oci::Spec> read_config(const EnvironmentPlace& place) const;
+
+ private:
+  [[nodiscard]] std::vector<std::string> runtime_command(std::vector<std::string> arguments) const;
+  Status run_runtime(std::vector<std::string> arguments, std::string_view step) const;
+
+  JailConfig config_;
+  ChildReaper reaper_;  // of exec keepers
+};
+
+}  // namespace skerry
