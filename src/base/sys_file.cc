@@ -1,5 +1,6 @@
 #include "base/sys_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
@@ -82,6 +83,12 @@ Result<std::size_t> read(int fd, void* buffer, std::size_t size) {
   return static_cast<std::size_t>(got);
 }
 
+Result<std::size_t> write_some(int fd, std::string_view data) {
+  const auto put = retry_eintr([&] { return ::write(fd, data.data(), data.size()); });
+  if (put < 0) return fail_errno(cat("write fd ", fd));
+  return static_cast<std::size_t>(put);
+}
+
 Status write_all(int fd, std::string_view data) {
   while (!data.empty()) {
     const auto put = retry_eintr([&] { return ::write(fd, data.data(), data.size()); });
@@ -100,6 +107,22 @@ Result<std::string> read_to_end(int fd, std::size_t limit) {
     if (out.size() + got > limit) return fail(ErrorCode::kResourceExhausted, cat("more than ", limit, " bytes"));
     out.append(buffer.data(), got);
   }
+}
+
+Result<std::vector<std::string>> list_directory(const std::string& path) {
+  DIR* stream = ::opendir(path.c_str());
+  if (stream == nullptr) return fail_errno(cat("opendir ", path));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  const int err = errno;
+  ::closedir(stream);
+  if (err != 0) return fail(Error::from_errno(err, cat("readdir ", path)));
+  std::ranges::sort(names);
+  return names;
 }
 
 Status mkdir(const std::string& path, mode_t mode) { return check(::mkdir(path.c_str(), mode), "mkdir", path); }

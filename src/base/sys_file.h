@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -31,10 +32,15 @@ bool exists(const std::string& path);
 
 // read(2) once, retrying EINTR; 0 at end of file.
 Result<std::size_t> read(int fd, void* buffer, std::size_t size);
+// write(2) once, retrying EINTR: how much was taken. For sockets and pipes that must not block (EAGAIN in sys_errno).
+Result<std::size_t> write_some(int fd, std::string_view data);
 // write(2) until all is written.
 Status write_all(int fd, std::string_view data);
 // Reads to the end; fails with kResourceExhausted when there is more than `limit` bytes.
 Result<std::string> read_to_end(int fd, std::size_t limit);
+
+// The names in a directory, sorted, without "." and "..".
+Result<std::vector<std::string>> list_directory(const std::string& path);
 
 Status mkdir(const std::string& path, mode_t mode);
 // Creates the missing parents too; an existing directory is fine.

@@ -25,11 +25,12 @@
 #include "core/environment.h"
 #include "core/zone.h"
 #include "drivers/driver.h"
-#include "image/store.h"
-#include "network/network.h"
 #include "store/store.h"
 
 namespace skerry {
+
+class ImageStore;  // image/store.h
+class Network;     // network/network.h
 
 struct ControllerConfig {
   std::string state_dir;         // environments below <state_dir>/environments/<id>
@@ -62,7 +63,8 @@ class Controller {
   // Admits and stores at once (fast; errors come through `done` before submit returns), then acts in the background.
   //   create+start: done when it runs (a failed start is removed again and its error reported);
   //   create without start, update: when stored; start, resume, pause, restart: when it is so;
-  //   stop, kill: when the run is over; delete: when nothing is left (the answer is the last known value).
+  //   stop, kill by SIGKILL: when the run is over; kill by another signal: when it was sent; delete: when nothing is
+  //   left (the answer is the last known value).
   virtual void submit(Command command, Completion done) = 0;
 
   virtual std::vector<Environment> environments() = 0;            // in order of creation

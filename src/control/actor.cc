@@ -1,0 +1,384 @@
+#include "control/actor.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "base/log.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "core/admission.h"
+#include "core/state_machine.h"
+
+namespace skerry {
+namespace {
+
+// A plan that never comes to rest is a bug; it must not hold a worker for ever.
+constexpr int kMaxSteps = 32;
+constexpr Duration kRetryAfter = std::chrono::seconds(5);
+
+EnvironmentPlace place_of(const ControllerConfig& config, const Environment& environment) {
+  return {environment.id, environment.spec.name, cat(config.state_dir, "/environments/", environment.id),
+          cat(config.run_dir, "/environments/", environment.id)};
+}
+
+}  // namespace
+
+Actor::Actor(ActorContext& context, Driver& driver, Environment environment)
+    : context_(context),
+      driver_(driver),
+      place_(place_of(context.config, environment)),
+      environment_(std::move(environment)),
+      history_{context.clock.monotonic()},
+      started_mono_(context.clock.monotonic()) {}
+
+Environment Actor::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return environment_;
+}
+
+// ── tasks ──
+
+void Actor::command(VerbCommand command, Completion done) {
+  if (auto admitted = admit(snapshot(), command.verb); !admitted) {
+    done(fail(std::move(admitted).error()));
+    return;
+  }
+  enqueue({std::move(command), std::move(done), false});
+}
+
+void Actor::first_start(Completion done) {
+  VerbCommand start;
+  start.name = place_.name;
+  start.verb = Verb::kStart;
+  enqueue({std::move(start), std::move(done), true});
+}
+
+void Actor::wake() { enqueue({std::nullopt, nullptr, false}); }
+
+void Actor::wait_exit(Completion done) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!gone_) waiters_.push_back(std::exchange(done, nullptr));
+  }
+  if (done) {
+    done(snapshot());
+    return;
+  }
+  wake();
+}
+
+void Actor::enqueue(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    // One look is as good as many.
+    if (!task.command && !tasks_.empty() && !tasks_.back().command) return;
+    tasks_.push_back(std::move(task));
+    if (working_) return;
+    working_ = true;
+  }
+  context_.pool.post([self = shared_from_this()] { self->work(); });
+}
+
+void Actor::work() {
+  while (true) {
+    Task task;
+    {
+      const std::lock_guard lock(mutex_);
+      if (tasks_.empty()) {
+        working_ = false;
+        return;
+      }
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    run_task(task);
+    finish_waiters();
+  }
+}
+
+void Actor::run_task(Task& task) {
+  Status outcome;
+  bool gone = false;
+  {
+    const std::lock_guard lock(mutex_);
+    gone = gone_;
+  }
+  if (gone) {
+    if (task.done) task.done(fail(ErrorCode::kNotFound, cat("\"", place_.name, "\" has been deleted")));
+    return;
+  }
+  outcome = task.command ? carry_out(*task.command) : converge({});
+  if (!outcome && task.delete_on_failure) {
+    VerbCommand remove;
+    remove.verb = Verb::kForceDelete;
+    remove.grace_ms = 0;
+    if (auto removed = carry_out(remove); !removed) {
+      log::error("cannot remove what failed to start", {{"name", place_.name}, {"error", removed.error().message()}});
+    }
+  }
+  if (!task.done) {
+    if (!outcome) log::warning("environment", {{"name", place_.name}, {"error", outcome.error().message()}});
+    return;
+  }
+  if (!outcome) {
+    task.done(fail(std::move(outcome).error()));
+  } else {
+    task.done(snapshot());
+  }
+}
+
+void Actor::finish_waiters() {
+  std::vector<Completion> ready;
+  Environment environment;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto& status = environment_.status;
+    const bool due = status.goal == Goal::kRunning &&
+                     should_restart(environment_.spec.restart, status.goal, status.exit_code, status.restarts);
+    const bool over = gone_ || (!is_alive(status.state) && status.state != State::kSuspended && !due &&
+                                status.state != State::kCreated);
+    if (!over) return;
+    ready.swap(waiters_);
+    environment = environment_;
+  }
+  for (auto& done : ready) done(environment);
+}
+
+Status Actor::carry_out(const VerbCommand& command) {
+  TRY(admit(snapshot(), command.verb));
+  const StopRequest stop{command.grace_ms};
+  switch (command.verb) {
+    case Verb::kStart: TRY(want(Goal::kRunning, State::kStarting)); return converge(stop);
+    case Verb::kStop: TRY(want(Goal::kStopped, std::nullopt)); return converge(stop);
+    case Verb::kRestart:
+      TRY(want(Goal::kStopped, std::nullopt));
+      TRY(converge(stop));
+      TRY(want(Goal::kRunning, State::kStarting));
+      return converge(stop);
+    case Verb::kPause: TRY(want(Goal::kPaused, std::nullopt)); return converge(stop);
+    case Verb::kSuspend: return fail(ErrorCode::kUnsupported, "suspend to disk", "this isolation cannot do it yet");
+    case Verb::kResume: TRY(want(Goal::kRunning, std::nullopt)); return converge(stop);
+    case Verb::kKill:
+      if (command.signal != SIGKILL) return driver_.signal(place_, command.signal);
+      TRY(want(Goal::kStopped, std::nullopt));
+      return converge({0});
+    case Verb::kDelete:
+    case Verb::kForceDelete: TRY(want(Goal::kDeleted, State::kDeleting)); return converge(stop);
+    case Verb::kUpdate: {
+      Environment changed = snapshot();
+      changed.spec.resources = command.resources;
+      TRY(validate(changed.spec));
+      return save(changed, "updated");
+    }
+    case Verb::kExec: return {};
+  }
+  return {};
+}
+
+Status Actor::want(Goal goal, std::optional<State> state) {
+  Environment changed = snapshot();
+  changed.status.goal = goal;
+  if (state) changed.status.state = *state;
+  if (state == State::kStarting) {
+    changed.status.restarts = 0;
+    changed.status.reason.clear();
+  }
+  return save(changed, "");
+}
+
+// ── the loop ──
+
+Status Actor::converge(const StopRequest& stop) {
+  for (int i = 0; i < kMaxSteps; ++i) {
+    auto observed = driver_.observe(place_);
+    if (!observed) {
+      context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
+      return fail(std::move(observed).error());
+    }
+    TRY(adopt(*observed));
+    const Step step = plan(snapshot(), *observed, history_, context_.clock.monotonic());
+    if (step.action == Action::kNone) return {};
+    if (step.action == Action::kWait) {
+      context_.wakeups.at(place_.id, step.not_before);
+      return {};
+    }
+    if (auto done = act(step, *observed, stop); !done) {
+      // The next wake-up tries again from what is there then.
+      context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
+      return done;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (gone_) return {};
+    }
+  }
+  return fail(ErrorCode::kInternal, cat("\"", place_.name, "\" does not come to rest"));
+}
+
+Status Actor::act(const Step& step, const Observation& observed, const StopRequest& stop) {
+  switch (step.action) {
+    case Action::kStart: return do_start();
+    case Action::kStop: return do_stop(stop);
+    case Action::kPause:
+    case Action::kResume: return do_freeze(step.action);
+    case Action::kSuspend: return fail(ErrorCode::kUnsupported, "suspend to disk");
+    case Action::kCollect: return do_collect(observed);
+    case Action::kDestroy: return do_destroy(stop);
+    case Action::kNone:
+    case Action::kWait: return {};
+  }
+  return {};
+}
+
+Status Actor::adopt(const Observation& observed) {
+  const auto status = snapshot().status;
+  if (observed.phase == Phase::kRunning && status.state != State::kRunning && status.state != State::kStopping &&
+      status.state != State::kDeleting) {
+    if (status.state != State::kPaused) return record_started(observed.pid, true);
+    Environment changed = snapshot();
+    changed.status.state = State::kRunning;
+    arm_watch();
+    return save(changed, "resumed");
+  }
+  if (observed.phase == Phase::kPaused && status.state == State::kRunning) {
+    Environment changed = snapshot();
+    changed.status.state = State::kPaused;
+    arm_watch();
+    return save(changed, "paused");
+  }
+  if (observed.phase == Phase::kRunning || observed.phase == Phase::kPaused) arm_watch();
+  return {};
+}
+
+void Actor::arm_watch() {
+  auto watched = driver_.watch(place_);
+  // No descriptor: the run has just ended, and the next observation sees that.
+  if (!watched) return;
+  if (auto armed = context_.wakeups.watch(place_.id, std::move(*watched)); !armed) {
+    log::error("cannot watch a run", {{"name", place_.name}, {"error", armed.error().message()}});
+  }
+}
+
+// ── the acts ──
+
+Status Actor::do_start() {
+  const Environment before = snapshot();
+  const bool automatic = before.status.state == State::kStopped || before.status.state == State::kFailed;
+  Environment starting = before;
+  starting.status.state = State::kStarting;
+  if (automatic) ++starting.status.restarts;
+  ++starting.status.incarnation;
+  TRY(save(starting, ""));
+  const auto prepare = [&]() -> Result<Launch> {
+    TRY(sys::mkdir_all(place_.state_dir, 0700));
+    TRY(sys::mkdir_all(place_.run_dir, 0700));
+    return context_.make_launch(starting, place_);
+  };
+  auto launch = prepare();
+  if (!launch) return record_start_failure(launch.error());
+  // The firewall stands before anything inside can send a packet.
+  if (auto guarded = context_.refresh_firewall(); !guarded) return record_start_failure(guarded.error());
+  auto started = driver_.start(*launch);
+  if (!started) return record_start_failure(started.error());
+  return record_started(started->pid, false);
+}
+
+Status Actor::record_started(std::int64_t pid, bool adopted) {
+  Environment changed = snapshot();
+  changed.status.state = State::kRunning;
+  changed.status.pid = pid;
+  changed.status.exit_code.reset();
+  changed.status.reason.clear();
+  if (!adopted || changed.status.started_at.ns == 0) changed.status.started_at = context_.clock.now();
+  started_mono_ = context_.clock.monotonic();
+  arm_watch();
+  return save(changed, "started");
+}
+
+Status Actor::record_start_failure(const Error& error) {
+  Environment changed = snapshot();
+  changed.status.state = State::kFailed;
+  changed.status.pid = 0;
+  changed.status.reason = error.message();
+  if (error.code == ErrorCode::kCommandNotFound) changed.status.exit_code = 127;
+  if (error.code == ErrorCode::kNotExecutable) changed.status.exit_code = 126;
+  changed.status.finished_at = context_.clock.now();
+  history_.ended_at = context_.clock.monotonic();
+  TRY(save(changed, "failed"));
+  return fail(error);
+}
+
+Status Actor::do_stop(const StopRequest& stop) {
+  Environment changed = snapshot();
+  if (changed.status.state != State::kStopping && changed.status.state != State::kDeleting) {
+    changed.status.state = State::kStopping;
+    TRY(save(changed, ""));
+  }
+  return driver_.stop(place_, stop);
+}
+
+Status Actor::do_freeze(Action action) {
+  TRY(action == Action::kPause ? driver_.pause(place_) : driver_.resume(place_));
+  Environment changed = snapshot();
+  changed.status.state = action == Action::kPause ? State::kPaused : State::kRunning;
+  return save(changed, action == Action::kPause ? "paused" : "resumed");
+}
+
+Status Actor::do_collect(const Observation& observed) {
+  TRY(driver_.collect(place_, snapshot().spec.kind));
+  Environment changed = snapshot();
+  auto& status = changed.status;
+  // A start that was cut off by the daemon's death is tried again from the beginning, not counted as a run.
+  if (observed.phase == Phase::kBroken && status.state == State::kStarting) return {};
+  const bool asked = status.goal != Goal::kRunning && status.goal != Goal::kPaused;
+  const MonoTime now = context_.clock.monotonic();
+  if (now - started_mono_ >= kSettledAfter) status.restarts = 0;
+  history_.ended_at = now;
+  status.exit_code = observed.exit_code;
+  status.reason = observed.reason;
+  if (!observed.exit_code && status.reason.empty() && !asked) status.reason = "the run was lost (the host restarted?)";
+  const bool clean = asked || observed.exit_code == 0;
+  status.state = clean ? State::kStopped : State::kFailed;
+  status.health = Health::kUnknown;
+  status.pid = 0;
+  status.finished_at = context_.clock.now();
+  if (status.goal == Goal::kPaused) status.goal = Goal::kStopped;
+  if (!should_restart(changed.spec.restart, status.goal, status.exit_code, status.restarts)) {
+    if (status.goal == Goal::kRunning) status.goal = Goal::kStopped;
+    if (changed.spec.auto_remove && status.goal == Goal::kStopped) status.goal = Goal::kDeleted;
+  }
+  context_.wakeups.forget(place_.id);
+  TRY(save(changed, clean ? "stopped" : "crashed"));
+  return context_.refresh_firewall();
+}
+
+Status Actor::do_destroy(const StopRequest& stop) {
+  context_.wakeups.forget(place_.id);
+  TRY(driver_.stop(place_, stop));
+  TRY(driver_.destroy(place_));
+  TRY(sys::remove_tree(place_.run_dir));
+  TRY(sys::remove_tree(place_.state_dir));
+  Environment last = snapshot();
+  last.status.state = State::kDeleting;
+  last.status.pid = 0;
+  TRY(context_.store.delete_environment(place_.id, {environment_event(last, "deleted", context_.clock.now())}));
+  {
+    const std::lock_guard lock(mutex_);
+    environment_ = last;
+    gone_ = true;
+  }
+  context_.forget(place_.id);
+  return context_.refresh_firewall();
+}
+
+Status Actor::save(const Environment& changed, std::string_view event) {
+  std::vector<Event> events;
+  if (!event.empty()) events.push_back(environment_event(changed, event, context_.clock.now()));
+  TRY(context_.store.update_environment(changed, events));
+  const std::lock_guard lock(mutex_);
+  environment_ = changed;
+  return {};
+}
+
+}  // namespace skerry

@@ -1,0 +1,105 @@
+// Actor: the one writer of one environment.
+//
+// Tasks (commands and wake-ups) are worked off one after the other, each by: store the goal, then observe → plan → act
+// → store until the plan has nothing more to do. Whatever happened meanwhile (lost wake-ups, a killed daemon, a guest
+// ended by hand) the loop converges, because it looks at what is there and not at what it did.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "control/controller.h"
+#include "control/wakeups.h"
+#include "control/worker_pool.h"
+#include "core/plan.h"
+#include "drivers/driver.h"
+#include "store/store.h"
+
+namespace skerry {
+
+// What all actors share. Outlives them.
+struct ActorContext {
+  const ControllerConfig& config;
+  Clock& clock;
+  Store& store;
+  WorkerPool& pool;
+  Wakeups& wakeups;
+  // Everything start() needs for this environment, resolved.
+  std::function<Result<Launch>(const Environment&, const EnvironmentPlace&)> make_launch;
+  // The published ports or addresses of this environment appear or go: the firewall must follow. Fails closed.
+  std::function<Status()> refresh_firewall;
+  // The environment is gone for good.
+  std::function<void(const std::string& id)> forget;
+};
+
+class Actor : public std::enable_shared_from_this<Actor> {
+ public:
+  Actor(ActorContext& context, Driver& driver, Environment environment);
+
+  [[nodiscard]] Environment snapshot() const;
+  [[nodiscard]] const EnvironmentPlace& place() const { return place_; }
+  [[nodiscard]] Driver& driver() const { return driver_; }
+
+  // Admits now, queues, and calls `done` when it is so (controller.h says what that means for each verb).
+  void command(VerbCommand command, Completion done);
+  // The first start after creation: when it fails the environment is deleted again.
+  void first_start(Completion done);
+  // Look again: a run ended, a time has come, or the daemon just started.
+  void wake();
+  // Calls `done` when no run is there and none is due.
+  void wait_exit(Completion done);
+
+ private:
+  struct Task {
+    std::optional<VerbCommand> command;  // unset: only look
+    Completion done;
+    bool delete_on_failure = false;
+  };
+
+  void enqueue(Task task);
+  void work();  // runs tasks until none is left; on a worker
+  void run_task(Task& task);
+  Status carry_out(const VerbCommand& command);
+  // Stores a new goal (and, for a start, that it is starting).
+  Status want(Goal goal, std::optional<State> state);
+  // observe → plan → act, until nothing is left to do. The error of the last failed act, if any.
+  Status converge(const StopRequest& stop);
+  Status act(const Step& step, const Observation& observed, const StopRequest& stop);
+  // The state follows what is really there (an adopted run, a pause by hand).
+  Status adopt(const Observation& observed);
+
+  Status do_start();
+  Status do_stop(const StopRequest& stop);
+  Status do_freeze(Action action);
+  Status do_collect(const Observation& observed);
+  Status do_destroy(const StopRequest& stop);
+  Status record_started(std::int64_t pid, bool adopted);
+  Status record_start_failure(const Error& error);
+  void arm_watch();
+
+  // Replaces the stored environment and the copy that readers see, together with an event ("" for none).
+  Status save(const Environment& changed, std::string_view event);
+  void finish_waiters();
+
+  ActorContext& context_;
+  Driver& driver_;
+  const EnvironmentPlace place_;
+
+  mutable std::mutex mutex_;
+  Environment environment_;          // guarded
+  std::deque<Task> tasks_;           // guarded
+  std::vector<Completion> waiters_;  // guarded
+  bool working_ = false;             // guarded: a worker runs work()
+  bool gone_ = false;                // guarded: deleted
+  RunHistory history_;               // worker only
+  MonoTime started_mono_;            // worker only
+  bool ended_here_ = false;          // worker only: history_ is of this daemon
+};
+
+}  // namespace skerry

@@ -1,0 +1,327 @@
+#include "control/controller.h"
+
+#include <sys/random.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "base/file_io.h"
+#include "base/log.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "control/actor.h"
+#include "control/launch.h"
+#include "control/network.h"
+#include "control/wakeups.h"
+#include "control/worker_pool.h"
+#include "core/admission.h"
+#include "core/net.h"
+#include "core/state_machine.h"
+#include "image/store.h"
+
+namespace skerry {
+namespace {
+
+Result<std::string> new_id() {
+  std::string bytes(8, '\0');
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return fail_errno("getrandom");
+  return to_hex(bytes);
+}
+
+std::uint64_t host_memory_mib() {
+  struct sysinfo info{};
+  ::sysinfo(&info);
+  return static_cast<std::uint64_t>(info.totalram) * info.mem_unit >> 20U;
+}
+
+class LiveController final : public Controller {
+ public:
+  LiveController(ControllerConfig config, ControllerPorts ports)
+      : config_(std::move(config)), ports_(std::move(ports)), pool_(config_.workers) {}
+  ~LiveController() override {
+    // First the source of new work, then the workers; actors go last, with the map.
+    wakeups_.reset();
+    pool_.stop();
+  }
+  LiveController(const LiveController&) = delete;
+  LiveController& operator=(const LiveController&) = delete;
+
+  Status open();
+
+  void submit(Command command, Completion done) override;
+  std::vector<Environment> environments() override;
+  Result<Environment> find(const std::string& name) override;
+  Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
+  Result<Conversation> attach(const std::string& name) override;
+  Result<UsageSample> stats(const std::string& name) override;
+  Result<std::string> log_path(const std::string& name) override;
+  void wait_exit(const std::string& name, Completion done) override;
+  std::map<Isolation, Availability> capabilities() override;
+  std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
+
+ private:
+  void create_environment(const CreateCommand& command, Completion done);
+  Result<std::shared_ptr<Actor>> store_new(const CreateCommand& command);
+  Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
+  std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
+  Result<std::shared_ptr<Actor>> actor(const std::string& name);
+  Driver* driver_for(Isolation isolation);
+  Result<Launch> make_launch(const Environment& environment, const EnvironmentPlace& place);
+  Status refresh_firewall();
+  void remove_leftovers(const std::string& parent);
+
+  const ControllerConfig config_;
+  const ControllerPorts ports_;
+  WorkerPool pool_;
+  std::unique_ptr<Wakeups> wakeups_;
+  std::unique_ptr<ActorContext> context_;
+  std::mutex create_mutex_;    // one creation at a time: admission and the insert see the same facts
+  std::mutex firewall_mutex_;  // one refresh at a time, in order
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Actor>> actors_;  // in order of creation
+};
+
+Status LiveController::open() {
+  wakeups_ = TRY(Wakeups::create(ports_.clock, [this](const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : actors_) {
+      if (each->place().id == id) each->wake();
+    }
+  }));
+  context_ = std::make_unique<ActorContext>(ActorContext{
+      config_, ports_.clock, ports_.store, pool_, *wakeups_,
+      [this](const Environment& environment, const EnvironmentPlace& place) { return make_launch(environment, place); },
+      [this] { return refresh_firewall(); },
+      [this](const std::string& id) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(actors_, [&](const auto& each) { return each->place().id == id; });
+      }});
+  TRY(sys::mkdir_all(cat(config_.state_dir, "/environments"), 0700));
+  TRY(sys::mkdir_all(cat(config_.run_dir, "/environments"), 0700));
+  TRY_IN("prepare the network", ports_.network.open(config_.zone));
+
+  std::set<std::string> known;
+  for (auto& environment : TRY(ports_.store.environments())) {
+    Driver* driver = driver_for(environment.spec.isolation);
+    if (driver == nullptr) {
+      log::error("no driver for a stored environment", {{"name", environment.spec.name}});
+      continue;
+    }
+    known.insert(environment.id);
+    add_actor(*driver, std::move(environment));
+  }
+  TRY(refresh_firewall());
+  remove_leftovers(config_.run_dir);
+  remove_leftovers(config_.state_dir);
+  if (auto removed = ports_.network.remove_stale(known); !removed) {
+    log::warning("stale network devices", {{"error", removed.error().message()}});
+  }
+  for (const auto& each : actors_) each->wake();
+  return {};
+}
+
+// Directories of environments that the store does not know: a creation that was killed before it was stored, or a
+// deletion after. Whatever runs there is ended by the driver that can tell.
+void LiveController::remove_leftovers(const std::string& parent) {
+  const std::string directory = cat(parent, "/environments");
+  const auto names = sys::list_directory(directory);
+  if (!names) return;
+  for (const auto& id : *names) {
+    const bool known = std::ranges::any_of(actors_, [&](const auto& each) { return each->place().id == id; });
+    if (known) continue;
+    log::info("removing the remains of an environment that is not stored", {{"id", id}});
+    const EnvironmentPlace place{id, id, cat(config_.state_dir, "/environments/", id),
+                                 cat(config_.run_dir, "/environments/", id)};
+    for (Driver* driver : ports_.drivers) {
+      if (auto gone = driver->destroy(place); !gone) {
+        log::warning("remains", {{"id", id}, {"error", gone.error().message()}});
+      }
+    }
+    static_cast<void>(sys::remove_tree(place.run_dir));
+    static_cast<void>(sys::remove_tree(place.state_dir));
+  }
+}
+
+Driver* LiveController::driver_for(Isolation isolation) {
+  const auto found = std::ranges::find_if(ports_.drivers, [&](Driver* each) { return each->isolation() == isolation; });
+  return found == ports_.drivers.end() ? nullptr : *found;
+}
+
+std::shared_ptr<Actor> LiveController::add_actor(Driver& driver, Environment environment) {
+  auto made = std::make_shared<Actor>(*context_, driver, std::move(environment));
+  const std::lock_guard lock(mutex_);
+  actors_.push_back(made);
+  return made;
+}
+
+Result<std::shared_ptr<Actor>> LiveController::actor(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& each : actors_) {
+    if (each->place().name == name) return each;
+  }
+  return fail(ErrorCode::kNotFound, cat("environment \"", name, "\" does not exist"), "see: skerry ls");
+}
+
+Result<Launch> LiveController::make_launch(const Environment& environment, const EnvironmentPlace& place) {
+  TRY(check_port_conflicts(environment, environments()));
+  Launch launch;
+  launch.place = place;
+  launch.spec = environment.spec;
+  launch.incarnation = environment.status.incarnation;
+  if (!environment.image_digest.empty()) launch.image = TRY(ports_.images.find(environment.image_digest));
+  std::vector<std::string> dns = config_.dns;
+  if (dns.empty()) {
+    if (const auto text = read_file("/etc/resolv.conf"); text) dns = usable_nameservers(*text);
+  }
+  launch.network = TRY(make_attachment(environment, config_.zone, dns));
+  return launch;
+}
+
+Status LiveController::refresh_firewall() {
+  const std::lock_guard lock(firewall_mutex_);
+  return annotate(ports_.network.apply(environments()), "firewall");
+}
+
+// ── commands ──
+
+void LiveController::submit(Command command, Completion done) {
+  if (const auto* create = std::get_if<CreateCommand>(&command)) {
+    create_environment(*create, std::move(done));
+    return;
+  }
+  auto& verb = std::get<VerbCommand>(command);
+  auto target = actor(verb.name);
+  if (!target) {
+    done(fail(std::move(target).error()));
+    return;
+  }
+  (*target)->command(std::move(verb), std::move(done));
+}
+
+void LiveController::create_environment(const CreateCommand& command, Completion done) {
+  auto made = store_new(command);
+  if (!made) {
+    done(fail(std::move(made).error()));
+    return;
+  }
+  if (command.start) {
+    (*made)->first_start(std::move(done));
+  } else {
+    done((*made)->snapshot());
+  }
+}
+
+Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& command) {
+  const std::lock_guard lock(create_mutex_);
+  Driver* driver = driver_for(command.spec.isolation);
+  TRY(admit_creation(command.spec, TRY(creation_facts(command.spec, driver))));
+  Environment environment;
+  environment.id = TRY(new_id());
+  environment.spec = command.spec;
+  environment.status.created_at = ports_.clock.now();
+  if (!command.spec.image.empty()) {
+    const Image image = TRY(ports_.images.find(command.spec.image));
+    environment.spec.image = image.name.empty() ? command.spec.image : image.name;
+    environment.image_digest = image.manifest_digest.text();
+  }
+  auto stored = TRY(ports_.store.create_environment(std::move(environment), config_.zone));
+  return add_actor(*driver, std::move(stored));
+}
+
+Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {
+  CreationFacts facts;
+  facts.zone_exists = spec.zone == config_.zone.name;
+  facts.memory_total_mib = host_memory_mib();
+  std::set<Ipv4> leased;
+  for (const auto& each : environments()) {
+    if (each.spec.name == spec.name) facts.name_taken = true;
+    if (each.spec.isolation != Isolation::kContainer && is_alive(each.status.state)) {
+      facts.memory_promised_mib += each.spec.resources.memory_mib;
+    }
+    if (const auto ip = Ipv4::parse(each.ip); ip) leased.insert(*ip);
+  }
+  facts.address_free = lowest_free(TRY(AddressPool::of(config_.zone)), leased).has_value();
+  if (driver == nullptr) {
+    facts.isolation_unavailable = "this build has no driver for it";
+  } else if (const auto availability = driver->availability(); !availability.available) {
+    facts.isolation_unavailable = availability.reason;
+  }
+  if (!spec.plugin.empty()) {
+    if (const auto plugin = TRY(ports_.store.find_plugin(spec.plugin)); plugin) facts.plugin_enabled = plugin->enabled;
+  }
+  return facts;
+}
+
+// ── questions ──
+
+std::vector<Environment> LiveController::environments() {
+  std::vector<std::shared_ptr<Actor>> actors;
+  {
+    const std::lock_guard lock(mutex_);
+    actors = actors_;
+  }
+  std::vector<Environment> out;
+  out.reserve(actors.size());
+  for (const auto& each : actors) out.push_back(each->snapshot());
+  return out;
+}
+
+Result<Environment> LiveController::find(const std::string& name) { return TRY(actor(name))->snapshot(); }
+
+Result<Conversation> LiveController::exec(const std::string& name, const ExecSpec& spec) {
+  const auto target = TRY(actor(name));
+  TRY(admit(target->snapshot(), Verb::kExec));
+  return target->driver().exec(target->place(), spec);
+}
+
+Result<Conversation> LiveController::attach(const std::string& name) {
+  const auto target = TRY(actor(name));
+  if (!is_alive(target->snapshot().status.state)) {
+    return fail(ErrorCode::kConflict, cat("cannot attach to \"", name, "\": it does not run"), "see: skerry logs");
+  }
+  return target->driver().attach(target->place());
+}
+
+Result<UsageSample> LiveController::stats(const std::string& name) {
+  const auto target = TRY(actor(name));
+  if (!is_alive(target->snapshot().status.state)) return UsageSample{};
+  return target->driver().stats(target->place());
+}
+
+Result<std::string> LiveController::log_path(const std::string& name) { return TRY(actor(name))->place().log_path(); }
+
+void LiveController::wait_exit(const std::string& name, Completion done) {
+  auto target = actor(name);
+  if (!target) {
+    done(fail(std::move(target).error()));
+    return;
+  }
+  (*target)->wait_exit(std::move(done));
+}
+
+std::map<Isolation, Availability> LiveController::capabilities() {
+  std::map<Isolation, Availability> out;
+  for (Driver* driver : ports_.drivers) out[driver->isolation()] = driver->availability();
+  return out;
+}
+
+std::vector<std::string> LiveController::users_of_image(const std::string& manifest_digest) {
+  std::vector<std::string> names;
+  for (const auto& each : environments()) {
+    if (each.image_digest == manifest_digest) names.push_back(each.spec.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Controller>> Controller::create(ControllerConfig config, ControllerPorts ports) {
+  auto controller = std::make_unique<LiveController>(std::move(config), std::move(ports));
+  TRY(controller->open());
+  return controller;
+}
+
+}  // namespace skerry

@@ -1,0 +1,60 @@
+#include "control/launch.h"
+
+#include "base/text.h"
+#include "core/net.h"
+#include "core/state_machine.h"
+
+namespace skerry {
+
+Result<std::optional<NetworkAttachment>> make_attachment(const Environment& environment, const Zone& zone,
+                                                         const std::vector<std::string>& default_dns) {
+  if (environment.ip.empty()) return std::nullopt;
+  const auto pool = TRY(AddressPool::of(zone));
+  const Ipv4 ip = TRY(Ipv4::parse(environment.ip));
+  NetworkAttachment out;
+  out.bridge = zone.bridge;
+  out.ip = ip.text();
+  out.prefix = pool.gateway.prefix;
+  out.gateway = pool.gateway.address.text();
+  out.mac = MacAddress::for_address(ip).text();
+  out.dns = environment.spec.dns.empty() ? default_dns : environment.spec.dns;
+  return out;
+}
+
+std::vector<std::string> usable_nameservers(std::string_view resolv_conf) {
+  std::vector<std::string> out;
+  for (auto line : split(resolv_conf, '\n')) {
+    line = trim(line.substr(0, line.find_first_of("#;")));
+    constexpr std::string_view kKeyword = "nameserver";
+    if (!line.starts_with(kKeyword)) continue;
+    const auto address = Ipv4::parse(trim(line.substr(kKeyword.size())));
+    if (address && !address->is_loopback()) out.push_back(address->text());
+  }
+  return out;
+}
+
+namespace {
+
+bool clash(const PublishedPort& a, const PublishedPort& b) {
+  if (a.host_port != b.host_port || a.protocol != b.protocol) return false;
+  return a.host_ip.empty() || b.host_ip.empty() || a.host_ip == b.host_ip;
+}
+
+}  // namespace
+
+Status check_port_conflicts(const Environment& candidate, const std::vector<Environment>& others) {
+  for (const auto& other : others) {
+    if (other.id == candidate.id || !is_alive(other.status.state)) continue;
+    for (const auto& mine : candidate.spec.ports) {
+      for (const auto& theirs : other.spec.ports) {
+        if (!clash(mine, theirs)) continue;
+        return fail(ErrorCode::kConflict,
+                    cat("port ", mine.host_port, " is already published by \"", other.spec.name, "\""),
+                    cat("choose another host port with -p, or stop ", other.spec.name));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace skerry

@@ -1,0 +1,28 @@
+// Network: what the controller asks of the host's network. Implemented over network/ by HostNetwork; faked in tests.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/environment.h"
+#include "core/zone.h"
+
+namespace skerry {
+
+class Network {
+ public:
+  virtual ~Network() = default;
+  // Makes or adopts the zone's bridge and loads the firewall with no environment let through: from here on it fails
+  // closed. Safe to repeat.
+  virtual Status open(const Zone& zone) = 0;
+  // Replaces the firewall in one transaction by what these environments (all that hold an address) are entitled to;
+  // the published ports of those that are alive are open. Does nothing when it would change nothing.
+  virtual Status apply(const std::vector<Environment>& environments) = 0;
+  // Removes ports of environments that are not in `live` (ids), as a killed daemon may have left them.
+  virtual Status remove_stale(const std::set<std::string>& live) = 0;
+};
+
+}  // namespace skerry
