@@ -40,10 +40,8 @@ Step toward_running(const Environment& environment, const Observation& observed,
   const bool asked =
       status.state == State::kCreated || status.state == State::kStarting || status.state == State::kSuspended;
   if (asked) return {Action::kStart, {}};
-  if (status.state == State::kRunning || status.state == State::kPaused) {
-    // It ran, and nothing is left of it (the host rebooted): that is an end like any other.
-    return {Action::kCollect, {}};
-  }
+  // It ran, or was on its way down, and nothing is left of it (the host rebooted): that is an end like any other.
+  if (is_alive(status.state)) return {Action::kCollect, {}};
   if (!should_restart(environment.spec.restart, status.goal, status.exit_code, status.restarts))
     return {Action::kNone, {}};
   const MonoTime not_before = history.ended_at + restart_delay(environment.spec.restart, status.restarts);
@@ -64,10 +62,10 @@ Step toward_stopped(const Environment& environment, const Observation& observed)
 }
 
 Step toward_frozen(const Environment& environment, const Observation& observed, Phase wanted, Action act) {
-  if (observed.phase == wanted) return {Action::kNone, {}};
-  if (observed.phase == Phase::kRunning) return {act, {}};
-  if (wanted == Phase::kAbsent && observed.phase == Phase::kPaused) return {act, {}};
-  if (observed.phase == Phase::kAbsent && !is_alive(environment.status.state)) return {Action::kNone, {}};
+  // Alive by the books and nothing there: an end to be recorded, not a freeze that was reached.
+  if (observed.phase == Phase::kAbsent && is_alive(environment.status.state)) return {Action::kCollect, {}};
+  if (observed.phase == wanted || observed.phase == Phase::kAbsent) return {Action::kNone, {}};
+  if (observed.phase == Phase::kRunning || observed.phase == Phase::kPaused) return {act, {}};
   return {Action::kCollect, {}};
 }
 
