@@ -8,7 +8,6 @@
 #include <set>
 #include <utility>
 
-#include "base/file_io.h"
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -21,6 +20,7 @@
 #include "core/net.h"
 #include "core/state_machine.h"
 #include "image/store.h"
+#include "network/resolv.h"
 
 namespace skerry {
 namespace {
@@ -172,10 +172,7 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   launch.spec = environment.spec;
   launch.incarnation = environment.status.incarnation;
   if (!environment.image_digest.empty()) launch.image = TRY(ports_.images.find(environment.image_digest));
-  std::vector<std::string> dns = config_.dns;
-  if (dns.empty()) {
-    if (const auto text = read_file("/etc/resolv.conf"); text) dns = usable_nameservers(*text);
-  }
+  const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {config_.dns, {}}));
   launch.network = TRY(make_attachment(environment, config_.zone, dns));
   return launch;
 }

@@ -21,18 +21,6 @@ Result<std::optional<NetworkAttachment>> make_attachment(const Environment& envi
   return out;
 }
 
-std::vector<std::string> usable_nameservers(std::string_view resolv_conf) {
-  std::vector<std::string> out;
-  for (auto line : split(resolv_conf, '\n')) {
-    line = trim(line.substr(0, line.find_first_of("#;")));
-    constexpr std::string_view kKeyword = "nameserver";
-    if (!line.starts_with(kKeyword)) continue;
-    const auto address = Ipv4::parse(trim(line.substr(kKeyword.size())));
-    if (address && !address->is_loopback()) out.push_back(address->text());
-  }
-  return out;
-}
-
 namespace {
 
 bool clash(const PublishedPort& a, const PublishedPort& b) {

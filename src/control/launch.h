@@ -1,4 +1,4 @@
-// From a stored environment to everything its driver needs to start it. Pure, but for reading the host's resolvers.
+// From a stored environment to what its driver needs to start it. Pure.
 #pragma once
 
 #include <optional>
@@ -16,9 +16,6 @@ namespace skerry {
 // The interface an environment with this lease gets in its zone; nullopt when it has no address.
 Result<std::optional<NetworkAttachment>> make_attachment(const Environment& environment, const Zone& zone,
                                                          const std::vector<std::string>& default_dns);
-
-// The name servers of a resolv.conf(5) text, without loopback ones: those mean another host inside.
-std::vector<std::string> usable_nameservers(std::string_view resolv_conf);
 
 // kConflict when a published port of `candidate` is already published by another living environment; names both.
 Status check_port_conflicts(const Environment& candidate, const std::vector<Environment>& others);

@@ -23,6 +23,8 @@ class Network {
   virtual Status apply(const std::vector<Environment>& environments) = 0;
   // Removes ports of environments that are not in `live` (ids), as a killed daemon may have left them.
   virtual Status remove_stale(const std::set<std::string>& live) = 0;
+  // Takes the firewall and, if we made it, the bridge away again: for a daemon that ends and keeps no environment.
+  virtual Status close() = 0;
 };
 
 }  // namespace skerry

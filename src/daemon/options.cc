@@ -1,0 +1,139 @@
+#include "daemon/options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "core/net.h"
+
+namespace skerry {
+namespace {
+
+// What CLI11 fills in; checked and turned into values afterwards.
+struct RawOptions {
+  std::string subnet = "192.168.127.1/24";
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
+  app.add_option("--state-dir", options.state_dir, "images, database, disks")
+      ->envname("SKERRY_STATE_DIR")
+      ->capture_default_str();
+  app.add_option("--run-dir", options.run_dir, "sockets and mounts of this boot")
+      ->envname("SKERRY_RUN_DIR")
+      ->capture_default_str();
+  app.add_option("--socket", options.socket_path, "API socket (default: RUN_DIR/skerryd.sock)")
+      ->envname("SKERRY_SOCKET");
+  app.add_option("--listen", options.listen, "API address ADDR:PORT, or none")
+      ->envname("SKERRY_LISTEN")
+      ->capture_default_str();
+  app.add_option("--bridge", options.zone.bridge, "bridge of the default zone")
+      ->envname("SKERRY_BRIDGE")
+      ->capture_default_str();
+  app.add_option("--subnet", raw.subnet, "its address and subnet, CIDR")
+      ->envname("SKERRY_SUBNET")
+      ->capture_default_str();
+  app.add_option("--pool-first", options.zone.pool_first, "first address leased (default: .100 of the subnet)")
+      ->envname("SKERRY_POOL_FIRST");
+  app.add_option("--pool-last", options.zone.pool_last, "last address leased (default: the subnet's last)")
+      ->envname("SKERRY_POOL_LAST");
+  app.add_option("--dns", options.dns, "name servers for environments (default: the host's)")
+      ->envname("SKERRY_DNS")
+      ->delimiter(',');
+  app.add_option("--accel", options.accelerator, "auto, kvm or tcg")
+      ->envname("SKERRY_ACCEL")
+      ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
+      ->capture_default_str();
+  app.add_option("--kernel", options.kernel, "kernel image for microVMs (default: Debian's cloud kernel)")
+      ->envname("SKERRY_KERNEL");
+  app.add_option("--cgroup-parent", options.cgroup_parent, "name of our cgroup below our own")
+      ->envname("SKERRY_CGROUP_PARENT")
+      ->capture_default_str();
+  app.add_option("--program-dir", options.program_dir,
+                 "where skerry-oci and its siblings are (default: beside skerryd)")
+      ->envname("SKERRY_PROGRAM_DIR");
+  app.add_option("--group", options.group, "group that may use the socket")
+      ->envname("SKERRY_GROUP")
+      ->capture_default_str();
+  app.add_option("--workers", options.workers, "environments acted on at the same time")
+      ->envname("SKERRY_WORKERS")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
+      ->envname("SKERRY_LOG_LEVEL")
+      ->capture_default_str();
+  app.add_option("--log-format", raw.log_format, "text or json")
+      ->envname("SKERRY_LOG_FORMAT")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.set_version_flag("--version", cat("skerryd ", SKERRY_VERSION));
+}
+
+Result<std::string> absolute(const std::string& path) {
+  if (path.empty()) return fail(ErrorCode::kInvalidArgument, "an empty path");
+  if (path.front() == '/') return path;
+  char here[4096];
+  if (::getcwd(here, sizeof here) == nullptr) return fail_errno("getcwd");
+  return cat(here, "/", path);
+}
+
+// Our own directory: the programs that belong together are installed together.
+Result<std::string> own_directory() {
+  const std::string self = TRY(sys::readlink("/proc/self/exe"));
+  return self.substr(0, self.rfind('/'));
+}
+
+struct PoolGiven {
+  bool first = false;
+  bool last = false;
+};
+
+Status check(DaemonOptions& options, const RawOptions& raw, PoolGiven given) {
+  options.state_dir = TRY_IN("--state-dir", absolute(options.state_dir));
+  options.run_dir = TRY_IN("--run-dir", absolute(options.run_dir));
+  if (options.socket_path.empty()) options.socket_path = cat(options.run_dir, "/skerryd.sock");
+  if (options.program_dir.empty()) options.program_dir = TRY(own_directory());
+  options.log_level = TRY_IN("--log-level", log::parse_level(raw.log_level));
+  options.log_format = raw.log_format == "json" ? log::Format::kJson : log::Format::kText;
+  if (options.zone.bridge.empty() || options.zone.bridge.size() > 15) {
+    return fail(ErrorCode::kInvalidArgument, cat("--bridge ", options.zone.bridge),
+                "an interface name has 1 to 15 characters");
+  }
+  const Zone chosen = options.zone;
+  options.zone = TRY_IN("--subnet", zone_for_subnet(options.zone, raw.subnet));
+  if (given.first) options.zone.pool_first = chosen.pool_first;
+  if (given.last) options.zone.pool_last = chosen.pool_last;
+  TRY_IN("--pool-first, --pool-last", AddressPool::of(options.zone));
+  for (const auto& server : options.dns) TRY_IN("--dns", Ipv4::parse(server));
+  return {};
+}
+
+}  // namespace
+
+ParsedOptions parse_daemon_options(int argc, char** argv) {
+  ParsedOptions parsed;
+  RawOptions raw;
+  CLI::App app("skerryd: runs containers, microVMs and VMs under one policy", "skerryd");
+  declare(app, parsed.options, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    parsed.outcome = OptionsOutcome::kExit;
+    parsed.exit_code = code == 0 ? 0 : 2;
+    return parsed;
+  }
+  const PoolGiven given{app.count("--pool-first") > 0, app.count("--pool-last") > 0};
+  if (auto checked = check(parsed.options, raw, given); !checked) {
+    std::cerr << "skerryd: " << checked.error().message() << "\n";
+    parsed.outcome = OptionsOutcome::kExit;
+    parsed.exit_code = 2;
+  }
+  return parsed;
+}
+
+}  // namespace skerry

@@ -1,0 +1,39 @@
+// The settings of skerryd: command line, then SKERRY_* environment variables, then defaults.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "core/zone.h"
+
+namespace skerry {
+
+struct DaemonOptions {
+  std::string state_dir = "/var/lib/skerry";  // images, database, writable layers: survives reboots
+  std::string run_dir = "/run/skerry";        // sockets, pids, mounts: of this boot
+  std::string socket_path;                    // default <run_dir>/skerryd.sock
+  std::string listen = "127.0.0.1:8080";      // or "none"
+  Zone zone;                                  // bridge, subnet, pool
+  std::vector<std::string> dns;               // for environments that name none; empty: the host's resolvers
+  std::string accelerator = "auto";           // auto, kvm or tcg
+  std::string cgroup_parent = "skerry";       // below the daemon's own cgroup, in each hierarchy
+  std::string kernel;                         // for microVMs; empty: Debian's cloud kernel of the newest version
+  std::string program_dir;                    // where skerry-oci, skerry-keeper, skerry-agent are; default: beside us
+  std::string group = "skerry";               // who may use the socket besides root
+  unsigned workers = 8;
+  log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kText;
+};
+
+enum class OptionsOutcome : std::uint8_t { kRun, kExit };
+struct ParsedOptions {
+  OptionsOutcome outcome = OptionsOutcome::kRun;
+  int exit_code = 0;  // kExit: 0 after --help or --version, 2 after a usage error (already reported)
+  DaemonOptions options;
+};
+// Parses and checks. Prints help, version and usage errors itself.
+ParsedOptions parse_daemon_options(int argc, char** argv);
+
+}  // namespace skerry
