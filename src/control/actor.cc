@@ -47,11 +47,11 @@ void Actor::command(VerbCommand command, Completion done) {
   enqueue({std::move(command), std::move(done), false});
 }
 
-void Actor::first_start(Completion done) {
+void Actor::first_start(Completion done, StdioSink stdio) {
   VerbCommand start;
   start.name = place_.name;
   start.verb = Verb::kStart;
-  enqueue({std::move(start), std::move(done), true});
+  enqueue({std::move(start), std::move(done), true, std::move(stdio)});
 }
 
 void Actor::wake() { enqueue({std::nullopt, nullptr, false}); }
@@ -108,7 +108,9 @@ void Actor::run_task(Task& task) {
     if (task.done) task.done(fail(ErrorCode::kNotFound, cat("\"", place_.name, "\" has been deleted")));
     return;
   }
+  stdio_ = std::move(task.stdio);
   outcome = task.command ? carry_out(*task.command) : converge({});
+  stdio_ = nullptr;
   if (!outcome && task.delete_on_failure) {
     VerbCommand remove;
     remove.verb = Verb::kForceDelete;
@@ -279,8 +281,11 @@ Status Actor::do_start() {
   if (!launch) return record_start_failure(launch.error());
   // The firewall stands before anything inside can send a packet.
   if (auto guarded = context_.refresh_firewall(); !guarded) return record_start_failure(guarded.error());
+  launch->attach = stdio_ != nullptr;
   auto started = driver_.start(*launch);
   if (!started) return record_start_failure(started.error());
+  // Now, not when all is recorded: the workload may already be waiting for input.
+  if (stdio_ && started->stdio) std::exchange(stdio_, nullptr)(std::move(*started->stdio));
   return record_started(started->pid, false);
 }
 

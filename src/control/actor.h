@@ -48,8 +48,9 @@ class Actor : public std::enable_shared_from_this<Actor> {
 
   // Admits now, queues, and calls `done` when it is so (controller.h says what that means for each verb).
   void command(VerbCommand command, Completion done);
-  // The first start after creation: when it fails the environment is deleted again.
-  void first_start(Completion done);
+  // The first start after creation: when it fails the environment is deleted again. With `stdio` the workload's stdio is
+  // handed over as soon as it has been started.
+  void first_start(Completion done, StdioSink stdio = nullptr);
   // Look again: a run ended, a time has come, or the daemon just started.
   void wake();
   // Calls `done` when no run is there and none is due.
@@ -60,6 +61,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
     std::optional<VerbCommand> command;  // unset: only look
     Completion done;
     bool delete_on_failure = false;
+    StdioSink stdio = nullptr;  // a start that somebody is attached to
   };
 
   void enqueue(Task task);
@@ -97,6 +99,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   std::vector<Completion> waiters_;  // guarded
   bool working_ = false;             // guarded: a worker runs work()
   bool gone_ = false;                // guarded: deleted
+  StdioSink stdio_;                  // worker only: of the task at hand, until it is served
   RunHistory history_;               // worker only
   MonoTime started_mono_;            // worker only
   bool ended_here_ = false;          // worker only: history_ is of this daemon

@@ -52,6 +52,7 @@ class LiveController final : public Controller {
   Status open();
 
   void submit(Command command, Completion done) override;
+  void run_attached(CreateCommand command, StdioSink stdio, Completion done) override;
   std::vector<Environment> environments() override;
   Result<Environment> find(const std::string& name) override;
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
@@ -63,7 +64,7 @@ class LiveController final : public Controller {
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
 
  private:
-  void create_environment(const CreateCommand& command, Completion done);
+  void create_environment(const CreateCommand& command, StdioSink stdio, Completion done);
   Result<std::shared_ptr<Actor>> store_new(const CreateCommand& command);
   Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
   std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
@@ -186,7 +187,7 @@ Status LiveController::refresh_firewall() {
 
 void LiveController::submit(Command command, Completion done) {
   if (const auto* create = std::get_if<CreateCommand>(&command)) {
-    create_environment(*create, std::move(done));
+    create_environment(*create, nullptr, std::move(done));
     return;
   }
   auto& verb = std::get<VerbCommand>(command);
@@ -198,14 +199,19 @@ void LiveController::submit(Command command, Completion done) {
   (*target)->command(std::move(verb), std::move(done));
 }
 
-void LiveController::create_environment(const CreateCommand& command, Completion done) {
+void LiveController::run_attached(CreateCommand command, StdioSink stdio, Completion done) {
+  command.start = true;
+  create_environment(command, std::move(stdio), std::move(done));
+}
+
+void LiveController::create_environment(const CreateCommand& command, StdioSink stdio, Completion done) {
   auto made = store_new(command);
   if (!made) {
     done(fail(std::move(made).error()));
     return;
   }
   if (command.start) {
-    (*made)->first_start(std::move(done));
+    (*made)->first_start(std::move(done), std::move(stdio));
   } else {
     done((*made)->snapshot());
   }

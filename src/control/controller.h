@@ -52,6 +52,9 @@ struct ControllerPorts {
 // Called once, from a worker thread, when the command is done: the environment as it is then, or why not.
 using Completion = std::function<void(Result<Environment>)>;
 
+// Takes over the workload's stdio, once.
+using StdioSink = std::function<void(Conversation)>;
+
 class Controller {
  public:
   // Opens for business: rebuilds the firewall from the store (fail closed: no environment starts before that stands),
@@ -66,6 +69,11 @@ class Controller {
   //   stop, kill by SIGKILL: when the run is over; kill by another signal: when it was sent; delete: when nothing is
   //   left (the answer is the last known value).
   virtual void submit(Command command, Completion done) = 0;
+
+  // submit() of a creation that starts at once, for a client that wants the workload's stdio from its first byte on
+  // (`skerry run` in the foreground): `stdio` is called from a worker as soon as the workload has been started, before
+  // `done`, and not at all when it could not be. When the run is short, `done` may already tell of its end.
+  virtual void run_attached(CreateCommand command, StdioSink stdio, Completion done) = 0;
 
   virtual std::vector<Environment> environments() = 0;            // in order of creation
   virtual Result<Environment> find(const std::string& name) = 0;  // kNotFound says how to list

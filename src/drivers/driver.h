@@ -48,6 +48,14 @@ struct NetworkAttachment {
   std::vector<std::string> dns;
 };
 
+// A conversation in frames (base/frame.h): the caller sends kStdin, kStdinEof, kResize, kSignal, kClose with this
+// session number and receives kStdout, kStderr and at last kExit. Frames with other session numbers, and kinds not
+// named here, may come and are to be ignored. Closing the socket hangs up.
+struct Conversation {
+  Fd socket;
+  std::uint32_t session = 0;
+};
+
 // Everything start() needs, resolved: no driver looks anything up elsewhere.
 struct Launch {
   EnvironmentPlace place;
@@ -55,10 +63,14 @@ struct Launch {
   std::optional<Image> image;                // unset when spec.rootfs_path is used
   std::optional<NetworkAttachment> network;  // unset: no network but loopback
   std::uint64_t incarnation = 1;             // which run this is; 1 is the first
+  bool attach = false;                       // connect to the workload's stdio before it runs: Started::stdio
 };
 
 struct Started {
   std::int64_t pid = 0;  // main process on the host
+  // Only when Launch::attach asked for it: as attach() gives, but from the workload's first byte on. Connected after
+  // the keeper is ready and before the workload starts, so that nothing a short-lived command writes is missed.
+  std::optional<Conversation> stdio;
 };
 
 struct StopRequest {
@@ -73,14 +85,6 @@ struct ExecSpec {
   std::string user;                        // empty: the environment's
   bool terminal = false;
   TerminalSize size;  // only with a terminal
-};
-
-// A conversation in frames (base/frame.h): the caller sends kStdin, kStdinEof, kResize, kSignal, kClose with this
-// session number and receives kStdout, kStderr and at last kExit. Frames with other session numbers, and kinds not
-// named here, may come and are to be ignored. Closing the socket hangs up.
-struct Conversation {
-  Fd socket;
-  std::uint32_t session = 0;
 };
 
 // Use since the start, of the whole environment (cgroup or VMM process). Unset: the host cannot tell.
