@@ -1,0 +1,32 @@
+// OomWatch: whether the kernel's OOM killer struck in the memory cgroup of a process.
+//
+// v2: memory.events, oom_kill (Documentation/admin-guide/cgroup-v2.rst). v1: memory.oom_control, oom_kill
+// (cgroup-v1/memory.rst). The count is read before and after: a cgroup may have been used before.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace skerry::keeper {
+
+class OomWatch {
+ public:
+  // Finds the cgroup of `pid`. Without a memory cgroup it answers nullopt later.
+  explicit OomWatch(pid_t pid);
+  // Whether there was an OOM kill since; nullopt: not known.
+  [[nodiscard]] std::optional<bool> struck() const;
+
+ private:
+  std::string path_;  // of the events file; empty: none
+  std::uint64_t before_ = 0;
+};
+
+// The path of the events file for a process, from the texts of /proc/PID/cgroup and /proc/self/mountinfo; empty when
+// there is none.
+std::string oom_events_path(std::string_view proc_cgroup, std::string_view mountinfo);
+
+}  // namespace skerry::keeper
