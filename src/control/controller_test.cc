@@ -1,0 +1,337 @@
+// The controller over the real store and a fake driver: what it promises, also when things fail or the daemon dies.
+#include "control/controller.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <future>
+#include <random>
+#include <thread>
+
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+#include "image/store.h"
+#include "store/store.h"
+#include "testing/fake_driver.h"
+#include "testing/fake_network.h"
+
+namespace skerry {
+namespace {
+
+using testing::DriverCall;
+using testing::FakeDriver;
+using testing::FakeNetwork;
+
+constexpr auto kDeadline = std::chrono::seconds(20);
+
+// A host: directories, a driver and a network that outlive the daemons a test starts on it.
+class ControllerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { boot(); }
+  void TearDown() override {
+    controller_.reset();
+    EXPECT_EQ(driver_.violations(), std::vector<std::string>{});
+  }
+
+  void boot() {
+    store_ = Store::open(dir_ / "skerry.db").value();
+    images_ = ImageStore::open(dir_ / "images").value();
+    ControllerConfig config;
+    config.state_dir = dir_ / "state";
+    config.run_dir = dir_ / "run";
+    config.zone.pool_last = "192.168.127.102";
+    config.workers = 4;
+    auto made = Controller::create(config, {clock_, *store_, *images_, network_, {&driver_}});
+    ASSERT_TRUE(made) << made.error().message();
+    controller_ = std::move(*made);
+  }
+  // The daemon dies and a new one starts. (Between steps: a killed one leaves no more than this.)
+  void restart_daemon() {
+    controller_.reset();
+    images_.reset();
+    store_.reset();
+    boot();
+  }
+
+  static EnvironmentSpec spec(const std::string& name) {
+    EnvironmentSpec out;
+    out.name = name;
+    out.rootfs_path = "/";
+    out.restart.backoff_ms = 1;
+    return out;
+  }
+  Result<Environment> submit(Command command) {
+    std::promise<Result<Environment>> promise;
+    auto future = promise.get_future();
+    controller_->submit(std::move(command), [&](Result<Environment> result) { promise.set_value(std::move(result)); });
+    if (future.wait_for(kDeadline) != std::future_status::ready) std::abort();  // the promise must not outlive us
+    return future.get();
+  }
+  Result<Environment> run(EnvironmentSpec the_spec) { return submit(CreateCommand{std::move(the_spec), true}); }
+  Result<Environment> ask(const std::string& name, Verb verb) {
+    VerbCommand command;
+    command.name = name;
+    command.verb = verb;
+    return submit(command);
+  }
+  Result<Environment> wait_exit(const std::string& name) {
+    std::promise<Result<Environment>> promise;
+    auto future = promise.get_future();
+    controller_->wait_exit(name, [&](Result<Environment> result) { promise.set_value(std::move(result)); });
+    if (future.wait_for(kDeadline) != std::future_status::ready) std::abort();
+    return future.get();
+  }
+  template <typename Predicate>
+  bool eventually(Predicate predicate) {
+    const auto until = std::chrono::steady_clock::now() + kDeadline;
+    while (!predicate()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  State state_of(const std::string& name) {
+    const auto found = controller_->find(name);
+    return found ? found->status.state : State::kDeleting;
+  }
+  std::vector<std::string> event_types() {
+    std::vector<std::string> out;
+    for (const auto& event : store_->events({}).value()) out.push_back(event.type);
+    return out;
+  }
+
+  SystemClock clock_;
+  TempDir dir_ = TempDir::create("controller").value();
+  FakeDriver driver_;
+  FakeNetwork network_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<Controller> controller_;
+};
+
+TEST_F(ControllerTest, CreatesStartsStopsAndDeletes) {
+  const auto made = run(spec("web"));
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(made->status.state, State::kRunning);
+  EXPECT_EQ(made->ip, "192.168.127.100");
+  EXPECT_GT(made->status.pid, 0);
+  EXPECT_EQ(ask("web", Verb::kStop)->status.state, State::kStopped);
+  EXPECT_EQ(ask("web", Verb::kStart)->status.state, State::kRunning);
+  EXPECT_EQ(ask("web", Verb::kPause)->status.state, State::kPaused);
+  EXPECT_EQ(ask("web", Verb::kResume)->status.state, State::kRunning);
+  EXPECT_EQ(ask("web", Verb::kRestart)->status.state, State::kRunning);
+  ASSERT_TRUE(ask("web", Verb::kForceDelete));
+  EXPECT_EQ(controller_->find("web").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(store_->leases()->size(), 0U);
+  EXPECT_EQ(event_types(), (std::vector<std::string>{"container.created", "container.started", "container.stopped",
+                                                     "container.started", "container.paused", "container.resumed",
+                                                     "container.stopped", "container.started", "container.deleted"}));
+  EXPECT_FALSE(sys::exists(dir_ / ("state/environments/" + made->id)));
+}
+
+TEST_F(ControllerTest, AFailedFirstStartLeavesNothing) {
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kCommandNotFound, 0, "no such command: nginxx", {}});
+  const auto made = run(spec("web"));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, ErrorCode::kCommandNotFound);
+  EXPECT_TRUE(controller_->environments().empty());
+  EXPECT_TRUE(store_->environments()->empty());
+  EXPECT_TRUE(store_->leases()->empty());
+  EXPECT_TRUE(sys::list_directory(dir_ / "state/environments")->empty());
+  EXPECT_TRUE(sys::list_directory(dir_ / "run/environments")->empty());
+}
+
+TEST_F(ControllerTest, WithoutFirewallNothingStarts) {
+  network_.fail_next_apply(Error{ErrorCode::kIo, 0, "nft", {}});
+  EXPECT_FALSE(run(spec("web")));
+  EXPECT_EQ(driver_.count(DriverCall::kStart), 0);
+}
+
+TEST_F(ControllerTest, RefusalsNameTheCauseAndStoreNothing) {
+  ASSERT_TRUE(run(spec("a")));
+  EXPECT_EQ(run(spec("a")).error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(run(spec("Not_A_Name")).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ask("a", Verb::kDelete).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(ask("nobody", Verb::kStop).error().code, ErrorCode::kNotFound);
+  EnvironmentSpec vm = spec("vm");
+  vm.isolation = Isolation::kMicrovm;
+  EXPECT_EQ(run(vm).error().code, ErrorCode::kUnsupported);
+  EnvironmentSpec unknown = spec("unknown");
+  unknown.rootfs_path.clear();
+  unknown.image = "localhost/no/such:image";
+  EXPECT_EQ(run(unknown).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(controller_->environments().size(), 1U);
+}
+
+TEST_F(ControllerTest, AddressesRunOutAndComeBack) {
+  ASSERT_TRUE(run(spec("a")));
+  ASSERT_TRUE(run(spec("b")));
+  ASSERT_TRUE(run(spec("c")));
+  const auto full = run(spec("d"));
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, ErrorCode::kResourceExhausted);
+  ASSERT_TRUE(ask("b", Verb::kForceDelete));
+  EXPECT_EQ(run(spec("d"))->ip, "192.168.127.101");
+}
+
+TEST_F(ControllerTest, TheSamePublishedPortIsRefusedWhileTheFirstLives) {
+  EnvironmentSpec a = spec("a");
+  a.ports = {{"", 8080, 80, Protocol::kTcp}};
+  EnvironmentSpec b = spec("b");
+  b.ports = {{"127.0.0.1", 8080, 81, Protocol::kTcp}};
+  ASSERT_TRUE(run(a));
+  const auto refused = run(b);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_NE(refused.error().message().find("\"a\""), std::string::npos);
+  ASSERT_TRUE(ask("a", Verb::kStop));
+  EXPECT_TRUE(run(b));
+}
+
+TEST_F(ControllerTest, EndsAreRecordedAsTheyWere) {
+  const auto good = run(spec("good"));
+  const auto bad = run(spec("bad"));
+  driver_.end_run(good->id, 0);
+  driver_.end_run(bad->id, 137, "out of memory");
+  EXPECT_EQ(wait_exit("good")->status.state, State::kStopped);
+  const auto ended = wait_exit("bad");
+  EXPECT_EQ(ended->status.state, State::kFailed);
+  EXPECT_EQ(ended->status.exit_code, 137);
+  EXPECT_EQ(ended->status.reason, "out of memory");
+  EXPECT_TRUE(std::ranges::count(event_types(), "container.crashed") == 1);
+  EXPECT_EQ(driver_.phase(bad->id), Phase::kAbsent);
+}
+
+TEST_F(ControllerTest, RemovesOnExitWhenAsked) {
+  EnvironmentSpec once = spec("once");
+  once.auto_remove = true;
+  const auto made = run(once);
+  driver_.end_run(made->id, 3);
+  EXPECT_EQ(wait_exit("once")->status.exit_code, 3);
+  EXPECT_TRUE(eventually([&] { return controller_->environments().empty(); }));
+}
+
+TEST_F(ControllerTest, RestartsByPolicyUpToItsLimit) {
+  EnvironmentSpec flaky = spec("flaky");
+  flaky.restart.mode = RestartMode::kOnFailure;
+  flaky.restart.max = 3;
+  const auto made = run(flaky);
+  for (int i = 1; i <= 3; ++i) {
+    driver_.end_run(made->id, 1);
+    ASSERT_TRUE(eventually([&] { return driver_.launches(made->id).size() == static_cast<std::size_t>(i) + 1; }));
+    ASSERT_TRUE(eventually([&] { return state_of("flaky") == State::kRunning; }));
+  }
+  driver_.end_run(made->id, 1);
+  EXPECT_EQ(wait_exit("flaky")->status.state, State::kFailed);
+  EXPECT_EQ(driver_.launches(made->id).size(), 4U);
+}
+
+TEST_F(ControllerTest, AStopOutlivesTheRestartPolicy) {
+  EnvironmentSpec service = spec("service");
+  service.restart.mode = RestartMode::kAlways;
+  const auto made = run(service);
+  ASSERT_TRUE(ask("service", Verb::kStop));
+  restart_daemon();
+  EXPECT_EQ(state_of("service"), State::kStopped);
+  EXPECT_EQ(driver_.launches(made->id).size(), 1U);
+}
+
+TEST_F(ControllerTest, ANewDaemonAdoptsWhatRuns) {
+  const auto made = run(spec("web"));
+  restart_daemon();
+  const auto adopted = controller_->find("web");
+  ASSERT_TRUE(adopted);
+  EXPECT_EQ(adopted->status.state, State::kRunning);
+  EXPECT_EQ(adopted->status.pid, made->status.pid);
+  EXPECT_EQ(adopted->status.started_at, made->status.started_at);
+  EXPECT_EQ(driver_.launches(made->id).size(), 1U);
+  driver_.end_run(made->id, 0);
+  EXPECT_EQ(wait_exit("web")->status.state, State::kStopped);
+}
+
+TEST_F(ControllerTest, ARunThatEndedWithoutADaemonIsRecorded) {
+  const auto made = run(spec("web"));
+  controller_.reset();
+  driver_.end_run(made->id, 7);
+  restart_daemon();
+  EXPECT_EQ(wait_exit("web")->status.exit_code, 7);
+}
+
+TEST_F(ControllerTest, AStartThatWasCutShortIsTriedAgain) {
+  ASSERT_TRUE(submit(CreateCommand{spec("web"), false}));
+  driver_.cut_next_start_short();
+  static_cast<void>(ask("web", Verb::kStart));
+  // As the dying daemon left it: stored as starting.
+  auto stored = store_->environments()->front();
+  stored.status.state = State::kStarting;
+  stored.status.goal = Goal::kRunning;
+  controller_.reset();
+  ASSERT_TRUE(store_->update_environment(stored, {}));
+  restart_daemon();
+  EXPECT_TRUE(eventually([&] { return state_of("web") == State::kRunning; }));
+  EXPECT_EQ(driver_.phase(stored.id), Phase::kRunning);
+}
+
+TEST_F(ControllerTest, AfterARebootThePolicyDecides) {
+  EnvironmentSpec always = spec("always");
+  always.restart.mode = RestartMode::kAlways;
+  ASSERT_TRUE(run(always));
+  ASSERT_TRUE(run(spec("never")));
+  controller_.reset();
+  driver_.reboot();
+  restart_daemon();
+  EXPECT_TRUE(eventually([&] { return state_of("always") == State::kRunning; }));
+  EXPECT_TRUE(eventually([&] { return state_of("never") == State::kFailed; }));
+}
+
+TEST_F(ControllerTest, LeftoversOfUnknownEnvironmentsAreRemoved) {
+  controller_.reset();
+  ASSERT_TRUE(sys::mkdir_all(dir_ / "state/environments/00000000deadbeef/upper", 0700));
+  ASSERT_TRUE(sys::mkdir_all(dir_ / "run/environments/00000000deadbeef", 0700));
+  restart_daemon();
+  EXPECT_TRUE(sys::list_directory(dir_ / "state/environments")->empty());
+  EXPECT_TRUE(sys::list_directory(dir_ / "run/environments")->empty());
+}
+
+TEST_F(ControllerTest, AFailedDeletionIsFinishedByTheNextDaemon) {
+  ASSERT_TRUE(run(spec("web")));
+  driver_.fail_next(DriverCall::kDestroy, Error{ErrorCode::kIo, 5, "umount", {}});
+  EXPECT_FALSE(ask("web", Verb::kForceDelete));
+  EXPECT_EQ(state_of("web"), State::kDeleting);
+  restart_daemon();
+  EXPECT_TRUE(eventually([&] { return controller_->environments().empty(); }));
+  EXPECT_TRUE(store_->leases()->empty());
+}
+
+// Many clients, random commands, runs that end by themselves: it converges, and the driver's contract is kept.
+TEST_F(ControllerTest, RandomCommandsFromManyThreadsConverge) {
+  const std::vector<std::string> names{"a", "b", "c"};
+  std::vector<std::thread> clients;
+  for (unsigned seed = 0; seed < 4; ++seed) {
+    clients.emplace_back([&, seed] {
+      std::mt19937 random(seed);
+      for (int i = 0; i < 200; ++i) {
+        const auto& name = names[random() % names.size()];
+        const auto roll = random() % 8;
+        if (roll < 2) {
+          static_cast<void>(run(spec(name)));
+        } else if (roll == 2) {
+          if (const auto found = controller_->find(name); found)
+            driver_.end_run(found->id, static_cast<int>(random() % 2));
+        } else {
+          static_cast<void>(ask(name, kAllVerbs[random() % kAllVerbs.size()]));
+        }
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  for (const auto& name : names) static_cast<void>(ask(name, Verb::kForceDelete));
+  EXPECT_TRUE(eventually([&] { return controller_->environments().empty(); }));
+  EXPECT_TRUE(store_->leases()->empty());
+  EXPECT_TRUE(sys::list_directory(dir_ / "state/environments")->empty());
+}
+
+}  // namespace
+}  // namespace skerry
