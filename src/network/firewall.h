@@ -1,0 +1,76 @@
+// The firewall as a value: what shall hold on this host's bridges, and its translation into nftables' language.
+//
+// One table of ours (in the families inet and bridge, which nftables keeps apart) is replaced as a whole in one
+// transaction, so the rules always say what one state says, and other people's tables are never touched. Closed by
+// default:
+//
+//   guest → bridge     only IPv4 and ARP, only with the port's own MAC and IP address (no spoofing; no IPv6, no VLAN)
+//   guest → guest      same bridge: yes, unless neighbours are hidden; another bridge: never
+//   guest → host       ping, and the services named in BridgeRules; nothing else
+//   guest → outside    with Egress::kNat, behind the host's address
+//   outside → guest    only published ports (destination NAT), also from the host itself and by 127.0.0.1
+//
+// Packets between other interfaces pass untouched.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/net.h"
+#include "core/zone.h"
+#include "network/port.h"
+
+namespace skerry::network {
+
+// A port and the only addresses it may send from.
+struct PinnedPort {
+  std::string interface;  // port_name()
+  MacAddress mac;
+  Ipv4 address;
+  auto operator<=>(const PinnedPort&) const = default;
+};
+
+// host_ip:host_port on the host leads to guest:guest_port.
+struct Publication {
+  std::optional<Ipv4> host_ip;  // unset: every address of the host
+  std::uint16_t host_port = 0;
+  Protocol protocol = Protocol::kTcp;
+  Ipv4 guest;
+  std::uint16_t guest_port = 0;
+  auto operator<=>(const Publication&) const = default;
+};
+
+struct BridgeRules {
+  std::string bridge;
+  Cidr gateway;  // the bridge's own address with its subnet's prefix
+  Egress egress = Egress::kNat;
+  Neighbours neighbours = Neighbours::kVisible;
+  // Ports of the host that its environments may reach. UDP 67 also lets DHCP requests (source 0.0.0.0) through.
+  std::vector<std::uint16_t> host_tcp;
+  std::vector<std::uint16_t> host_udp;
+  std::vector<PinnedPort> ports;
+  std::vector<Publication> published;
+};
+
+struct FirewallState {
+  std::string table = "skerry";  // one for each daemon on a host
+  std::vector<BridgeRules> bridges;
+};
+
+// Commands for libnftables that replace the table; the same state always gives the same text.
+struct Ruleset {
+  std::string table;
+  std::string commands;
+};
+
+// Pure. kInvalidArgument for names nftables could misread; kConflict when two publications ask for the same port of
+// the same host address, naming both guests.
+Result<Ruleset> render(const FirewallState& state);
+
+// "skerry-vbr0": what a daemon on this bridge calls its table when nobody says otherwise.
+std::string default_table_name(const std::string& bridge);
+
+}  // namespace skerry::network
