@@ -29,11 +29,16 @@ bool nests_too_deep(std::string_view text) {
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text, std::string_view what, std::size_t max_bytes) {
+Status check_json_bounds(std::string_view text, std::string_view what, std::size_t max_bytes) {
   if (text.size() > max_bytes) return fail(ErrorCode::kInvalidArgument, cat(what, ": more than ", max_bytes, " bytes"));
   if (nests_too_deep(text)) {
     return fail(ErrorCode::kInvalidArgument, cat(what, ": nested deeper than ", kMaxDepth, " levels"));
   }
+  return {};
+}
+
+Result<Json> parse_json(std::string_view text, std::string_view what, std::size_t max_bytes) {
+  TRY(check_json_bounds(text, what, max_bytes));
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::exception& problem) {

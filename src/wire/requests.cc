@@ -1,0 +1,105 @@
+#include "wire/requests.h"
+
+#include <csignal>
+
+#include "base/signal_name.h"
+#include "wire/json_fields.h"
+#include "wire/json_writer.h"
+
+namespace skerry::wire {
+namespace {
+
+constexpr std::size_t kMaxBody = 4U << 20U;
+constexpr std::uint32_t kMaxGraceMs = 3'600'000;
+constexpr std::uint32_t kMaxExecMs = 3'600'000;
+
+template <typename T, typename Read>
+Result<T> parse_body(std::string_view body, T value, Read read) {
+  const Json json = trim(body).empty() ? Json::object() : TRY(parse_json(body, "request body", kMaxBody));
+  FieldErrors errors;
+  ObjectReader fields(json, {}, errors);
+  read(fields, value);
+  fields.finish(Unknown::kRefuse);
+  TRY(errors.status());
+  return value;
+}
+
+}  // namespace
+
+Result<ExecRequest> parse_exec_request(std::string_view body) {
+  return parse_body(body, ExecRequest{}, [](ObjectReader& fields, ExecRequest& into) {
+    fields.texts("command", into.command);
+    fields.pairs("env", into.env);
+    fields.text("workdir", into.workdir, 4095);
+    fields.text("user", into.user, 256);
+    fields.flag("terminal", into.terminal);
+    fields.number<std::uint16_t>("columns", into.size.columns, 1);
+    fields.number<std::uint16_t>("rows", into.size.rows, 1);
+    fields.text("stdin", into.stdin_text, kMaxBody);
+    fields.number("timeout_ms", into.timeout_ms, 1U, kMaxExecMs);
+    if (into.command.empty()) fields.error("command", "is missing: an array with the program and its arguments");
+  });
+}
+
+std::string exec_request_json(const ExecRequest& request) {
+  JsonWriter json;
+  json.begin_object().field("command", request.command).field("env", request.env);
+  if (!request.workdir.empty()) json.field("workdir", request.workdir);
+  if (!request.user.empty()) json.field("user", request.user);
+  json.field("terminal", request.terminal).field("columns", request.size.columns).field("rows", request.size.rows);
+  if (!request.stdin_text.empty()) json.field("stdin", request.stdin_text);
+  json.field("timeout_ms", request.timeout_ms).end_object();
+  return std::move(json).text();
+}
+
+Result<std::uint32_t> parse_grace(std::string_view body) {
+  return parse_body(body, std::uint32_t{10'000}, [](ObjectReader& fields, std::uint32_t& into) {
+    fields.number("grace_ms", into, 0U, kMaxGraceMs);
+  });
+}
+
+Result<int> parse_kill_request(std::string_view body) {
+  return parse_body(body, int{SIGKILL}, [](ObjectReader& fields, int& into) {
+    fields.value("signal", [&](const Json& value, const std::string& path) {
+      const auto text = value.is_string() ? value.get<std::string>() : dump_json(value);
+      const auto parsed = parse_signal(text);
+      if (!parsed) return fields.errors().add(path, parsed.error().message());
+      into = *parsed;
+    });
+  });
+}
+
+Result<PullRequest> parse_pull_request(std::string_view body) {
+  return parse_body(body, PullRequest{}, [](ObjectReader& fields, PullRequest& into) {
+    fields.text("reference", into.reference, 1024);
+    fields.flag("insecure", into.insecure);
+    fields.required("reference");
+  });
+}
+
+Result<ArchiveRequest> parse_archive_request(std::string_view body) {
+  return parse_body(body, ArchiveRequest{}, [](ObjectReader& fields, ArchiveRequest& into) {
+    fields.text("path", into.path, 4095);
+    fields.text("name", into.name, 1024);
+    fields.required("path");
+    if (!into.path.empty() && into.path.front() != '/') fields.error("path", "must be absolute");
+  });
+}
+
+Result<std::string> parse_tag_request(std::string_view body) {
+  return parse_body(body, std::string{}, [](ObjectReader& fields, std::string& into) {
+    fields.text("name", into, 1024);
+    fields.required("name");
+  });
+}
+
+Result<TokenRequest> parse_token_request(std::string_view body) {
+  return parse_body(body, TokenRequest{}, [](ObjectReader& fields, TokenRequest& into) {
+    fields.text("name", into.name, 64);
+    fields.text("role", into.role, 16);
+    fields.texts("zones", into.zones, 256);
+    fields.required("name");
+  });
+}
+
+}  // namespace skerry::wire

@@ -1,0 +1,59 @@
+// The small request bodies of the API, and the same for its clients. An empty body stands for {}. Errors name the
+// field.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/frame.h"
+#include "base/result.h"
+
+namespace skerry::wire {
+
+// POST …/exec. Without an upgrade to frames the command gets `stdin_text` and its output comes back as a document.
+struct ExecRequest {
+  std::vector<std::string> command;
+  std::map<std::string, std::string> env;
+  std::string workdir;
+  std::string user;
+  bool terminal = false;
+  TerminalSize size;
+  std::string stdin_text;
+  std::uint32_t timeout_ms = 60'000;  // only without an upgrade
+  bool operator==(const ExecRequest&) const = default;
+};
+Result<ExecRequest> parse_exec_request(std::string_view body);
+std::string exec_request_json(const ExecRequest& request);
+
+// POST …/stop and …/restart, also DELETE: {"grace_ms"}.
+Result<std::uint32_t> parse_grace(std::string_view body);
+// POST …/kill: {"signal": 15 | "TERM" | "SIGTERM"}; KILL when it does not say.
+Result<int> parse_kill_request(std::string_view body);
+
+// POST /images: {"reference", "insecure"}.
+struct PullRequest {
+  std::string reference;
+  bool insecure = false;
+};
+Result<PullRequest> parse_pull_request(std::string_view body);
+
+// POST /images/load and …/save: {"path", "name"}; POST …/tag: {"name"}.
+struct ArchiveRequest {
+  std::string path;
+  std::string name;
+};
+Result<ArchiveRequest> parse_archive_request(std::string_view body);
+Result<std::string> parse_tag_request(std::string_view body);
+
+// POST /tokens: {"name", "role", "zones"}.
+struct TokenRequest {
+  std::string name;
+  std::string role = "viewer";
+  std::vector<std::string> zones;
+};
+Result<TokenRequest> parse_token_request(std::string_view body);
+
+}  // namespace skerry::wire
