@@ -25,8 +25,4 @@ class OomWatch {
   std::uint64_t before_ = 0;
 };
 
-// The path of the events file for a process, from the texts of /proc/PID/cgroup and /proc/self/mountinfo; empty when
-// there is none.
-std::string oom_events_path(std::string_view proc_cgroup, std::string_view mountinfo);
-
 }  // namespace skerry::keeper
