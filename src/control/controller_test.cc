@@ -37,7 +37,7 @@ class ControllerTest : public ::testing::Test {
 
   void boot() {
     store_ = Store::open(dir_ / "skerry.db").value();
-    images_ = ImageStore::open(dir_ / "images").value();
+    images_ = ImageStore::open({dir_ / "images", {}}).value();
     ControllerConfig config;
     config.state_dir = dir_ / "state";
     config.run_dir = dir_ / "run";

@@ -1,0 +1,270 @@
+#include "control/deployments.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "core/plan.h"
+#include "wire/environment_json.h"
+
+namespace skerry {
+namespace {
+
+constexpr auto kLookAnyway = std::chrono::seconds(5);
+constexpr std::string_view kRevisionLabel = "skerry.revision";
+
+// What tells two configurations apart. Not a secret and not a signature: FNV-1a is enough.
+std::string revision_of(const Deployment& deployment) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : cat(deployment.plugin, "\n", deployment.config_json)) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  }
+  return cat(hash);
+}
+
+Event deployment_event(const Deployment& deployment, std::string_view what, WallTime time) {
+  Event event;
+  event.type = cat("deployment.", what);
+  event.resource = deployment.name;
+  event.time = time;
+  event.data = {{"name", deployment.name}, {"plugin", deployment.plugin}, {"replicas", cat(deployment.replicas)}};
+  return event;
+}
+
+ReplicaView view_of(const Deployment& deployment, const Environment& environment) {
+  ReplicaView view;
+  view.number = replica_number(deployment.name, environment.spec.name);
+  view.state = environment.status.state;
+  view.health = environment.status.health;
+  view.has_health_check = environment.spec.health_check.has_value();
+  const auto label = environment.spec.labels.find(std::string(kRevisionLabel));
+  view.current_revision = label != environment.spec.labels.end() && label->second == revision_of(deployment);
+  return view;
+}
+
+Result<EnvironmentSpec> replica_spec(const Deployment& deployment, std::uint32_t number) {
+  auto request = TRY(wire::parse_create_request(deployment.config_json));
+  EnvironmentSpec spec = std::move(request.command.spec);
+  spec.name = replica_name(deployment.name, number);
+  spec.deployment = deployment.name;
+  if (!deployment.plugin.empty()) spec.plugin = deployment.plugin;
+  spec.labels[std::string(kRevisionLabel)] = revision_of(deployment);
+  return spec;
+}
+
+Status check(const Deployment& deployment) {
+  if (!is_dns_label(deployment.name) || deployment.name.size() > 55) {
+    return fail(ErrorCode::kInvalidArgument, cat("name: \"", deployment.name.substr(0, 80), "\""),
+                "use up to 55 of a-z, 0-9 and '-': replicas are called NAME-1, NAME-2, …");
+  }
+  if (deployment.replicas > Deployments::kMaxReplicas) {
+    return fail(ErrorCode::kInvalidArgument,
+                cat("replicas: ", deployment.replicas, " is more than ", Deployments::kMaxReplicas));
+  }
+  const auto spec = TRY_IN("config", replica_spec(deployment, 1));
+  if (!spec.ports.empty() && deployment.replicas > 1) {
+    return fail(ErrorCode::kInvalidArgument, "config.ports: one host port cannot be published by several replicas");
+  }
+  return annotate(validate(spec), "config");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Deployments>> Deployments::create(Store& store, Controller& controller, EventFeed& feed,
+                                                         Clock& clock) {
+  std::unique_ptr<Deployments> made(new Deployments(store, controller, clock));
+  made->subscription_ = feed.subscribe([raw = made.get()](std::uint64_t) { raw->poke(); });
+  made->thread_ = std::thread([raw = made.get()] { raw->run(); });
+  return made;
+}
+
+Deployments::~Deployments() {
+  subscription_ = {};
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+  // Completions point here: the controller must have answered all of them.
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return busy_.empty(); });
+}
+
+void Deployments::poke() {
+  {
+    const std::lock_guard lock(mutex_);
+    dirty_ = true;
+  }
+  wake_.notify_one();
+}
+
+// ── what clients ask ──
+
+Result<DeploymentStatus> Deployments::add(const std::string& name, const std::string& plugin,
+                                          const std::string& config_json, std::uint32_t replicas) {
+  Deployment deployment{name, plugin, replicas, config_json, clock_.now()};
+  TRY(check(deployment));
+  if (find(name)) {
+    return fail(ErrorCode::kAlreadyExists, cat("deployment \"", name, "\" exists"),
+                cat("scale it: skerry deployments scale ", name, " --replicas N"));
+  }
+  TRY(store_.put_deployment(deployment, {deployment_event(deployment, "created", clock_.now())}));
+  poke();
+  return find(name);
+}
+
+Result<DeploymentStatus> Deployments::scale(const std::string& name, std::uint32_t replicas) {
+  Deployment deployment = TRY(find(name)).deployment;
+  deployment.replicas = replicas;
+  TRY(check(deployment));
+  TRY(store_.put_deployment(deployment, {deployment_event(deployment, "scaled", clock_.now())}));
+  poke();
+  return find(name);
+}
+
+Result<DeploymentStatus> Deployments::update(const std::string& name, const std::string& config_json) {
+  Deployment deployment = TRY(find(name)).deployment;
+  deployment.config_json = config_json;
+  TRY(check(deployment));
+  TRY(store_.put_deployment(deployment, {deployment_event(deployment, "updated", clock_.now())}));
+  poke();
+  return find(name);
+}
+
+Status Deployments::remove(const std::string& name) {
+  const Deployment deployment = TRY(find(name)).deployment;
+  TRY(store_.remove_deployment(name, {deployment_event(deployment, "deleted", clock_.now())}));
+  poke();
+  return {};
+}
+
+DeploymentStatus Deployments::status_of(const Deployment& deployment,
+                                        const std::vector<Environment>& environments) const {
+  DeploymentStatus status{deployment, 0, 0};
+  for (const auto& environment : environments) {
+    if (environment.spec.deployment != deployment.name) continue;
+    const auto view = view_of(deployment, environment);
+    if (view.state == State::kDeleting) continue;
+    ++status.current;
+    status.ready += is_ready(view) ? 1 : 0;
+  }
+  return status;
+}
+
+Result<std::vector<DeploymentStatus>> Deployments::list() {
+  const auto environments = controller_.environments();
+  std::vector<DeploymentStatus> out;
+  for (const auto& deployment : TRY(store_.deployments())) out.push_back(status_of(deployment, environments));
+  return out;
+}
+
+Result<DeploymentStatus> Deployments::find(const std::string& name) {
+  for (auto& status : TRY(list())) {
+    if (status.deployment.name == name) return std::move(status);
+  }
+  return fail(ErrorCode::kNotFound, cat("deployment \"", name, "\" does not exist"), "see: skerry deployments list");
+}
+
+// ── the loop ──
+
+void Deployments::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    Duration patience = kLookAnyway;
+    const MonoTime now = clock_.monotonic();
+    for (const auto& [name, backoff] : backoffs_) {
+      if (backoff.not_before > now) patience = std::min(patience, backoff.not_before - now);
+    }
+    wake_.wait_for(lock, patience, [this] { return dirty_ || stopping_; });
+    if (stopping_) return;
+    dirty_ = false;
+    lock.unlock();
+    reconcile();
+    lock.lock();
+  }
+}
+
+void Deployments::reconcile() {
+  const auto deployments = store_.deployments();
+  if (!deployments) {
+    log::error("cannot read deployments", {{"error", deployments.error().message()}});
+    return;
+  }
+  const auto environments = controller_.environments();
+  for (const auto& deployment : *deployments) reconcile_one(deployment, environments);
+  remove_orphans(*deployments, environments);
+}
+
+void Deployments::reconcile_one(const Deployment& deployment, const std::vector<Environment>& environments) {
+  std::vector<ReplicaView> present;
+  for (const auto& environment : environments) {
+    if (environment.spec.deployment == deployment.name) present.push_back(view_of(deployment, environment));
+  }
+  for (const auto& step : plan_deployment({deployment.replicas, 1}, present)) {
+    if (step.act == ReplicaAct::kCreate) {
+      create_replica(deployment, step.number);
+    } else {
+      remove_replica(replica_name(deployment.name, step.number), step.why);
+    }
+  }
+}
+
+void Deployments::remove_orphans(const std::vector<Deployment>& deployments,
+                                 const std::vector<Environment>& environments) {
+  for (const auto& environment : environments) {
+    const auto& owner = environment.spec.deployment;
+    if (owner.empty() || environment.status.state == State::kDeleting) continue;
+    const bool owned = std::ranges::any_of(deployments, [&](const auto& each) { return each.name == owner; });
+    if (!owned) remove_replica(environment.spec.name, "its deployment was deleted");
+  }
+}
+
+bool Deployments::claim(const std::string& name, bool creating) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_ || busy_.contains(name)) return false;
+  const auto backoff = backoffs_.find(name);
+  if (creating && backoff != backoffs_.end() && clock_.monotonic() < backoff->second.not_before) return false;
+  busy_.insert(name);
+  return true;
+}
+
+void Deployments::release(const std::string& name, bool failed) {
+  {
+    const std::lock_guard lock(mutex_);
+    busy_.erase(name);
+    if (failed) {
+      auto& backoff = backoffs_[name];
+      backoff.not_before = clock_.monotonic() + restart_delay({RestartMode::kAlways, 0, 500}, backoff.failures++);
+    }
+    dirty_ = true;
+    // Notified under the lock: once busy_ is empty the destructor may go on.
+    wake_.notify_one();
+    idle_.notify_all();
+  }
+}
+
+void Deployments::create_replica(const Deployment& deployment, std::uint32_t number) {
+  const std::string name = replica_name(deployment.name, number);
+  auto spec = replica_spec(deployment, number);
+  if (!spec || !claim(name, true)) return;
+  controller_.submit(CreateCommand{std::move(*spec), true}, [this, name](Result<Environment> result) {
+    if (!result) log::warning("replica did not start", {{"name", name}, {"error", result.error().message()}});
+    release(name, !result);
+  });
+}
+
+void Deployments::remove_replica(const std::string& name, std::string_view why) {
+  if (!claim(name, false)) return;
+  log::info("removing a replica", {{"name", name}, {"why", why}});
+  VerbCommand command;
+  command.name = name;
+  command.verb = Verb::kForceDelete;
+  // One that ended by itself waits before it is made again; otherwise a crash loop would spin.
+  const bool crashed = why == "ended" || why == "unhealthy";
+  controller_.submit(std::move(command),
+                     [this, name, crashed](const Result<Environment>& result) { release(name, crashed || !result); });
+}
+
+}  // namespace skerry

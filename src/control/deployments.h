@@ -1,0 +1,91 @@
+// Deployments: keeps every deployment at its number of replicas.
+//
+// One thread compares, for each deployment, what is wanted with the environments there are (core/deployment_plan.h) and
+// submits creations and deletions to the controller, each replica at most one at a time. It looks again at every event,
+// when a back-off has passed, and every few seconds whatever happens. It remembers nothing but back-offs: replicas are
+// the environments whose `deployment` field says so.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "control/controller.h"
+#include "control/event_feed.h"
+#include "core/deployment_plan.h"
+#include "core/plugin.h"
+#include "store/store.h"
+
+namespace skerry {
+
+struct DeploymentStatus {
+  Deployment deployment;
+  std::uint32_t current = 0;  // replicas that are there
+  std::uint32_t ready = 0;    // and run (and are healthy)
+};
+
+class Deployments {
+ public:
+  // Starts the thread. All ports outlive this.
+  static Result<std::unique_ptr<Deployments>> create(Store& store, Controller& controller, EventFeed& feed,
+                                                     Clock& clock);
+  // Stops the thread; replicas go on running.
+  ~Deployments();
+  Deployments(const Deployments&) = delete;
+  Deployments& operator=(const Deployments&) = delete;
+
+  // `config_json` is a creation request (wire/environment_json.h) without a name. Checked here: kInvalidArgument,
+  // kAlreadyExists.
+  Result<DeploymentStatus> add(const std::string& name, const std::string& plugin, const std::string& config_json,
+                               std::uint32_t replicas);
+  Result<DeploymentStatus> scale(const std::string& name, std::uint32_t replicas);
+  // A new configuration: replicas are replaced one after the other, each only when enough others are ready.
+  Result<DeploymentStatus> update(const std::string& name, const std::string& config_json);
+  // Removes its replicas too, in the background.
+  Status remove(const std::string& name);
+  Result<std::vector<DeploymentStatus>> list();
+  Result<DeploymentStatus> find(const std::string& name);
+
+  static constexpr std::uint32_t kMaxReplicas = 1000;
+
+ private:
+  Deployments(Store& store, Controller& controller, Clock& clock)
+      : store_(store), controller_(controller), clock_(clock) {}
+  void run();
+  void reconcile();
+  void reconcile_one(const Deployment& deployment, const std::vector<Environment>& environments);
+  void remove_orphans(const std::vector<Deployment>& deployments, const std::vector<Environment>& environments);
+  void create_replica(const Deployment& deployment, std::uint32_t number);
+  void remove_replica(const std::string& name, std::string_view why);
+  // Marks a replica as being acted on; false when it is, or its back-off has not passed.
+  bool claim(const std::string& name, bool creating);
+  void release(const std::string& name, bool failed);
+  DeploymentStatus status_of(const Deployment& deployment, const std::vector<Environment>& environments) const;
+  void poke();
+
+  Store& store_;
+  Controller& controller_;
+  Clock& clock_;
+  EventFeed::Subscription subscription_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable idle_;
+  bool dirty_ = true;
+  bool stopping_ = false;
+  std::set<std::string> busy_;
+  struct Backoff {
+    std::uint32_t failures = 0;
+    MonoTime not_before;
+  };
+  std::map<std::string, Backoff> backoffs_;
+  std::thread thread_;
+};
+
+}  // namespace skerry
