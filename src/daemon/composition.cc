@@ -1,0 +1,150 @@
+#include "daemon/composition.h"
+
+#include <fcntl.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "api/server.h"
+#include "base/log.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "control/controller.h"
+#include "control/host_network.h"
+#include "control/operations.h"
+#include "daemon/image_service.h"
+#include "drivers/container/container_driver.h"
+#include "drivers/qemu/qemu_driver.h"
+#include "image/store.h"
+#include "network/firewall.h"
+#include "store/store.h"
+
+namespace skerry {
+namespace {
+
+class LiveComposition final : public Composition {
+ public:
+  explicit LiveComposition(const DaemonOptions& options) : options_(options), operations_(clock_) {}
+  ~LiveComposition() override {
+    // Sockets first, then what serves them: everything else goes in the reverse order of the members.
+    server_.reset();
+  }
+  LiveComposition(const LiveComposition&) = delete;
+  LiveComposition& operator=(const LiveComposition&) = delete;
+
+  Status open();
+  void run() override;
+  void stop() override;
+  void release_host() override;
+
+ private:
+  Status lock_directories();
+  Status make_drivers();
+  Status make_server();
+  [[nodiscard]] std::string program(std::string_view name) const { return cat(options_.program_dir, "/", name); }
+
+  const DaemonOptions options_;
+  SystemClock clock_;
+  Fd state_lock_;
+  Fd run_lock_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<api::ImagePort> image_service_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<Driver> container_driver_;
+  std::unique_ptr<Driver> qemu_driver_;
+  std::unique_ptr<Controller> controller_;
+  Operations operations_;
+  std::unique_ptr<api::ApiServer> server_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool stopping_ = false;
+};
+
+Result<Fd> lock_directory(const std::string& dir) {
+  TRY(sys::mkdir_all(dir, 0755));
+  Fd lock = TRY(sys::open(cat(dir, "/lock"), O_RDWR | O_CREAT, 0600));
+  if (auto locked = sys::flock(lock.get(), sys::LockMode::kExclusive, sys::LockWait::kTry); !locked) {
+    return fail(ErrorCode::kConflict, cat("another skerryd uses ", dir), "stop it, or give this one other directories");
+  }
+  return lock;
+}
+
+Status LiveComposition::lock_directories() {
+  state_lock_ = TRY(lock_directory(options_.state_dir));
+  run_lock_ = TRY(lock_directory(options_.run_dir));
+  return {};
+}
+
+Status LiveComposition::make_drivers() {
+  const JailConfig jail{program("skerry-oci"), program("skerry-keeper"), cat(options_.run_dir, "/oci"),
+                        cat("/", options_.cgroup_parent)};
+  container_driver_ = make_container_driver(jail, *images_);
+  qemu_driver_ = make_qemu_driver(jail, *images_, options_);
+  return {};
+}
+
+Status LiveComposition::make_server() {
+  api::ApiConfig config;
+  config.socket_path = options_.socket_path;
+  config.socket_group = options_.group;
+  config.listen = options_.listen;
+  config.tokens_path = cat(options_.state_dir, "/tokens.json");
+  config.audit_path = cat(options_.state_dir, "/audit.log");
+  server_ = TRY(api::ApiServer::create(config, {*controller_, operations_, *image_service_, *store_, clock_}));
+  return {};
+}
+
+Status LiveComposition::open() {
+  TRY(lock_directories());
+  store_ = TRY_IN("open the database", Store::open(cat(options_.state_dir, "/skerry.db")));
+  images_ = TRY_IN("open the images", ImageStore::open({cat(options_.state_dir, "/images"), {}}));
+  image_service_ = make_image_service(*images_);
+  network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));
+  TRY(make_drivers());
+  ControllerConfig config;
+  config.state_dir = options_.state_dir;
+  config.run_dir = options_.run_dir;
+  config.zone = options_.zone;
+  config.dns = options_.dns;
+  config.workers = options_.workers;
+  controller_ = TRY(Controller::create(
+      config, {clock_, *store_, *images_, *network_, {container_driver_.get(), qemu_driver_.get()}}));
+  return make_server();
+}
+
+void LiveComposition::run() {
+  if (auto served = server_->run(); !served) {
+    log::error("cannot serve", {{"error", served.error().message()}});
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [this] { return stopping_; });
+  lock.unlock();
+  server_->stop();
+}
+
+void LiveComposition::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ended_.notify_all();
+}
+
+void LiveComposition::release_host() {
+  if (!controller_->environments().empty()) return;
+  if (auto closed = network_->close(); !closed) {
+    log::warning("cannot give the network back", {{"error", closed.error().message()}});
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Composition>> Composition::create(const DaemonOptions& options) {
+  auto composition = std::make_unique<LiveComposition>(options);
+  TRY(composition->open());
+  return composition;
+}
+
+}  // namespace skerry

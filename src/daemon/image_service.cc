@@ -1,0 +1,70 @@
+#include "daemon/image_service.h"
+
+#include "base/text.h"
+
+namespace skerry {
+namespace {
+
+using Outcome = api::ImagePort::Outcome;
+
+Work work_of(OperationProgress& progress) {
+  return {[&](const Progress& now) { progress.report(now.stage, now.done, now.total); },
+          [&] { return progress.cancelled(); }};
+}
+
+Outcome described(const Result<Image>& image) {
+  if (!image) return fail(image.error());
+  return std::map<std::string, std::string>{{"name", image->name}, {"digest", image->manifest_digest.text()}};
+}
+
+Outcome described(const Result<RemovedImages>& removed) {
+  if (!removed) return fail(removed.error());
+  return std::map<std::string, std::string>{{"names", join(removed->names, " ")},
+                                            {"freed_bytes", cat(removed->freed_bytes)}};
+}
+
+class ImageService final : public api::ImagePort {
+ public:
+  explicit ImageService(ImageStore& images) : images_(images) {}
+
+  std::vector<Image> list() override { return images_.list(); }
+  Result<Image> find(const std::string& name_or_id) override { return images_.find(name_or_id); }
+  Result<std::string> raw_config(const Image& image) override { return images_.raw_config(image); }
+  Status tag(const std::string& name_or_id, const std::string& name) override {
+    return images_.tag(name_or_id, TRY(ImageReference::parse(name)));
+  }
+  Outcome remove(const std::string& name_or_id) override { return described(images_.remove(name_or_id)); }
+  Outcome prune(const std::vector<std::string>& in_use) override {
+    std::vector<Digest> digests;
+    for (const auto& text : in_use) digests.push_back(TRY(Digest::parse(text)));
+    return described(images_.prune(digests));
+  }
+
+  Outcome pull(const std::string& reference, Transport transport, OperationProgress& progress) override {
+    RegistryOptions options;
+    options.insecure = transport == Transport::kInsecure;
+    const auto parsed = TRY(ImageReference::parse(reference));
+    const Image image = TRY(images_.pull(parsed, options, work_of(progress)));
+    // Unpacked now, while somebody watches the progress, and not at the first start.
+    TRY(images_.lower_directories(image, work_of(progress)));
+    return described(image);
+  }
+  Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) override {
+    return described(images_.load(path, name, work_of(progress)));
+  }
+  Outcome save(const std::string& name_or_id, const std::string& path, OperationProgress& progress) override {
+    TRY(images_.save(name_or_id, path, work_of(progress)));
+    return std::map<std::string, std::string>{{"path", path}};
+  }
+
+ private:
+  ImageStore& images_;
+};
+
+}  // namespace
+
+std::unique_ptr<api::ImagePort> make_image_service(ImageStore& images) {
+  return std::make_unique<ImageService>(images);
+}
+
+}  // namespace skerry
