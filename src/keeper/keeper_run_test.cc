@@ -52,22 +52,9 @@ class KeeperRunTest : public ::testing::Test {
     write(dir_ / "runtime", kRuntime);
     ASSERT_TRUE(sys::chmod(dir_ / "runtime", 0755));
     ASSERT_TRUE(sys::mkdir(dir_ / "bundle", 0755));
-    ASSERT_TRUE(sys::mkdir(dir_ / "run", 0700));
-    spec_.run_dir = dir_ / "run";
-    spec_.log_path = dir_ / "log";
     spec_.runtime = dir_ / "runtime";
     spec_.bundle = dir_ / "bundle";
     spec_.id = "e1";
-    spec_.sync_fd = 9;
-    spec_.stdin_mode = StdinMode::kOpen;
-  }
-  void TearDown() override {
-    // Whatever a failed test left running.
-    const auto pids = read_keeper_pids(spec_.run_dir);
-    if (!pids) return;
-    for (const auto& [pid, start] : {std::pair{pids->main, pids->main_start}, {pids->keeper, pids->keeper_start}}) {
-      if (const auto process = open_same_process(pid, start)) static_cast<void>(send_signal(process->get(), SIGKILL));
-    }
   }
 
   static void write(const std::string& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
@@ -78,49 +65,15 @@ class KeeperRunTest : public ::testing::Test {
   }
   void go() { write(dir_ / "go", ""); }
 
-  Result<pid_t> start() {
-    auto report = sys::pipe().value();
-    SpawnSpec spawn;
-    spawn.argv = keeper_arguments(spec_);
-    spawn.argv.insert(spawn.argv.begin(), SKERRY_KEEPER_PROGRAM);
-    spawn.fds = {{report.write_end.get(), 9}};
-    for (const int fd : spec_.preserve_fds) spawn.fds.push_back({fd, fd});
-    auto child = Child::spawn(spawn).value();
-    report.write_end.reset();
-    auto main = await_report(report.read_end.get(), kTestDeadline);
-    EXPECT_TRUE(child.wait(kTestDeadline)->success());  // it has left us
-    if (main) keeper_ = open_pidfd(read_keeper_pids(spec_.run_dir).value().keeper).value();
-    return main;
-  }
-  KeeperExit wait_exit() {
-    EXPECT_TRUE(has_ended(keeper_.get(), kTestDeadline).value());
-    auto exit = read_keeper_exit(spec_.run_dir);
-    EXPECT_TRUE(exit) << exit.error().message();
-    return exit.value_or(KeeperExit{});
-  }
-  FrameClient attach() { return FrameClient::connect(KeeperPaths{spec_.run_dir}.attach_socket()); }
-  // The text of the log, entries joined as a reader would.
-  std::string log_text(const std::string& path) {
-    std::string out;
-    const std::string all = read_file(path).value_or("");
-    for (const auto line : split(trim(all), '\n')) {
-      const auto entry = parse_cri_entry(line);
-      if (!entry) continue;
-      out += entry->text;
-      if (entry->tag == LogTag::kFull) out += '\n';
-    }
-    return out;
-  }
-
   TempDir dir_ = TempDir::create("keeper").value();
-  KeeperRunSpec spec_;
-  Fd keeper_;
+  KeeperProcess keeper_{SKERRY_KEEPER_PROGRAM, dir_.path()};
+  KeeperRunSpec& spec_ = keeper_.spec;
 };
 
 TEST_F(KeeperRunTest, LogsOutputAndRecordsTheExitCode) {
   command("echo out; echo err >&2; printf end; exit 3");
-  ASSERT_TRUE(start());
-  const auto exit = wait_exit();
+  ASSERT_TRUE(keeper_.start());
+  const auto exit = keeper_.wait_exit();
   EXPECT_EQ(exit.status.code, 3);
   EXPECT_EQ(exit.shell_code(), 3);
   const auto log = read_file(spec_.log_path).value();
@@ -132,8 +85,8 @@ TEST_F(KeeperRunTest, LogsOutputAndRecordsTheExitCode) {
 
 TEST_F(KeeperRunTest, RecordsTheSignalThatEndedTheProcess) {
   command("kill -KILL $$");
-  ASSERT_TRUE(start());
-  const auto exit = wait_exit();
+  ASSERT_TRUE(keeper_.start());
+  const auto exit = keeper_.wait_exit();
   EXPECT_EQ(exit.status.signal, SIGKILL);
   EXPECT_EQ(exit.shell_code(), 137);
 }
@@ -141,7 +94,7 @@ TEST_F(KeeperRunTest, RecordsTheSignalThatEndedTheProcess) {
 TEST_F(KeeperRunTest, ReportsTheRuntimesError) {
   command("true");
   write(dir_ / "bundle/command.error", R"({"level":"error","msg":"no such rootfs"})");
-  const auto main = start();
+  const auto main = keeper_.start();
   ASSERT_FALSE(main);
   EXPECT_THAT(main.error().message(), HasSubstr("no such rootfs"));
 }
@@ -149,12 +102,12 @@ TEST_F(KeeperRunTest, ReportsTheRuntimesError) {
 TEST_F(KeeperRunTest, ReportsAMissingRuntimeAndAMissingRunDirectory) {
   command("true");
   spec_.runtime = "/nonexistent/runtime";
-  auto main = start();
+  auto main = keeper_.start();
   ASSERT_FALSE(main);
   EXPECT_EQ(main.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(main.error().message(), HasSubstr("/nonexistent/runtime"));
   spec_.run_dir = "/nonexistent/run";
-  main = start();
+  main = keeper_.start();
   ASSERT_FALSE(main);
   EXPECT_THAT(main.error().message(), HasSubstr("/nonexistent/run"));
 }
@@ -165,7 +118,7 @@ TEST_F(KeeperRunTest, SurvivesTheKillOfItsStarter) {
   const pid_t daemon = ::fork();
   if (daemon == 0) {
     ::setpgid(0, 0);
-    const bool started = start().has_value();
+    const bool started = keeper_.start().has_value();
     write(dir_ / "started", started ? "yes" : "no");
     while (true) ::pause();
   }
@@ -176,48 +129,48 @@ TEST_F(KeeperRunTest, SurvivesTheKillOfItsStarter) {
   const auto pids = read_keeper_pids(spec_.run_dir).value();
   const auto main = open_same_process(pids.main, pids.main_start);
   ASSERT_TRUE(main) << "the main process died with the starter";
-  keeper_ = open_same_process(pids.keeper, pids.keeper_start).value();
-  auto client = attach();
+  keeper_.adopt();
+  auto client = keeper_.attach();
   go();
   int code = -1;
   EXPECT_EQ(client.collect(FrameKind::kStdout, &code), "alive\n");
   EXPECT_EQ(code, 5);
-  EXPECT_EQ(wait_exit().status.code, 5);
-  EXPECT_EQ(log_text(spec_.log_path), "alive\n");
+  EXPECT_EQ(keeper_.wait_exit().status.code, 5);
+  EXPECT_EQ(KeeperProcess::log_text(spec_.log_path), "alive\n");
 }
 
 TEST_F(KeeperRunTest, SeveralClientsAttachAndDetach) {
   command("cat; echo done");
-  ASSERT_TRUE(start());
-  auto a = attach();
-  auto b = attach();
+  ASSERT_TRUE(keeper_.start());
+  auto a = keeper_.attach();
+  auto b = keeper_.attach();
   a.send(FrameKind::kStdin, 0, "from a\n");
   EXPECT_EQ(a.next(FrameKind::kStdout)->payload, "from a\n");
   EXPECT_EQ(b.next(FrameKind::kStdout)->payload, "from a\n");
   a.close();
   b.send(FrameKind::kStdin, 0, "from b\n");
   EXPECT_EQ(b.next(FrameKind::kStdout)->payload, "from b\n");
-  auto late = attach();
+  auto late = keeper_.attach();
   b.send(FrameKind::kStdinEof);
   int code = -1;
   EXPECT_EQ(late.collect(FrameKind::kStdout, &code), "done\n");
   EXPECT_EQ(code, 0);
-  EXPECT_EQ(log_text(spec_.log_path), "from a\nfrom b\ndone\n");
+  EXPECT_EQ(KeeperProcess::log_text(spec_.log_path), "from a\nfrom b\ndone\n");
 }
 
 TEST_F(KeeperRunTest, PassesSignalsToTheProcess) {
   command("trap 'echo got; exit 4' USR1; echo ready; while :; do sleep 0.01; done");
-  ASSERT_TRUE(start());
-  auto client = attach();
-  ASSERT_TRUE(eventually([&] { return log_text(spec_.log_path) == "ready\n"; }));
+  ASSERT_TRUE(keeper_.start());
+  auto client = keeper_.attach();
+  ASSERT_TRUE(eventually([&] { return KeeperProcess::log_text(spec_.log_path) == "ready\n"; }));
   client.send(FrameKind::kSignal, 0, encode_u32(SIGUSR1));
-  EXPECT_EQ(wait_exit().status.code, 4);
+  EXPECT_EQ(keeper_.wait_exit().status.code, 4);
 }
 
 TEST_F(KeeperRunTest, MovesALotOfInputThroughASlowReader) {
   command("sleep 0.2; sha256sum | cut -c1-64");
-  ASSERT_TRUE(start());
-  auto client = attach();
+  ASSERT_TRUE(keeper_.start());
+  auto client = keeper_.attach();
   const std::string chunk(100'000, 'x');
   for (int i = 0; i < 50; ++i) client.send(FrameKind::kStdin, 0, chunk);
   client.send(FrameKind::kStdinEof);
@@ -228,11 +181,11 @@ TEST_F(KeeperRunTest, AFloodRotatesTheLogAndLosesNoLine) {
   spec_.log_max_bytes = 200'000;
   spec_.log_files = 100;
   command("seq 1 100000");
-  ASSERT_TRUE(start());
-  wait_exit();
+  ASSERT_TRUE(keeper_.start());
+  keeper_.wait_exit();
   std::string got;
   for (int number = 99; number >= 0; --number)
-    got += log_text(number == 0 ? spec_.log_path : cat(spec_.log_path, ".", number));
+    got += KeeperProcess::log_text(number == 0 ? spec_.log_path : cat(spec_.log_path, ".", number));
   std::string want;
   for (int i = 1; i <= 100'000; ++i) want += cat(i, "\n");
   EXPECT_EQ(got.size(), want.size());
@@ -242,26 +195,26 @@ TEST_F(KeeperRunTest, AFloodRotatesTheLogAndLosesNoLine) {
 
 TEST_F(KeeperRunTest, AClientThatDoesNotReadDoesNotStopTheProcess) {
   command(wait_for_go(dir_) + "seq 1 1000000");
-  ASSERT_TRUE(start());
-  auto stuck = attach();
+  ASSERT_TRUE(keeper_.start());
+  auto stuck = keeper_.attach();
   go();
-  EXPECT_EQ(wait_exit().status.code, 0);
+  EXPECT_EQ(keeper_.wait_exit().status.code, 0);
 }
 
 TEST_F(KeeperRunTest, DoesNotWaitForEverForOutputHeldOpenByOthers) {
   command("sleep 30 & echo $!; exit 0");
-  ASSERT_TRUE(start());
-  EXPECT_EQ(wait_exit().status.code, 0);
-  ::kill(parse_int<pid_t>(trim(log_text(spec_.log_path)), "pid").value(), SIGKILL);
+  ASSERT_TRUE(keeper_.start());
+  EXPECT_EQ(keeper_.wait_exit().status.code, 0);
+  ::kill(parse_int<pid_t>(trim(KeeperProcess::log_text(spec_.log_path)), "pid").value(), SIGKILL);
 }
 
 TEST_F(KeeperRunTest, IgnoresSigtermWhileTheProcessRuns) {
   command(wait_for_go(dir_) + "echo finished");
-  ASSERT_TRUE(start());
-  ASSERT_TRUE(send_signal(keeper_.get(), SIGTERM));
+  ASSERT_TRUE(keeper_.start());
+  ASSERT_TRUE(send_signal(keeper_.keeper_pidfd(), SIGTERM));
   go();
-  EXPECT_EQ(wait_exit().status.code, 0);
-  EXPECT_EQ(log_text(spec_.log_path), "finished\n");
+  EXPECT_EQ(keeper_.wait_exit().status.code, 0);
+  EXPECT_EQ(KeeperProcess::log_text(spec_.log_path), "finished\n");
 }
 
 TEST_F(KeeperRunTest, AFramedChannelCarriesTheWorkload) {
@@ -272,28 +225,28 @@ TEST_F(KeeperRunTest, AFramedChannelCarriesTheWorkload) {
   write(dir_ / "said", said);
   command(cat("echo vmm noise; cat ", dir_ / "said", " >&3; head -c 14 <&3 >", dir_ / "heard", "; exit 0"));
   spec_.channels = {{"agent", 3, ChannelMode::kFramed}};
-  ASSERT_TRUE(start());
-  auto client = attach();
+  ASSERT_TRUE(keeper_.start());
+  auto client = keeper_.attach();
   client.send(FrameKind::kStdin, 0, "hi");
-  const auto exit = wait_exit();
+  const auto exit = keeper_.wait_exit();
   EXPECT_EQ(exit.status.code, 0);
   EXPECT_EQ(exit.workload_code, 42);
   EXPECT_EQ(exit.shell_code(), 42);
-  EXPECT_EQ(log_text(spec_.log_path), "from the guest\n");
-  EXPECT_EQ(log_text(spec_.log_path + ".vmm"), "vmm noise\n");
+  EXPECT_EQ(KeeperProcess::log_text(spec_.log_path), "from the guest\n");
+  EXPECT_EQ(KeeperProcess::log_text(spec_.log_path + ".vmm"), "vmm noise\n");
   EXPECT_EQ(read_file(dir_ / "heard").value(), encode_frame(FrameKind::kStdin, 0, "hi"));
 }
 
 TEST_F(KeeperRunTest, AGuestThatSendsGarbageLosesOnlyItsChannel) {
   command(cat("head -c 100000 /dev/urandom >&3; echo still >&2;", wait_for_go(dir_), "exit 6"));
   spec_.channels = {{"agent", 3, ChannelMode::kFramed}};
-  ASSERT_TRUE(start());
+  ASSERT_TRUE(keeper_.start());
   ASSERT_TRUE(eventually([&] { return sys::exists(KeeperPaths{spec_.run_dir}.channel_error()); }));
   go();
-  const auto exit = wait_exit();
+  const auto exit = keeper_.wait_exit();
   EXPECT_EQ(exit.status.code, 6);
   EXPECT_THAT(exit.note, HasSubstr("channel agent closed"));
-  EXPECT_THAT(log_text(spec_.log_path), HasSubstr("skerry-keeper: channel agent closed"));
+  EXPECT_THAT(KeeperProcess::log_text(spec_.log_path), HasSubstr("skerry-keeper: channel agent closed"));
 }
 
 TEST_F(KeeperRunTest, PassesDescriptorsOnAndKeepsNone) {
@@ -301,7 +254,7 @@ TEST_F(KeeperRunTest, PassesDescriptorsOnAndKeepsNone) {
   const Fd own(::fcntl(pipe.write_end.get(), F_DUPFD_CLOEXEC, 20));
   spec_.preserve_fds = {own.get()};
   command(cat("exec 8>/proc/self/fd/", own.get(), "; echo through >&8;", wait_for_go(dir_)));
-  ASSERT_TRUE(start());
+  ASSERT_TRUE(keeper_.start());
   std::array<char, 16> buffer{};
   EXPECT_EQ(sys::read(pipe.read_end.get(), buffer.data(), buffer.size()).value(), 8U);
   const auto keeper = read_keeper_pids(spec_.run_dir).value().keeper;
@@ -310,7 +263,7 @@ TEST_F(KeeperRunTest, PassesDescriptorsOnAndKeepsNone) {
     EXPECT_NE(sys::readlink(entry.path()).value_or(""), link);
   }
   go();
-  wait_exit();
+  keeper_.wait_exit();
 }
 
 // ── exec ──

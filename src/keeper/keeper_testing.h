@@ -1,4 +1,4 @@
-// For tests: an EventLoop running on its own thread, and a blocking client of a keeper's socket.
+// For tests: an EventLoop on its own thread, a blocking client of a keeper's socket, a running skerry-keeper.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,15 +6,20 @@
 #include <sys/time.h>
 
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/cri_log.h"
 #include "base/event_loop.h"
+#include "base/file_io.h"
 #include "base/frame.h"
+#include "base/keeper_protocol.h"
 #include "base/sys_file.h"
+#include "base/text.h"
 #include "base/unix_socket.h"
 
 namespace skerry::keeper {
@@ -99,6 +104,79 @@ class FrameClient {
  private:
   Fd socket_;
   FrameParser parser_;
+};
+
+// A skerry-keeper started by a test, with its run directory. What it runs is killed when the test goes.
+class KeeperProcess {
+ public:
+  static constexpr int kSyncFd = 9;
+
+  // Makes the run directory below `parent`.
+  KeeperProcess(std::string program, const std::string& parent) : program_(std::move(program)) {
+    spec.run_dir = parent + "/run";
+    spec.log_path = parent + "/log";
+    spec.sync_fd = kSyncFd;
+    spec.stdin_mode = StdinMode::kOpen;
+    EXPECT_TRUE(sys::mkdir(spec.run_dir, 0700));
+  }
+  ~KeeperProcess() {
+    const auto pids = read_keeper_pids(spec.run_dir);
+    if (!pids) return;
+    kill(pids->main, pids->main_start);
+    kill(pids->keeper, pids->keeper_start);
+  }
+  KeeperProcess(const KeeperProcess&) = delete;
+  KeeperProcess& operator=(const KeeperProcess&) = delete;
+
+  Result<pid_t> start() {
+    auto report = sys::pipe().value();
+    SpawnSpec spawn;
+    spawn.argv = keeper_arguments(spec);
+    spawn.argv.insert(spawn.argv.begin(), program_);
+    spawn.fds = {{report.write_end.get(), kSyncFd}};
+    for (const int fd : spec.preserve_fds) spawn.fds.push_back({fd, fd});
+    auto child = Child::spawn(spawn).value();
+    report.write_end.reset();
+    auto main = await_report(report.read_end.get(), kTestDeadline);
+    EXPECT_TRUE(child.wait(kTestDeadline)->success());  // it has left us
+    if (main) adopt();
+    return main;
+  }
+  // Finds a keeper that another process started in the run directory.
+  void adopt() {
+    const auto pids = read_keeper_pids(spec.run_dir).value();
+    keeper_ = open_same_process(pids.keeper, pids.keeper_start).value();
+  }
+  [[nodiscard]] int keeper_pidfd() const { return keeper_.get(); }
+  KeeperExit wait_exit() {
+    EXPECT_TRUE(has_ended(keeper_.get(), kTestDeadline).value());
+    auto exit = read_keeper_exit(spec.run_dir);
+    EXPECT_TRUE(exit) << exit.error().message();
+    return exit.value_or(KeeperExit{});
+  }
+  [[nodiscard]] FrameClient attach() const { return FrameClient::connect(KeeperPaths{spec.run_dir}.attach_socket()); }
+  // The text of a log file, entries joined as a reader would.
+  [[nodiscard]] static std::string log_text(const std::string& path) {
+    std::string out;
+    const std::string all = read_file(path).value_or("");
+    for (const auto line : split(trim(all), '\n')) {
+      const auto entry = parse_cri_entry(line);
+      if (!entry) continue;
+      out += entry->text;
+      if (entry->tag == LogTag::kFull) out += '\n';
+    }
+    return out;
+  }
+
+  KeeperRunSpec spec;
+
+ private:
+  static void kill(pid_t pid, std::uint64_t start) {
+    if (const auto process = open_same_process(pid, start)) static_cast<void>(send_signal(process->get(), SIGKILL));
+  }
+
+  std::string program_;
+  Fd keeper_;
 };
 
 }  // namespace skerry::keeper
