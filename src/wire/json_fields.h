@@ -66,8 +66,8 @@ class ObjectReader {
     const Json* value = find(name);
     if (value == nullptr) return;
     // Unsigned values above the signed range do not fit get<int64_t>.
-    const bool fits = value->is_number_integer() && !(value->is_number_unsigned() &&
-                                                      value->get<std::uint64_t>() > std::uint64_t{INT64_MAX});
+    const bool fits = value->is_number_integer() &&
+                      !(value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{INT64_MAX});
     const bool large = value->is_number_unsigned() && std::cmp_less_equal(value->get<std::uint64_t>(), high) &&
                        std::cmp_greater_equal(value->get<std::uint64_t>(), low);
     if (large || (fits && std::cmp_greater_equal(value->get<std::int64_t>(), low) &&
@@ -101,7 +101,9 @@ class ObjectReader {
 
  private:
   const Json* find(const char* name);
-  [[nodiscard]] std::string at(std::string_view name) const { return path_.empty() ? std::string(name) : cat(path_, ".", name); }
+  [[nodiscard]] std::string at(std::string_view name) const {
+    return path_.empty() ? std::string(name) : cat(path_, ".", name);
+  }
 
   const Json* json_;
   std::string path_;

@@ -1,0 +1,101 @@
+// skerry-agent: PID 1 of a microVM (see agent/boot.h for its two stages).
+#include <fcntl.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "agent/agent.h"
+#include "agent/boot.h"
+#include "agent/modules.h"
+#include "agent/power.h"
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+
+namespace skerry::agent {
+namespace {
+
+constexpr const char* kModules = "/lib/skerry/modules";
+
+void say(std::string_view text) {
+  // The serial console; a broken one must not stop the guest.
+  std::ignore = sys::write_all(2, cat("skerry-agent: ", text, "\n"));
+}
+
+// The kernel opens /dev/console for PID 1 when the initramfs has one; else descriptors 0 to 2 are closed, and the next
+// files opened would become our stdio.
+void provide_stdio() {
+  int fd = ::open("/dev/console", O_RDWR | O_NOCTTY);
+  if (fd < 0) fd = ::open("/dev/null", O_RDWR);
+  for (int target = 0; fd >= 0 && target < 3; ++target) ::dup2(fd, target);
+  if (fd > 2) ::close(fd);
+}
+
+// Without the kernel's own limit on what dies first: the agent last.
+void protect_from_oom() { std::ignore = write_existing("/proc/self/oom_score_adj", "-1000"); }
+
+Status serve(const wire::BootDocument& document, std::vector<std::string> warnings) {
+  const auto more = TRY(prepare_guest(document));
+  warnings.insert(warnings.end(), more.begin(), more.end());
+  protect_from_oom();
+  for (const auto& warning : warnings) say(warning);
+  auto loop = TRY(EventLoop::create());
+  Fd port = TRY(open_agent_port());
+  Agent agent(loop, std::move(port), document);
+  return agent.run(warnings);
+}
+
+Status stage_one() {
+  TRY(mount_kernel_filesystems());
+  provide_stdio();
+  std::vector<std::string> warnings;
+  if (auto failed = load_modules(kModules); !failed.empty()) warnings.push_back(cat("modules: ", failed));
+  const auto document = TRY(read_boot_document());
+  if (document.root.mode == wire::RootMode::kDisk) {
+    for (const auto& warning : warnings) say(warning);
+    return fail(enter_root_disk(document.root));
+  }
+  return serve(document, std::move(warnings));
+}
+
+Status stage_two() {
+  const auto document = TRY(read_boot_document());
+  return serve(document, {});
+}
+
+int layer_descriptor(const char* text) { return parse_int<int>(text, "descriptor").value_or(-1); }
+
+}  // namespace
+}  // namespace skerry::agent
+
+int main(int argc, char** argv) {
+  using namespace skerry;
+  if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
+    std::puts("skerry-agent " SKERRY_VERSION);
+    return 0;
+  }
+  if (::getpid() != 1) {
+    std::fputs("skerry-agent: runs as PID 1 of a microVM, not here\n", stderr);
+    return 2;
+  }
+  const bool second = argc > 2 && std::strcmp(argv[1], agent::kStageTwo) == 0;
+  int layer = -1;
+  try {
+    if (second) {
+      layer = agent::layer_descriptor(argv[2]);
+      if (layer >= 0) std::ignore = sys::set_cloexec(layer, true);
+    }
+    ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del comes as SIGINT
+    const auto served = second ? agent::stage_two() : agent::stage_one();
+    if (!served) agent::say(served.error().message());
+  } catch (const std::exception& problem) {
+    agent::say(problem.what());
+  }
+  agent::power_off(layer);
+}

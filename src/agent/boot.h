@@ -1,0 +1,43 @@
+// Booting: from the kernel's first exec to a guest in which the workload can run.
+//
+//   stage 1, from the initramfs        stage 2, from the root file system
+//     kernel file systems, modules       kernel file systems that stage 1 does not need
+//     boot document                      network, host name, /etc files
+//     root disk + overlay                mounts of the document
+//     switch root, re-exec ────────────▶ agent channel, workload (agent.h)
+//
+// With RootMode::kInitramfs there is no switch: stage 2 follows in the same process.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "wire/agent_protocol.h"
+
+namespace skerry::agent {
+
+// How stage 1 tells the re-executed agent that it is stage 2: the argument "stage2" and the descriptor of the writable
+// layer's file system, -1 when that is in memory.
+inline constexpr const char* kStageTwo = "stage2";
+
+// /proc, /sys, /dev: what everything else needs. What is mounted already stays.
+Status mount_kernel_filesystems();
+
+// The boot document the host gave: from the command line or from the manifest disk. None given: a guest that waits for
+// requests, named "skerry".
+Result<wire::BootDocument> read_boot_document();
+
+// RootMode::kDisk: mounts the disk (and overlay), makes it the root, drops the initramfs and re-executes the agent in
+// it. Returns only with an error.
+Error enter_root_disk(const wire::GuestRoot& root);
+
+// Stage 2 up to the point where the workload could start. What does not work but need not stop the guest (a module, a
+// resolver file on a read-only disk) is returned as warnings.
+Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& document);
+
+// The agent channel's port, non-blocking. Waits up to five seconds.
+Result<Fd> open_agent_port();
+
+}  // namespace skerry::agent

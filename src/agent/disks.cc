@@ -1,0 +1,99 @@
+#include "agent/disks.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <array>
+#include <ctime>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "wire/manifest_codec.h"
+
+namespace skerry::agent {
+namespace {
+
+constexpr Duration kDiskTimeout = std::chrono::seconds(2);
+constexpr std::string_view kManifestMark = "skerry-manifest 1\n";
+
+struct Magic {
+  std::string_view name;
+  std::size_t offset;
+  std::string_view bytes;
+};
+// Linux include/uapi/linux/magic.h and each file system's superblock layout.
+constexpr std::array<Magic, 5> kMagics{{
+    {"erofs", 1024, "\xe2\xe1\xf5\xe0"},
+    {"ext4", 1024 + 0x38, "\x53\xef"},
+    {"squashfs", 0, "hsqs"},
+    {"xfs", 0, "XFSB"},
+    {"btrfs", 65536 + 64, "_BHRfS_M"},
+}};
+
+std::string disk_with_serial(std::string_view serial) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> blocks(::opendir("/sys/block"), ::closedir);
+  if (!blocks) return {};
+  while (const dirent* entry = ::readdir(blocks.get())) {
+    const std::string_view name = entry->d_name;
+    if (!name.starts_with("vd")) continue;
+    const auto found = read_file(cat("/sys/block/", name, "/serial"), 4096);
+    if (found && trim(*found) == serial) return cat("/dev/", name);
+  }
+  return {};
+}
+
+Result<std::string> read_start(const std::string& device, std::size_t limit) {
+  const Fd fd = TRY(sys::open(device, O_RDONLY));
+  std::string bytes(limit, '\0');
+  std::size_t size = 0;
+  while (size < limit) {
+    const auto got = TRY(sys::read(fd.get(), bytes.data() + size, limit - size));
+    if (got == 0) break;
+    size += got;
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::string> find_disk(std::string_view serial) {
+  const SystemClock clock;
+  const MonoTime end = clock.monotonic() + kDiskTimeout;
+  while (true) {
+    if (auto device = disk_with_serial(serial); !device.empty()) return device;
+    if (clock.monotonic() >= end) return fail(ErrorCode::kNotFound, cat("disk \"", serial, "\""));
+    const timespec pause{0, 2'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+std::string_view filesystem_of(std::string_view first_bytes) {
+  for (const auto& magic : kMagics) {
+    if (first_bytes.size() < magic.offset) continue;
+    if (first_bytes.substr(magic.offset).starts_with(magic.bytes)) return magic.name;
+  }
+  return {};
+}
+
+Result<std::string> detect_filesystem(const std::string& device) {
+  const std::string bytes = TRY(read_start(device, kSuperblockBytes));
+  const auto name = filesystem_of(bytes);
+  if (name.empty()) return fail(ErrorCode::kCorrupt, cat(device, " holds no file system this guest knows"));
+  return std::string(name);
+}
+
+Result<std::string> read_manifest_disk(const std::string& device) {
+  // Compression never makes a text much larger; base64 makes it a third larger.
+  const std::string bytes = TRY(read_start(device, 2 * wire::kMaxManifestText));
+  if (!bytes.starts_with(kManifestMark)) return fail(ErrorCode::kCorrupt, cat(device, " is not a manifest disk"));
+  const std::string_view rest = std::string_view(bytes).substr(kManifestMark.size());
+  const auto end = rest.find('\n');
+  if (end == std::string_view::npos) return fail(ErrorCode::kCorrupt, cat(device, ": the manifest has no end"));
+  return std::string(rest.substr(0, end));
+}
+
+}  // namespace skerry::agent
