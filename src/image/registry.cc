@@ -1,0 +1,268 @@
+#include "image/registry.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "wire/oci_image_json.h"
+
+namespace skerry {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr std::size_t kMaxSaid = 64U << 10U;
+
+struct SkopeoRun {
+  ExitStatus status;
+  std::string out;
+  std::string err;
+};
+
+// Reads what is there, at most `limit` bytes are kept; false at the end.
+bool drain(int fd, std::string& into, std::size_t limit) {
+  std::array<char, 16384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+  const auto got = sys::read(fd, buffer.data(), buffer.size());
+  if (!got || *got == 0) return false;
+  into.append(buffer.data(), std::min(*got, limit - std::min(limit, into.size())));
+  return true;
+}
+
+// Ends the child when it goes out of scope still running.
+class ScopedChild {
+ public:
+  explicit ScopedChild(Child child) : child_(std::move(child)) {}
+  ScopedChild(const ScopedChild&) = delete;
+  ScopedChild& operator=(const ScopedChild&) = delete;
+  ~ScopedChild() {
+    if (waited_) return;
+    // Nothing more can be done when this fails: the child has PDEATHSIG as well.
+    std::ignore = child_.signal(SIGKILL);
+    std::ignore = child_.wait();
+  }
+  Result<ExitStatus> wait() {
+    waited_ = true;
+    return child_.wait();
+  }
+
+ private:
+  Child child_;
+  bool waited_ = false;
+};
+
+// Runs skopeo to its end. `tick` is called about ten times a second; its error ends skopeo and is the answer.
+Result<SkopeoRun> run_skopeo(std::vector<std::string> arguments, const std::function<Status()>& tick) {
+  auto out = TRY(sys::pipe());
+  auto err = TRY(sys::pipe());
+  SpawnSpec spec;
+  spec.argv = {"skopeo"};
+  spec.argv.insert(spec.argv.end(), std::make_move_iterator(arguments.begin()),
+                   std::make_move_iterator(arguments.end()));
+  spec.fds = {{out.write_end.get(), 1}, {err.write_end.get(), 2}};
+  // A daemon killed with -9 must not leave a download behind that nobody waits for.
+  spec.parent_death_signal = SIGKILL;
+  auto spawned = Child::spawn(spec);
+  if (!spawned && spawned.error().code == ErrorCode::kCommandNotFound) {
+    return fail(ErrorCode::kUnsupported, "skopeo is not installed", "apt install skopeo");
+  }
+  ScopedChild child(TRY(std::move(spawned)));
+  out.write_end.reset();
+  err.write_end.reset();
+  SkopeoRun run;
+  while (out.read_end || err.read_end) {
+    std::array<pollfd, 2> polls{pollfd{out.read_end.get(), POLLIN, 0}, pollfd{err.read_end.get(), POLLIN, 0}};
+    if (::poll(polls.data(), polls.size(), static_cast<int>(kTick.count())) < 0 && errno != EINTR) {
+      return fail_errno("poll skopeo");
+    }
+    if (polls[0].revents != 0 && !drain(out.read_end.get(), run.out, wire::kMaxManifestBytes + 1)) out.read_end.reset();
+    if (polls[1].revents != 0 && !drain(err.read_end.get(), run.err, kMaxSaid)) err.read_end.reset();
+    TRY(tick());
+  }
+  run.status = TRY(child.wait());
+  return run;
+}
+
+std::vector<std::string> common_arguments(const ImageReference& reference, const RegistryOptions& options,
+                                          std::string_view tls_flag) {
+  std::vector<std::string> out;
+  if (options.insecure || reference.is_loopback()) out.push_back(cat(tls_flag, "=false"));
+  if (!options.auth_file.empty()) out.push_back(cat("--authfile=", options.auth_file));
+  return out;
+}
+
+// skopeo takes a tag or a digest, not both; the digest says more.
+std::string docker_name(const ImageReference& reference) {
+  if (reference.digest) return cat("docker://", reference.name(), "@", reference.digest->text());
+  return cat("docker://", reference.name(), ":", reference.tag);
+}
+
+// Bytes that lie below a directory, temporary files of skopeo included.
+std::uint64_t bytes_below(const std::string& dir) {
+  std::uint64_t sum = 0;
+  std::error_code error;
+  for (auto at = std::filesystem::recursive_directory_iterator(dir, error);
+       !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error)) {
+    struct stat info{};
+    if (::lstat(at->path().c_str(), &info) == 0 && S_ISREG(info.st_mode))
+      sum += static_cast<std::uint64_t>(info.st_size);
+  }
+  return sum;
+}
+
+// Reports the growth of a directory and fails when it stops growing.
+std::function<Status()> watch_growth(const std::string& dir, std::uint64_t total, std::string subject, Duration stall,
+                                     const Work& work) {
+  struct Seen {
+    std::uint64_t bytes = 0;
+    MonoTime changed;
+  };
+  // What lies there already is not progress.
+  const std::uint64_t before = bytes_below(dir);
+  auto seen = std::make_shared<Seen>(Seen{0, SystemClock().monotonic()});
+  return [=, &work]() -> Status {
+    TRY(work.check());
+    const std::uint64_t now_there = bytes_below(dir);
+    const std::uint64_t bytes = now_there - std::min(before, now_there);
+    const MonoTime now = SystemClock().monotonic();
+    if (bytes != seen->bytes) *seen = {bytes, now};
+    work.report("downloading", std::min(bytes, total), total);
+    if (now - seen->changed > stall) {
+      return fail(ErrorCode::kUnavailable, cat("pull ", subject, ": no byte came for ",
+                                               std::chrono::duration_cast<std::chrono::seconds>(stall).count(), " s"));
+    }
+    return {};
+  };
+}
+
+struct Meaning {
+  std::string_view said;  // what skopeo (or the registry, or the kernel through it) wrote
+  ErrorCode code;
+  std::string_view means;
+  std::string_view hint;
+};
+// First match wins. The texts are those of containers/image, docker distribution and Go's net package.
+constexpr Meaning kMeanings[] = {
+    {"no space left on device", ErrorCode::kResourceExhausted, "the disk is full", "free space in the state directory"},
+    {"disk quota exceeded", ErrorCode::kResourceExhausted, "the disk quota is used up", ""},
+    {"connection refused", ErrorCode::kUnavailable, "connection refused", "is the registry running?"},
+    {"no such host", ErrorCode::kUnavailable, "its name cannot be resolved", "check the name and the DNS"},
+    {"server misbehaving", ErrorCode::kUnavailable, "its name cannot be resolved", "check the DNS"},
+    {"i/o timeout", ErrorCode::kUnavailable, "no answer in time", ""},
+    {"network is unreachable", ErrorCode::kUnavailable, "the network is unreachable", ""},
+    {"no route to host", ErrorCode::kUnavailable, "no route to host", ""},
+    {"connection reset", ErrorCode::kUnavailable, "the connection was reset", ""},
+    {"http response to https client", ErrorCode::kUnavailable, "it speaks plain HTTP",
+     "allow it with --insecure if you trust the network to it"},
+    {"x509:", ErrorCode::kUnavailable, "its certificate is not trusted",
+     "add its CA to /etc/containers/certs.d/HOST:PORT, or use --insecure"},
+    {"tls:", ErrorCode::kUnavailable, "the TLS handshake failed", ""},
+    {"manifest unknown", ErrorCode::kNotFound, "no such image", "check the name and the tag"},
+    {"name unknown", ErrorCode::kNotFound, "no such image", "check the name and the tag"},
+    {"repository name not known", ErrorCode::kNotFound, "no such image", "check the name and the tag"},
+    {"unauthorized", ErrorCode::kPermissionDenied, "it asks for credentials, or has no such image",
+     "log in with: skopeo login HOST"},
+    {"authentication required", ErrorCode::kPermissionDenied, "it asks for credentials, or has no such image",
+     "log in with: skopeo login HOST"},
+    {"access to the resource is denied", ErrorCode::kPermissionDenied, "it asks for credentials, or has no such image",
+     "log in with: skopeo login HOST"},
+    {"digest did not match", ErrorCode::kCorrupt, "a digest does not match its content", ""},
+    {"does not match", ErrorCode::kCorrupt, "a digest does not match its content", ""},
+    {"digest verification failed", ErrorCode::kCorrupt, "a digest does not match its content", ""},
+    {"unexpected eof", ErrorCode::kCorrupt, "a blob was cut off", "pull again"},
+    {"blob unknown", ErrorCode::kCorrupt, "a blob of the image is missing", ""},
+    {"policy.json", ErrorCode::kUnsupported, "there is no usable /etc/containers/policy.json",
+     "apt install golang-github-containers-common"},
+    {"404 (not found)", ErrorCode::kNotFound, "no such image", "check the name and the tag"},
+};
+
+// skopeo's log line: time="…" level=fatal msg="…". The message of the last fatal one, else all of it.
+std::string last_words(std::string_view said) {
+  const auto fatal = said.rfind("level=fatal msg=");
+  std::string_view text = fatal == std::string_view::npos ? said : said.substr(fatal + 16);
+  text = trim(text);
+  constexpr std::size_t kShown = 500;
+  std::string out(text.substr(0, kShown));
+  std::ranges::replace(out, '\n', ' ');
+  return out;
+}
+
+}  // namespace
+
+Error explain_transfer_failure(std::string_view said, std::string_view subject, std::string_view registry) {
+  std::string lower(said);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto* const found = std::ranges::find_if(
+      kMeanings, [&](const Meaning& meaning) { return lower.find(meaning.said) != std::string::npos; });
+  const std::string where = registry.empty() ? std::string() : cat(" from registry ", registry);
+  if (found == std::end(kMeanings)) {
+    return {ErrorCode::kUnavailable, 0, cat("pull ", subject, where, ": ", last_words(said)), {}};
+  }
+  std::string step = cat("pull ", subject, where, ": ", found->means);
+  if (found->code == ErrorCode::kCorrupt) step += cat(" (", last_words(said), ")");
+  return {found->code, 0, std::move(step), std::string(found->hint)};
+}
+
+Result<std::string> fetch_manifest(const ImageReference& reference, const RegistryOptions& options, const Work& work) {
+  std::vector<std::string> arguments = {"inspect", "--raw"};
+  for (auto& flag : common_arguments(reference, options, "--tls-verify")) arguments.push_back(std::move(flag));
+  arguments.push_back(docker_name(reference));
+  const SystemClock clock;
+  const MonoTime deadline = clock.monotonic() + options.answer_timeout;
+  const auto tick = [&]() -> Status {
+    TRY(work.check());
+    if (clock.monotonic() < deadline) return {};
+    return fail(ErrorCode::kUnavailable,
+                cat("pull ", reference.text(), ": registry ", reference.registry, " did not answer in time"));
+  };
+  auto run = TRY(run_skopeo(std::move(arguments), tick));
+  if (!run.status.success()) return fail(explain_transfer_failure(run.err, reference.text(), reference.registry));
+  if (run.out.size() > wire::kMaxManifestBytes) {
+    return fail(ErrorCode::kCorrupt, cat("the manifest of ", reference.text(), " is larger than any manifest may be"));
+  }
+  return std::move(run.out);
+}
+
+Status fetch_blobs(const ImageReference& reference, const Digest& digest, BlobReuse reuse, const std::string& staging,
+                   std::uint64_t total, const RegistryOptions& options, const Work& work) {
+  ImageReference exact = reference;
+  exact.tag.clear();
+  exact.digest = digest;
+  std::vector<std::string> arguments = {"copy", "--quiet", "--preserve-digests"};
+  for (auto& flag : common_arguments(reference, options, "--src-tls-verify")) arguments.push_back(std::move(flag));
+  std::string target = cat("dir:", staging);
+  if (reuse == BlobReuse::kPresent) {
+    // The blob directory of an OCI layout: skopeo leaves out what lies there already.
+    TRY(sys::mkdir_all(cat(staging, "/shared"), 0700));
+    TRY(sys::symlink("..", cat(staging, "/shared/sha256")));
+    arguments.push_back(cat("--dest-shared-blob-dir=", staging, "/shared"));
+    target = cat("oci:", staging, "/layout:x");
+  }
+  arguments.push_back(docker_name(exact));
+  arguments.push_back(std::move(target));
+  const auto tick = watch_growth(staging, total, reference.text(), options.stall_timeout, work);
+  const auto run = TRY(run_skopeo(std::move(arguments), tick));
+  if (!run.status.success()) return fail(explain_transfer_failure(run.err, reference.text(), reference.registry));
+  return {};
+}
+
+Status import_image(const std::string& source, const std::string& staging, const Work& work) {
+  const auto tick = [&]() -> Status {
+    TRY(work.check());
+    work.report("reading", bytes_below(staging), 0);
+    return {};
+  };
+  const auto run = TRY(run_skopeo({"copy", "--quiet", source, cat("dir:", staging)}, tick));
+  if (!run.status.success()) return fail(explain_transfer_failure(run.err, source, ""));
+  return {};
+}
+
+}  // namespace skerry
