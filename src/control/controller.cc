@@ -21,6 +21,7 @@
 #include "core/state_machine.h"
 #include "image/store.h"
 #include "network/resolv.h"
+#include "wire/plugin_manifest.h"
 
 namespace skerry {
 namespace {
@@ -66,6 +67,7 @@ class LiveController final : public Controller {
  private:
   void create_environment(const CreateCommand& command, StdioSink stdio, Completion done);
   Result<std::shared_ptr<Actor>> store_new(const CreateCommand& command);
+  Result<EnvironmentSpec> complete(EnvironmentSpec spec);
   Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
   std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
   Result<std::shared_ptr<Actor>> actor(const std::string& name);
@@ -219,19 +221,30 @@ void LiveController::create_environment(const CreateCommand& command, StdioSink 
 
 Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& command) {
   const std::lock_guard lock(create_mutex_);
-  Driver* driver = driver_for(command.spec.isolation);
-  TRY(admit_creation(command.spec, TRY(creation_facts(command.spec, driver))));
+  const EnvironmentSpec spec = TRY(complete(command.spec));
+  Driver* driver = driver_for(spec.isolation);
+  TRY(admit_creation(spec, TRY(creation_facts(spec, driver))));
   Environment environment;
   environment.id = TRY(new_id());
-  environment.spec = command.spec;
+  environment.spec = spec;
   environment.status.created_at = ports_.clock.now();
-  if (!command.spec.image.empty()) {
-    const Image image = TRY(ports_.images.find(command.spec.image));
-    environment.spec.image = image.name.empty() ? command.spec.image : image.name;
+  if (!spec.image.empty()) {
+    const Image image = TRY(ports_.images.find(spec.image));
+    if (!image.name.empty()) environment.spec.image = image.name;
     environment.image_digest = image.manifest_digest.text();
   }
   auto stored = TRY(ports_.store.create_environment(std::move(environment), config_.zone));
   return add_actor(*driver, std::move(stored));
+}
+
+// What the request leaves open, its plugin says. A plugin that is missing or disabled is for admission to refuse.
+Result<EnvironmentSpec> LiveController::complete(EnvironmentSpec spec) {
+  if (spec.plugin.empty()) return spec;
+  const auto plugin = TRY(ports_.store.find_plugin(spec.plugin));
+  if (!plugin || !plugin->enabled) return spec;
+  const auto manifest =
+      TRY_IN(cat("plugin \"", plugin->name, "\""), wire::parse_plugin_manifest(plugin->manifest_json));
+  return apply_manifest(std::move(spec), manifest);
 }
 
 Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {

@@ -1,0 +1,99 @@
+#include "core/manifest.h"
+
+#include "base/text.h"
+#include "core/digest.h"
+#include "core/image.h"
+
+namespace skerry {
+namespace {
+
+auto wrong(std::string field, std::string_view why) { return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why)); }
+
+Status validate_artifact(const std::optional<ManifestArtifact>& artifact, std::string_view field) {
+  if (!artifact) return {};
+  if (!artifact->url.starts_with("file:///") && !artifact->url.starts_with("https://")) {
+    return wrong(cat(field, ".url"), "must begin with file:/// or https://");
+  }
+  if (!Digest::parse(artifact->checksum))
+    return wrong(cat(field, ".checksum"), "must be sha256: and 64 hexadecimal digits");
+  return {};
+}
+
+Status validate_actions(const PluginManifest& manifest) {
+  for (const auto& [name, action] : manifest.actions) {
+    const std::string field = cat("actions.", name);
+    if (!is_dns_label(name)) return wrong(field, "an action's name has only a-z, 0-9 and '-'");
+    if (!action.path.starts_with('/')) return wrong(cat(field, ".path"), "must begin with '/'");
+    if (action.method != "GET" && action.method != "POST" && action.method != "PUT" && action.method != "DELETE") {
+      return wrong(cat(field, ".method"), "must be GET, POST, PUT or DELETE");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status validate(const PluginManifest& manifest) {
+  if (manifest.schema_version != "1" && manifest.schema_version != "1.0") {
+    return wrong("schema_version", cat("\"", manifest.schema_version, "\" is not known; this Skerry reads \"1\""));
+  }
+  if (!is_dns_label(manifest.name)) return wrong("name", "must be 1 to 63 of a-z, 0-9 and '-'");
+  if (manifest.version.empty()) return wrong("version", "missing");
+  if (manifest.image.empty() && !manifest.rootfs && !manifest.initramfs) {
+    return wrong("image", "missing: a plugin needs an image, a rootfs or an initramfs");
+  }
+  if (!manifest.image.empty()) TRY_IN("image", ImageReference::parse(manifest.image));
+  if (!manifest.image_digest.empty()) TRY_IN("image_digest", Digest::parse(manifest.image_digest));
+  TRY(validate_artifact(manifest.rootfs, "rootfs"));
+  TRY(validate_artifact(manifest.initramfs, "initramfs"));
+  for (std::size_t i = 0; i < manifest.disks.size(); ++i) {
+    if (!Digest::parse(manifest.disks[i].checksum)) {
+      return wrong(cat("disks[", i, "].checksum"), "must be sha256: and 64 hexadecimal digits");
+    }
+  }
+  if (manifest.network_mode != "bridge" && manifest.network_mode != "none") {
+    return wrong("network.mode", "must be \"bridge\" or \"none\"");
+  }
+  return validate_actions(manifest);
+}
+
+namespace {
+
+template <typename T>
+void fill(T& value, const T& from) {
+  if (value == T{}) value = from;
+}
+
+}  // namespace
+
+Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest) {
+  const Resources defaults;
+  const auto refuse = [&](std::string_view what) {
+    return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\": ", what));
+  };
+  if (manifest.image.empty()) return refuse("only plugins made from an image can run in this version");
+  if (!manifest.disks.empty()) return refuse("extra disks cannot be attached in this version");
+  if (!manifest.pci_passthrough.empty()) return refuse("PCI passthrough is not possible in this version");
+  if (manifest.network_mode == "none") return refuse("network.mode \"none\" is not possible in this version");
+  if (spec.image.empty()) {
+    // The digest pins it: a tag that has moved meanwhile is another image.
+    spec.image = manifest.image_digest.empty() ? manifest.image : manifest.image_digest;
+  }
+  fill(spec.entrypoint, manifest.workload.entrypoint);
+  fill(spec.workdir, manifest.workload.workdir);
+  fill(spec.user, manifest.workload.user);
+  for (const auto& [key, value] : manifest.workload.env) spec.env.emplace(key, value);
+  for (const auto& [key, value] : manifest.labels) spec.labels.emplace(key, value);
+  if (spec.resources.cpu_milli == defaults.cpu_milli) {
+    spec.resources.cpu_milli = manifest.resources.cpu_milli.value_or(defaults.cpu_milli);
+  }
+  if (spec.resources.memory_mib == defaults.memory_mib) {
+    spec.resources.memory_mib = manifest.resources.memory_mib.value_or(defaults.memory_mib);
+  }
+  fill(spec.ports, manifest.ports);
+  if (!spec.health_check) spec.health_check = manifest.health_check;
+  if (spec.restart.mode == RestartMode::kNo && manifest.restart) spec.restart = *manifest.restart;
+  return spec;
+}
+
+}  // namespace skerry

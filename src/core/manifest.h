@@ -1,0 +1,91 @@
+// PluginManifest: what a plugin says about itself: which artifacts, how to run them, what it needs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/environment.h"
+
+namespace skerry {
+
+// A file somewhere, and what it must be. `checksum` is "sha256:<hex>"; empty is not allowed.
+struct ManifestArtifact {
+  std::string url;  // file:// or https://
+  std::string checksum;
+  std::string format;  // rootfs: "raw", "qcow2"; initramfs: empty
+  bool operator==(const ManifestArtifact&) const = default;
+};
+
+struct ManifestDisk {
+  std::string name;
+  std::string source;
+  std::string checksum;
+  std::string format = "raw";
+  bool read_only = false;
+  std::string target;  // where it appears inside: a device name or a path
+  bool operator==(const ManifestDisk&) const = default;
+};
+
+struct ManifestAction {
+  std::string description;
+  std::string method = "POST";
+  std::string path;
+  std::uint32_t timeout_ms = 30'000;
+  bool operator==(const ManifestAction&) const = default;
+};
+
+struct ManifestWorkload {
+  std::string type;  // "http" when base_url is served, else free text
+  std::vector<std::string> entrypoint;
+  std::map<std::string, std::string> env;
+  std::string workdir;
+  std::string base_url;  // where the workload listens inside: the agent's proxy forwards there
+  std::string user;
+  bool operator==(const ManifestWorkload&) const = default;
+};
+
+struct ManifestResources {
+  std::optional<std::uint32_t> cpu_milli;
+  std::optional<std::uint32_t> memory_mib;
+  bool operator==(const ManifestResources&) const = default;
+};
+
+struct PluginManifest {
+  std::string schema_version = "1";
+  std::string name;  // DNS label
+  std::string version;
+  std::string runtime;  // free text; shown, and told to the guest
+  bool enabled = true;
+  std::string image;         // reference of an OCI image
+  std::string image_digest;  // and the manifest it must be: "sha256:…"; may be empty
+  std::map<std::string, std::string> labels;
+  ManifestResources resources;
+  std::optional<ManifestArtifact> rootfs;
+  std::optional<ManifestArtifact> initramfs;
+  std::vector<ManifestDisk> disks;
+  ManifestWorkload workload;
+  std::optional<HealthCheck> health_check;
+  std::optional<RestartPolicy> restart;
+  std::map<std::string, ManifestAction> actions;
+  std::string network_mode = "bridge";  // "bridge" or "none"
+  std::vector<PublishedPort> ports;
+  std::vector<std::string> pci_passthrough;   // PCI addresses
+  std::vector<std::string> device_allowlist;  // "vendor:device"
+  std::string cloud_init_json;                // kept as it came
+  std::string signature;                      // minisign, over the document without this field
+  bool operator==(const PluginManifest&) const = default;
+};
+
+// What is wrong with it by itself. kInvalidArgument names the field.
+Status validate(const PluginManifest& manifest);
+
+// A creation request for this plugin, completed: what the request leaves at its default comes from the manifest.
+// `asked_isolation` and `asked_resources` tell what the request itself named. kInvalidArgument / kUnsupported when the
+// two do not go together.
+Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest);
+
+}  // namespace skerry

@@ -1,0 +1,136 @@
+#include "wire/plugin_manifest.h"
+
+#include "wire/json_fields.h"
+#include "wire/spec_fields.h"
+
+namespace skerry::wire {
+namespace {
+
+void read_artifact(ObjectReader& fields, const char* name, std::optional<ManifestArtifact>& into) {
+  fields.object(name, [&](ObjectReader& inner) {
+    ManifestArtifact artifact;
+    inner.text("url", artifact.url, 4096);
+    inner.text("checksum", artifact.checksum, 128);
+    inner.text("format", artifact.format, 32);
+    inner.required("url");
+    inner.required("checksum");
+    inner.finish(Unknown::kRefuse);
+    into = std::move(artifact);
+  });
+}
+
+void read_disks(ObjectReader& fields, std::vector<ManifestDisk>& disks) {
+  fields.objects(
+      "disks",
+      [&](ObjectReader& inner) {
+        ManifestDisk disk;
+        inner.text("name", disk.name, 64);
+        inner.text("source", disk.source, 4096);
+        inner.text("checksum", disk.checksum, 128);
+        inner.text("format", disk.format, 32);
+        inner.flag("readonly", disk.read_only);
+        inner.text("target", disk.target, 4096);
+        inner.required("name");
+        inner.required("source");
+        inner.required("checksum");
+        inner.finish(Unknown::kRefuse);
+        disks.push_back(std::move(disk));
+      },
+      16);
+}
+
+void read_workload(ObjectReader& fields, ManifestWorkload& workload) {
+  fields.object("workload", [&](ObjectReader& inner) {
+    inner.text("type", workload.type, 64);
+    inner.texts("entrypoint", workload.entrypoint);
+    inner.pairs("env", workload.env);
+    inner.text("workdir", workload.workdir, 4095);
+    inner.text("base_url", workload.base_url, 2048);
+    inner.text("user", workload.user, 256);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+void read_manifest_resources(ObjectReader& fields, ManifestResources& resources) {
+  fields.object("resources", [&](ObjectReader& inner) {
+    if (inner.has("cpu_cores")) read_cores(inner, "cpu_cores", resources.cpu_milli.emplace(0));
+    if (inner.has("memory_mb")) inner.number("memory_mb", resources.memory_mib.emplace(0), 1U);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+void read_actions(ObjectReader& fields, std::map<std::string, ManifestAction>& actions) {
+  fields.value("actions", [&](const Json& value, const std::string& path) {
+    if (!value.is_object() || value.size() > 256)
+      return fields.errors().add(path, "must be an object of at most 256 actions");
+    for (const auto& [name, body] : value.items()) {
+      ManifestAction action;
+      ObjectReader inner(body, cat(path, ".", name), fields.errors());
+      inner.text("description", action.description, 4096);
+      inner.text("method", action.method, 16);
+      inner.text("path", action.path, 2048);
+      inner.number("timeout_ms", action.timeout_ms, 1U, 3'600'000U);
+      inner.required("path");
+      inner.finish(Unknown::kRefuse);
+      actions[name] = std::move(action);
+    }
+  });
+}
+
+void read_devices(ObjectReader& fields, PluginManifest& manifest) {
+  fields.object("devices", [&](ObjectReader& inner) {
+    inner.texts("pci_passthrough", manifest.pci_passthrough, 32);
+    inner.texts("allowlist", manifest.device_allowlist, 256);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+void read_network(ObjectReader& fields, PluginManifest& manifest) {
+  fields.object("network", [&](ObjectReader& inner) {
+    inner.text("mode", manifest.network_mode, 32);
+    read_ports(inner, manifest.ports);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
+  fields.text("schema_version", manifest.schema_version, 16);
+  fields.text("name", manifest.name, 64);
+  fields.text("version", manifest.version, 128);
+  fields.text("runtime", manifest.runtime, 128);
+  fields.flag("enabled", manifest.enabled);
+  fields.text("image", manifest.image, 1024);
+  fields.text("image_digest", manifest.image_digest, 128);
+  fields.pairs("labels", manifest.labels);
+  read_manifest_resources(fields, manifest.resources);
+  read_artifact(fields, "rootfs", manifest.rootfs);
+  read_artifact(fields, "initramfs", manifest.initramfs);
+  read_disks(fields, manifest.disks);
+  read_workload(fields, manifest.workload);
+  read_health_check(fields, manifest.health_check);
+  if (fields.has("restart")) read_restart(fields, manifest.restart.emplace());
+  read_actions(fields, manifest.actions);
+  read_network(fields, manifest);
+  read_devices(fields, manifest);
+  if (fields.has("cloud_init")) fields.raw("cloud_init", manifest.cloud_init_json);
+  fields.text("signature", manifest.signature, 4096);
+  fields.required("name");
+  fields.required("version");
+}
+
+}  // namespace
+
+Result<PluginManifest> parse_plugin_manifest(std::string_view text) {
+  const Json json = TRY(parse_json(text, "manifest", kMaxManifestBytes));
+  if (!json.is_object()) return fail(ErrorCode::kInvalidArgument, "manifest: must be a JSON object");
+  FieldErrors errors;
+  PluginManifest manifest;
+  ObjectReader fields(json, {}, errors);
+  read_manifest(fields, manifest);
+  fields.finish(Unknown::kRefuse);
+  TRY(errors.status());
+  TRY(validate(manifest));
+  return manifest;
+}
+
+}  // namespace skerry::wire
