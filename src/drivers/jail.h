@@ -3,7 +3,7 @@
 //
 //   create() ── bundle/config.json ─▶ skerry-keeper run ─▶ skerry-oci create ─▶ process waits before its exec
 //   start()  ── skerry-oci start ─▶ the process execs the program
-//   remove() ── kills, skerry-oci delete --force, files ─▶ nothing is left, whatever half state it came from
+//   remove() ── kills, skerry-oci delete --force ─▶ nothing is left but files, whatever half state it came from
 //
 // Like a driver (drivers/driver.h) it keeps no truth in memory. EnvironmentPlace::run_dir holds the keeper's files
 // (base/keeper_protocol.h) and
@@ -43,8 +43,8 @@ struct JailSpec {
   // Complete but for linux.cgroupsPath, which the jail fills in. root.path is absolute.
   oci::Spec config;
   std::vector<KeeperChannel> channels;
-  // Descriptors for the main process: `source` is borrowed, `target` is its number inside, from 3 on. Channels have
-  // numbers of their own (KeeperChannel::child_fd); together they are 3, 4, … without a gap.
+  // Descriptors for the main process: `source` is borrowed, `target` is its number inside, from 3 on, and no channel's
+  // (KeeperChannel::child_fd). The numbers between that nobody has are /dev/null.
   std::vector<SpawnSpec::InheritFd> fds;
   StdinMode stdin_mode = StdinMode::kNull;
   TerminalSize terminal_size;  // with config.process->terminal
@@ -59,7 +59,7 @@ class Jail {
 
   // Makes the jail and the process in it, which waits to be started. The pid is the host's. The log goes to
   // place.log_path(). A failure has undone itself, except for run_dir. kCommandNotFound / kNotExecutable when the
-  // program cannot run (from here or from start()); kAlreadyExists when there is one.
+  // program cannot run (from here or from start()); kAlreadyExists when there is one, or the rest of one.
   Result<pid_t> create(const EnvironmentPlace& place, const JailSpec& spec);
   Status start(const EnvironmentPlace& place);
 
@@ -77,8 +77,9 @@ class Jail {
   Status freeze(const EnvironmentPlace& place) const;
   Status thaw(const EnvironmentPlace& place) const;
 
-  // Ends what still runs and removes the container, its cgroup and every file this class and the keeper made in
-  // run_dir. Works from any half state; on nothing it does nothing.
+  // Ends what still runs and removes the container and its cgroup. Works from any half state; on nothing it does
+  // nothing. The files in run_dir stay, so that a remove() cut short can be repeated: the caller removes them last
+  // (sys::remove_tree), and only then the place is kAbsent.
   Status remove(const EnvironmentPlace& place) const;
 
   // One more process in the running jail. kCommandNotFound / kNotExecutable come as errors, before any output.

@@ -214,9 +214,11 @@ Result<Started> FakeDriver::start(const Launch& launch) {
   const std::int64_t pid = next_pid_++;
   run.observed = {.phase = Phase::kRunning, .pid = pid, .exit_code = std::nullopt, .reason = {}};
   if (const auto code = std::exchange(end_with_, std::nullopt)) end(run, code, {});
+  Started started{.pid = pid, .stdio = std::nullopt};
+  if (launch.attach) started.stdio = Conversation{TRY(unix_pair()).first, 0};
   launches_[id].push_back(launch);
   runs_.emplace(id, std::move(run));
-  return Started{pid};
+  return started;
 }
 
 Result<Observation> FakeDriver::observe(const EnvironmentPlace& place) {

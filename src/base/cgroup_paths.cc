@@ -1,0 +1,96 @@
+#include "base/cgroup_paths.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "base/file_io.h"
+#include "base/text.h"
+
+namespace skerry {
+namespace {
+
+struct CgroupMount {
+  std::string root;   // which part of the hierarchy is mounted
+  std::string point;  // where
+  std::vector<std::string> options;
+  bool unified = false;
+};
+
+// mountinfo writes space, tab, newline and backslash as \ooo (proc(5)).
+std::string unescape(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digits = text.substr(std::min(i + 1, text.size()), 3);
+    const bool octal = text[i] == '\\' && digits.size() == 3 &&
+                       std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '7'; });
+    if (!octal) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 + (digits[2] - '0'));
+    i += 3;
+  }
+  return out;
+}
+
+std::optional<CgroupMount> parse_mount(std::string_view line) {
+  const auto separator = line.find(" - ");
+  if (separator == std::string_view::npos) return std::nullopt;
+  const auto fields = split(line.substr(0, separator), ' ');
+  const auto behind = split(line.substr(separator + 3), ' ');
+  if (fields.size() < 5 || behind.size() < 3 || (behind[0] != "cgroup" && behind[0] != "cgroup2")) return std::nullopt;
+  CgroupMount mount{unescape(fields[3]), unescape(fields[4]), {}, behind[0] == "cgroup2"};
+  for (const auto option : split(behind[2], ',')) mount.options.emplace_back(option);
+  return mount;
+}
+
+// Where `path` of the hierarchy is seen through `mount`; nullopt when it lies outside of what is mounted.
+std::optional<std::string> seen_through(const CgroupMount& mount, std::string_view path) {
+  if (mount.root != "/") {
+    if (!path.starts_with(mount.root)) return std::nullopt;
+    path.remove_prefix(mount.root.size());
+    if (!path.empty() && path.front() != '/') return std::nullopt;
+  }
+  return path == "/" ? mount.point : cat(mount.point, path);
+}
+
+}  // namespace
+
+CgroupDirectories cgroup_directories(std::string_view proc_cgroup, std::string_view mountinfo) {
+  std::vector<CgroupMount> mounts;
+  for (const auto line : split(mountinfo, '\n')) {
+    if (auto mount = parse_mount(line)) mounts.push_back(std::move(*mount));
+  }
+  CgroupDirectories out;
+  // Lines "ID:CONTROLLERS:PATH"; the path may hold further colons.
+  for (const auto line : split(proc_cgroup, '\n')) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    const auto names = line.substr(first + 1, second - first - 1);
+    for (const auto name : split(names, ',')) {
+      for (const auto& mount : mounts) {
+        const bool mine = name.empty()
+                              ? mount.unified
+                              : !mount.unified && std::ranges::find(mount.options, name) != mount.options.end();
+        if (!mine) continue;
+        if (auto path = seen_through(mount, line.substr(second + 1))) out.try_emplace(std::string(name), *path);
+      }
+    }
+  }
+  return out;
+}
+
+Result<CgroupDirectories> cgroup_directories_of(pid_t pid) {
+  const std::string groups = TRY(read_file(cat("/proc/", pid, "/cgroup")));
+  return cgroup_directories(groups, TRY(read_file("/proc/self/mountinfo")));
+}
+
+ControllerDirectory find_controller(const CgroupDirectories& directories, const std::string& controller) {
+  if (const auto v1 = directories.find(controller); v1 != directories.end()) return {v1->second, false};
+  if (const auto v2 = directories.find(""); v2 != directories.end()) return {v2->second, true};
+  return {};
+}
+
+}  // namespace skerry

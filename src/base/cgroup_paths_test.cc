@@ -1,0 +1,59 @@
+#include "base/cgroup_paths.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace skerry {
+namespace {
+
+TEST(CgroupDirectories, OnAHostWithV2Only) {
+  const auto found = cgroup_directories("0::/system.slice/x.scope\n",
+                                        "25 19 0:22 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+  EXPECT_EQ(found, (CgroupDirectories{{"", "/sys/fs/cgroup/system.slice/x.scope"}}));
+  EXPECT_EQ(find_controller(found, "memory").path, "/sys/fs/cgroup/system.slice/x.scope");
+  EXPECT_TRUE(find_controller(found, "memory").unified);
+}
+
+TEST(CgroupDirectories, OnAHybridHost) {
+  const auto found = cgroup_directories("9:name=systemd:/\n3:cpu,cpuacct:/skerry/a\n2:memory:/skerry/a:b\n0::/\n",
+                                        "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+                                        "32 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+                                        "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                        "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
+                                        "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+  EXPECT_EQ(found, (CgroupDirectories{{"", "/sys/fs/cgroup/unified"},
+                                      {"cpu", "/sys/fs/cgroup/cpu,cpuacct/skerry/a"},
+                                      {"cpuacct", "/sys/fs/cgroup/cpu,cpuacct/skerry/a"},
+                                      {"memory", "/sys/fs/cgroup/memory/skerry/a:b"},
+                                      {"name=systemd", "/sys/fs/cgroup/systemd"}}));
+  EXPECT_FALSE(find_controller(found, "memory").unified);
+  EXPECT_TRUE(find_controller(found, "pids").unified);
+}
+
+TEST(CgroupDirectories, ThroughAMountOfOnlyAPart) {
+  const auto mount = "32 31 0:30 /docker/1 /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+  EXPECT_EQ(cgroup_directories("0::/docker/1/x\n", mount), (CgroupDirectories{{"", "/sys/fs/cgroup/x"}}));
+  EXPECT_EQ(cgroup_directories("0::/docker/1\n", mount), (CgroupDirectories{{"", "/sys/fs/cgroup"}}));
+  EXPECT_EQ(cgroup_directories("0::/docker/12\n", mount), CgroupDirectories{});
+  EXPECT_EQ(cgroup_directories("0::/other\n", mount), CgroupDirectories{});
+}
+
+TEST(CgroupDirectories, WithEscapedMountPoints) {
+  EXPECT_EQ(cgroup_directories("0::/\n", "32 31 0:30 / /a\\040b\\134c rw - cgroup2 cgroup2 rw\n"),
+            (CgroupDirectories{{"", "/a b\\c"}}));
+}
+
+TEST(CgroupDirectories, GarbageGivesNothing) {
+  for (const auto* text : {"", "\n\n", "::", "a:b", "0::/\n", "1:x:/\n"}) {
+    EXPECT_TRUE(cgroup_directories(text, "garbage\n - \n1 2 3 - cgroup2\n").empty()) << text;
+  }
+}
+
+TEST(CgroupDirectories, OfThisProcess) {
+  const auto found = cgroup_directories_of(::getpid());
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(cgroup_directories_of(0x7FFFFFF).error().code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace skerry
