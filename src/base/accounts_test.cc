@@ -1,9 +1,9 @@
-#include "agent/accounts.h"
+#include "base/accounts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace skerry::agent {
+namespace skerry {
 namespace {
 
 constexpr const char* kPasswd =
@@ -59,4 +59,4 @@ TEST(Accounts, RefusesWhatIsNotThere) {
 TEST(Accounts, WorkWithoutFiles) { EXPECT_EQ(resolve_account("", "", "").value().uid, 0U); }
 
 }  // namespace
-}  // namespace skerry::agent
+}  // namespace skerry

@@ -1,11 +1,11 @@
-#include "agent/accounts.h"
+#include "base/accounts.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/text.h"
 
-namespace skerry::agent {
+namespace skerry {
 namespace {
 
 constexpr std::size_t kPasswdFields = 7;
@@ -105,4 +105,4 @@ Result<Account> resolve_account(std::string_view user, std::string_view passwd, 
   return account;
 }
 
-}  // namespace skerry::agent
+}  // namespace skerry
