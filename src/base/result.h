@@ -81,20 +81,20 @@ Result<T> annotate(Result<T> result, std::string_view outer) {
 
 }  // namespace skerry
 
-// Yields the value of a Result, or returns its error from the enclosing function.
-#define TRY(expression)                                                              \
+// A name of its own for each use, so that a TRY may stand inside another one.
+#define SKERRY_JOIN_INNER(a, b) a##b
+#define SKERRY_JOIN(a, b) SKERRY_JOIN_INNER(a, b)
+
+#define SKERRY_TRY_AS(name, expression, mend)                                        \
   __extension__({                                                                    \
-    auto&& skerry_try_result = (expression);                                         \
-    if (!skerry_try_result) [[unlikely]]                                             \
-      return std::unexpected<::skerry::Error>(std::move(skerry_try_result).error()); \
-    std::move(skerry_try_result).value();                                            \
+    auto&& name = (expression);                                                      \
+    if (!name) [[unlikely]]                                                          \
+      return std::unexpected<::skerry::Error>(std::move(std::move(name).error()) mend); \
+    std::move(name).value();                                                         \
   })
 
+// Yields the value of a Result, or returns its error from the enclosing function.
+#define TRY(expression) SKERRY_TRY_AS(SKERRY_JOIN(skerry_try_, __COUNTER__), expression, )
+
 // TRY that also says what was being done.
-#define TRY_IN(outer, expression)                                                                         \
-  __extension__({                                                                                         \
-    auto&& skerry_try_result = (expression);                                                              \
-    if (!skerry_try_result) [[unlikely]]                                                                  \
-      return std::unexpected<::skerry::Error>(std::move(std::move(skerry_try_result).error()).in(outer)); \
-    std::move(skerry_try_result).value();                                                                 \
-  })
+#define TRY_IN(outer, expression) SKERRY_TRY_AS(SKERRY_JOIN(skerry_try_, __COUNTER__), expression, .in(outer))
