@@ -86,9 +86,11 @@ Result<ArchiveRequest> parse_archive_request(std::string_view body) {
   });
 }
 
-Result<std::string> parse_tag_request(std::string_view body) {
-  return parse_body(body, std::string{}, [](ObjectReader& fields, std::string& into) {
-    fields.text("name", into, 1024);
+Result<TagRequest> parse_tag_request(std::string_view body) {
+  return parse_body(body, TagRequest{}, [](ObjectReader& fields, TagRequest& into) {
+    fields.text("source", into.source, 1024);
+    fields.text("name", into.name, 1024);
+    fields.required("source");
     fields.required("name");
   });
 }

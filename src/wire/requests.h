@@ -40,13 +40,17 @@ struct PullRequest {
 };
 Result<PullRequest> parse_pull_request(std::string_view body);
 
-// POST /images/load and …/save: {"path", "name"}; POST …/tag: {"name"}.
+// POST /images/load and /images/save: {"path", "name"}; POST /images/tag: {"source", "name"}.
 struct ArchiveRequest {
   std::string path;
   std::string name;
 };
 Result<ArchiveRequest> parse_archive_request(std::string_view body);
-Result<std::string> parse_tag_request(std::string_view body);
+struct TagRequest {
+  std::string source;  // an image that there is
+  std::string name;    // one more name for it
+};
+Result<TagRequest> parse_tag_request(std::string_view body);
 
 // POST /tokens: {"name", "role", "zones"}.
 struct TokenRequest {

@@ -1,0 +1,282 @@
+#include "api/connection.h"
+
+#include "api/audit.h"
+#include "api/authorise.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "wire/problem.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr std::uint32_t kMaxHeader = 8U << 10U;
+constexpr std::uint64_t kMaxBody = 4U << 20U;
+constexpr Duration kDrainTime = std::chrono::seconds(1);
+constexpr std::size_t kDrainBytes = 1U << 20U;
+
+using RawRequest = http::request<http::string_body>;
+using Parser = http::request_parser<http::string_body>;
+
+std::string text_of(beast::string_view text) { return {text.data(), text.size()}; }
+
+std::string header(const RawRequest& raw, http::field name) {
+  const auto found = raw.find(name);
+  return found == raw.end() ? std::string{} : text_of(found->value());
+}
+
+// What the client gets when its request cannot be read; nullopt: nothing, it is gone or too slow.
+struct ReadFailure {
+  int status;
+  Error error;
+};
+std::optional<ReadFailure> explain(const beast::error_code& ec) {
+  if (ec == http::error::header_limit) {
+    return ReadFailure{431,
+                       {ErrorCode::kResourceExhausted, 0, cat("the header is larger than ", kMaxHeader, " bytes"), {}}};
+  }
+  if (ec == http::error::body_limit) {
+    return ReadFailure{413,
+                       {ErrorCode::kResourceExhausted, 0, cat("the body is larger than ", kMaxBody, " bytes"), {}}};
+  }
+  const bool gone = ec == http::error::end_of_stream || ec == http::error::partial_message ||
+                    ec == beast::error::timeout || ec.category() == asio::error::get_system_category() ||
+                    ec.category() == asio::error::get_misc_category();
+  if (gone) return std::nullopt;
+  return ReadFailure{400, {ErrorCode::kInvalidArgument, 0, cat("this is not HTTP: ", ec.message()), {}}};
+}
+
+int status_of_denial(const Caller& caller, const Error& error) {
+  return caller.role == Role::kNobody && error.code == ErrorCode::kPermissionDenied ? 401 : wire::http_status(error);
+}
+
+Response problem_response(const Error& error, int status, const std::string& request_id) {
+  Response response = json_response(wire::problem_json(error, status, request_id), status);
+  response.content_type = "application/problem+json";
+  if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"skerry\"");
+  return response;
+}
+
+class Session {
+ public:
+  Session(Core& core, Stream stream, std::optional<Result<Caller>> local)
+      : core_(core), stream_(std::move(stream)), local_(std::move(local)) {}
+
+  asio::awaitable<void> run() {
+    while (co_await serve_one()) {
+    }
+    beast::error_code ignored;
+    stream_.socket().shutdown(asio::socket_base::shutdown_both, ignored);
+  }
+
+ private:
+  // One request and its answer; whether another may follow.
+  asio::awaitable<bool> serve_one() {
+    if (!co_await wait_for_bytes()) co_return false;
+    Parser parser;
+    parser.header_limit(kMaxHeader);
+    parser.body_limit(kMaxBody);
+    const auto failure = co_await read_request(parser);
+    if (failure) {
+      if (*failure == beast::error::timeout) ++core_.metrics.timeouts;
+      const auto answer = explain(*failure);
+      if (answer) co_await refuse(*answer);
+      co_return false;
+    }
+    const RawRequest raw = parser.release();
+    co_return co_await respond_to(raw);
+  }
+
+  // Between requests a connection may be idle; once a byte is there the header's time runs.
+  asio::awaitable<bool> wait_for_bytes() {
+    if (buffer_.size() > 0) co_return true;
+    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.idle_timeout));
+    const auto [ec, size] = co_await stream_.async_read_some(buffer_.prepare(4096), kAwait);
+    if (ec) co_return false;
+    buffer_.commit(size);
+    co_return true;
+  }
+
+  asio::awaitable<std::optional<beast::error_code>> read_request(Parser& parser) {
+    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.header_timeout));
+    const auto [header_error, header_size] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    if (header_error) co_return header_error;
+    if (parser.is_done()) co_return std::nullopt;
+    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.body_timeout));
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      const auto [ec, size] = co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
+      if (ec) co_return ec;
+    }
+    const auto [body_error, body_size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
+    if (body_error) co_return body_error;
+    co_return std::nullopt;
+  }
+
+  // Answers and closes so that the client can read the answer: closing with unread bytes would reset the connection.
+  asio::awaitable<void> refuse(const ReadFailure& failure) {
+    const auto response = problem_response(failure.error, failure.status, {});
+    co_await write_plain(response, false, {});
+    beast::error_code ec;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ec);
+    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(kDrainTime));
+    std::size_t drained = 0;
+    while (!ec && drained < kDrainBytes) {
+      buffer_.clear();
+      const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(16384), kAwait);
+      ec = error;
+      drained += size;
+    }
+  }
+
+  asio::awaitable<bool> respond_to(const RawRequest& raw) {
+    ++core_.metrics.requests;
+    Request request;
+    request.id = cat("r", core_.next_request++);
+    const std::string id = request.id;
+    const MonoTime begun = core_.context.ports.clock.monotonic();
+    const Route* route = nullptr;
+    auto response = prepare(raw, request, route);
+    const std::string subject = cat(request.method, " ", request.path);
+    const std::string who = request.caller.name;
+    if (!response) {
+      Result<Response> answer = co_await call_handler(core_, *route, std::move(request));
+      if (answer) {
+        response = std::move(*answer);
+      } else {
+        response = problem_response(answer.error(), wire::http_status(answer.error()), id);
+      }
+    }
+    const Duration took = core_.context.ports.clock.monotonic() - begun;
+    record(route, subject, who, id, response->status, took);
+    co_return co_await deliver(std::move(*response), raw.keep_alive(), id);
+  }
+
+  // Fills the request; an answer when it need not come to a handler.
+  std::optional<Response> prepare(const RawRequest& raw, Request& request, const Route*& route) {
+    const auto refuse_with = [&](const Error& error, int status) {
+      return problem_response(error, status, request.id);
+    };
+    request.method = text_of(raw.method_string());
+    const auto target = text_of(raw.target());
+    const auto question = target.find('?');
+    request.path = target.substr(0, question);
+    auto caller = identify(raw);
+    if (!caller) return refuse_with(caller.error(), status_of_denial(request.caller, caller.error()));
+    request.caller = std::move(*caller);
+    auto match = find_route(request.method, request.path);
+    if (!match) return refuse_no_route(match.error(), request);
+    route = match->route;
+    if (auto allowed = may_call(request.caller, *route); !allowed) {
+      return refuse_with(allowed.error(), status_of_denial(request.caller, allowed.error()));
+    }
+    request.parameters = std::move(match->parameters);
+    auto query = parse_query(question == std::string::npos ? "" : std::string_view(target).substr(question + 1));
+    if (!query) return refuse_with(query.error(), 400);
+    request.query = std::move(*query);
+    request.vms_only = request.path.starts_with("/api/v1/vms");
+    request.content_type = header(raw, http::field::content_type);
+    request.accept = header(raw, http::field::accept);
+    request.wants_frames = beast::iequals(raw[http::field::upgrade], "skerry-frames");
+    if (const auto found = raw.find("Last-Event-ID"); found != raw.end())
+      request.last_event_id = text_of(found->value());
+    request.body = raw.body();
+    if (!request.body.empty() && !std::string_view(request.content_type).starts_with("application/json")) {
+      return refuse_with(Error{ErrorCode::kInvalidArgument, 0, "the body must be application/json", {}}, 415);
+    }
+    return std::nullopt;
+  }
+
+  Result<Caller> identify(const RawRequest& raw) {
+    if (local_) return *local_;
+    return caller_of_headers(core_.context, {header(raw, http::field::authorization), header(raw, http::field::host),
+                                             header(raw, http::field::origin)});
+  }
+
+  Response refuse_no_route(const Error& error, const Request& request) {
+    // Without credentials nobody learns which paths there are.
+    if (request.caller.role == Role::kNobody) {
+      return problem_response(Error{ErrorCode::kPermissionDenied, 0, "a token is needed", {}}, 401, request.id);
+    }
+    const bool wrong_method = error.code == ErrorCode::kUnsupported;
+    auto response = problem_response(error, wrong_method ? 405 : wire::http_status(error), request.id);
+    if (wrong_method) response.headers.emplace_back("Allow", allowed_methods(request.path));
+    return response;
+  }
+
+  void record(const Route* route, const std::string& subject, const std::string& who, const std::string& id, int status,
+              Duration took) {
+    ++core_.metrics.by_class.at(static_cast<std::size_t>(status / 100) % core_.metrics.by_class.size());
+    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    log::debug("request", {{"id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
+    if (route != nullptr && route->method != "GET") core_.audit.record({subject, who, id, status});
+  }
+
+  asio::awaitable<bool> deliver(Response response, bool keep_alive, const std::string& id) {
+    if (response.upgrade) {
+      co_await become_frames(std::move(response), id);
+      co_return false;
+    }
+    if (!response.source) co_return co_await write_plain(response, keep_alive, id);
+    auto head = make_head<http::empty_body>(response, keep_alive, id);
+    head.chunked(true);
+    http::response_serializer<http::empty_body> serializer(head);
+    arm_write_timer();
+    const auto [ec, size] = co_await http::async_write_header(stream_, serializer, kAwait);
+    if (ec) co_return false;
+    const bool whole = co_await stream_body(core_, stream_, *response.source);
+    co_return whole&& keep_alive;
+  }
+
+  asio::awaitable<bool> write_plain(const Response& response, bool keep_alive, const std::string& id) {
+    auto message = make_head<http::string_body>(response, keep_alive, id);
+    message.body() = response.body;
+    message.prepare_payload();
+    arm_write_timer();
+    const auto [ec, size] = co_await http::async_write(stream_, message, kAwait);
+    co_return !ec && keep_alive;
+  }
+
+  asio::awaitable<void> become_frames(Response response, const std::string& id) {
+    http::response<http::empty_body> head{http::status::switching_protocols, 11};
+    head.set(http::field::connection, "Upgrade");
+    head.set(http::field::upgrade, "skerry-frames");
+    head.set("X-Request-Id", id);
+    for (const auto& [name, value] : response.headers) head.insert(name, value);
+    arm_write_timer();
+    const auto [ec, size] = co_await http::async_write(stream_, head, kAwait);
+    if (ec) co_return;
+    const auto data = buffer_.data();
+    std::string early(static_cast<const char*>(data.data()), data.size());
+    buffer_.clear();
+    co_await relay_frames(core_, stream_, std::move(early), std::move(*response.upgrade));
+  }
+
+  template <typename Body>
+  http::response<Body> make_head(const Response& response, bool keep_alive, const std::string& id) {
+    http::response<Body> head{static_cast<http::status>(response.status), 11};
+    if (!response.content_type.empty()) head.set(http::field::content_type, response.content_type);
+    head.set(http::field::cache_control, "no-store");
+    if (!id.empty()) head.set("X-Request-Id", id);
+    for (const auto& [name, value] : response.headers) head.insert(name, value);
+    head.keep_alive(keep_alive);
+    return head;
+  }
+
+  void arm_write_timer() {
+    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.write_timeout));
+  }
+
+  Core& core_;
+  Stream stream_;
+  std::optional<Result<Caller>> local_;
+  beast::flat_buffer buffer_;
+};
+
+}  // namespace
+
+asio::awaitable<void> serve_connection(Core& core, Stream stream, std::optional<Result<Caller>> local) {
+  Session session(core, std::move(stream), std::move(local));
+  co_await session.run();
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,79 @@
+#include "api/core.h"
+
+#include <exception>
+
+#include "base/log.h"
+
+namespace skerry::api {
+namespace {
+
+// One answer on its way from any thread to the I/O thread. `Handler` owns the waiting coroutine.
+template <typename T, typename Handler>
+class Pending {
+ public:
+  Pending(std::shared_ptr<Core> core, Handler handler, T otherwise)
+      : core_(std::move(core)), handler_(std::move(handler)), otherwise_(std::move(otherwise)) {}
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+  ~Pending() { complete(std::move(otherwise_)); }
+
+  // The first call counts.
+  void complete(T value) {
+    if (done_.exchange(true)) return;
+    asio::post(core_->io, [handler = std::move(handler_), value = std::move(value)]() mutable {
+      std::move(handler)(std::move(value));
+    });
+  }
+
+ private:
+  std::shared_ptr<Core> core_;
+  std::atomic<bool> done_{false};
+  Handler handler_;
+  T otherwise_;
+};
+
+// Starts `begin(complete)` on a worker; the coroutine goes on when `complete(value)` was called.
+template <typename T, typename Begin>
+asio::awaitable<T> on_worker(std::shared_ptr<Core> core, T otherwise, Begin begin) {
+  auto initiate = [](auto handler, std::shared_ptr<Core> shared, T fallback, Begin work) {
+    using Handler = decltype(handler);
+    auto* raw = shared.get();
+    auto pending = std::make_shared<Pending<T, Handler>>(std::move(shared), std::move(handler), std::move(fallback));
+    asio::post(raw->workers, [pending = std::move(pending), work = std::move(work)]() mutable {
+      try {
+        auto complete = [pending](T value) { pending->complete(std::move(value)); };
+        pending.reset();
+        work(std::move(complete));
+      } catch (const std::exception& problem) {
+        log::error("a request handler threw", {{"what", problem.what()}});
+      }
+    });
+  };
+  return asio::async_initiate<decltype(asio::use_awaitable), void(T)>(
+      std::move(initiate), asio::use_awaitable, std::move(core), std::move(otherwise), std::move(begin));
+}
+
+}  // namespace
+
+asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request) {
+  Result<Response> unanswered = fail(ErrorCode::kInternal, "the request was not answered", "see the daemon's log");
+  auto* context = &core.context;
+  auto begin = [context, &route, request = std::move(request)](auto complete) mutable {
+    route.handler(*context, std::move(request), std::move(complete));
+  };
+  return on_worker<Result<Response>>(core.shared_from_this(), std::move(unanswered), std::move(begin));
+}
+
+asio::awaitable<Result<std::optional<std::string>>> next_piece(Core& core, BodySource& source) {
+  using Piece = Result<std::optional<std::string>>;
+  Piece broken = fail(ErrorCode::kInternal, "the stream broke");
+  return on_worker<Piece>(core.shared_from_this(), std::move(broken),
+                          [&source](auto complete) { complete(source.next()); });
+}
+
+asio::awaitable<void> settled(Core& core, const Upgrade& upgrade) {
+  auto begin = [settle = upgrade.settle](auto complete) { settle([complete] { complete(true); }); };
+  co_await on_worker<bool>(core.shared_from_this(), false, std::move(begin));
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,47 @@
+// Core: what all connections of a server share. For the .cc files that move bytes.
+//
+// Coroutines refer to it plainly (they live in its io_context and go with it); answers on their way share it, so that
+// one that comes after the end finds something to fall into.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "api/asio.h"
+#include "api/audit.h"
+#include "api/context.h"
+#include "api/metrics.h"
+#include "api/route.h"
+
+namespace skerry::api {
+
+struct Core : std::enable_shared_from_this<Core> {
+  Core(ApiConfig settings, const ApiPorts& ports, std::unique_ptr<TokenStore> token_store, AuditTrail trail)
+      : config(std::move(settings)),
+        tokens(std::move(token_store)),
+        audit(std::move(trail)),
+        context{config, ports, events, *tokens, metrics, ports.clock.monotonic()},
+        workers(config.workers) {}
+
+  const ApiConfig config;
+  EventHub events;
+  const std::unique_ptr<TokenStore> tokens;
+  const AuditTrail audit;
+  Metrics metrics;
+  Context context;
+  std::atomic<std::size_t> connections{0};
+  std::atomic<std::uint64_t> next_request{1};
+  asio::thread_pool workers;
+  // Destroyed first: with it go the coroutines, which refer to everything above.
+  asio::io_context io{1};
+};
+
+// Runs the route's handler on a worker and completes with its answer on the I/O thread. A handler that forgets to
+// answer (drops its Reply) counts as one that failed.
+asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request);
+
+// Runs `work` on a worker and gives its value on the I/O thread.
+asio::awaitable<Result<std::optional<std::string>>> next_piece(Core& core, BodySource& source);
+asio::awaitable<void> settled(Core& core, const Upgrade& upgrade);
+
+}  // namespace skerry::api

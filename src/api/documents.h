@@ -1,0 +1,18 @@
+// Documents of the API that are not environments or events.
+#pragma once
+
+#include <string>
+
+#include "control/operations.h"
+#include "core/image.h"
+#include "wire/json_writer.h"
+
+namespace skerry::api {
+
+void write_operation(wire::JsonWriter& json, const Operation& operation);
+std::string operation_json(const Operation& operation);
+
+// As in a list: what it is, not how it runs.
+void write_image(wire::JsonWriter& json, const Image& image);
+
+}  // namespace skerry::api

@@ -1,0 +1,174 @@
+// /api/v1/environments and /api/v1/vms: list, show, create, update, delete.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+
+#include "api/find.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "wire/environment_json.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr std::uint64_t kMaxGraceMs = 3'600'000;
+
+Response created(const Environment& environment, const Request& request) {
+  Response response = json_response(wire::environment_json(environment), 201);
+  response.headers.emplace_back(
+      "Location", cat(request.vms_only ? "/api/v1/vms/" : "/api/v1/environments/", environment.spec.name));
+  return response;
+}
+
+// What would let its creator out of the environment is for those who own the host anyway.
+Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
+  if (!caller.may_touch_zone(spec.zone)) {
+    return fail(ErrorCode::kRefused, cat("zone \"", spec.zone, "\" is not among yours"));
+  }
+  if (caller.role >= Role::kAdmin) return {};
+  const auto refuse = [](std::string_view field) {
+    return fail(ErrorCode::kRefused, cat(field, ": only an admin may give this"));
+  };
+  if (!spec.mounts.empty()) return refuse("mounts");
+  if (!spec.rootfs_path.empty()) return refuse("rootfs_path");
+  if (!spec.security.cap_add.empty()) return refuse("security.cap_add");
+  if (!spec.security.seccomp_profile.empty()) return refuse("security.seccomp_profile");
+  return {};
+}
+
+bool matches(const Request& request, const std::string& option, std::string_view value) {
+  const auto wanted = request.option(option);
+  return !wanted || *wanted == value;
+}
+
+bool passes_filters(const Request& request, const Environment& environment) {
+  const auto& spec = environment.spec;
+  return matches(request, "state", to_text(environment.status.state)) && matches(request, "zone", spec.zone) &&
+         matches(request, "isolation", to_text(spec.isolation)) && matches(request, "kind", to_text(spec.kind)) &&
+         matches(request, "plugin", spec.plugin) && matches(request, "deployment", spec.deployment) &&
+         matches(request, "image", spec.image);
+}
+
+Status sort_by(std::vector<Environment>& list, const std::string& key) {
+  const auto by = [&](auto projection) { std::ranges::stable_sort(list, {}, projection); };
+  if (key.empty() || key == "created_at") return {};  // as they come
+  if (key == "name") {
+    by([](const Environment& e) { return e.spec.name; });
+  } else if (key == "state") {
+    by([](const Environment& e) { return std::string(to_text(e.status.state)); });
+  } else if (key == "memory_mb") {
+    by([](const Environment& e) { return e.spec.resources.memory_mib; });
+  } else {
+    return fail(ErrorCode::kInvalidArgument, "query sort: must be created_at, name, state or memory_mb");
+  }
+  return {};
+}
+
+Response into_frames(Controller& controller, Conversation stdio, const std::string& name) {
+  Response response;
+  response.status = 101;
+  response.headers.emplace_back("X-Environment", name);
+  // Who waits for `skerry run --rm` may use the name again at once.
+  response.upgrade = Upgrade{std::move(stdio), [&controller, name](std::function<void()> done) {
+                               controller.wait_exit(name, [done = std::move(done)](const auto&) { done(); });
+                             }};
+  return response;
+}
+
+// Creates, starts, and turns the connection into the workload's stdio.
+void run_in_foreground(Context& context, const CreateCommand& command, const Reply& reply) {
+  auto& controller = context.ports.controller;
+  const std::string name = command.spec.name;
+  auto answered = std::make_shared<std::atomic<bool>>(false);
+  controller.run_attached(
+      command,
+      [&controller, reply, name, answered](Conversation stdio) {
+        *answered = true;
+        reply(into_frames(controller, std::move(stdio), name));
+      },
+      [&controller, reply, name, answered](Result<Environment> environment) {
+        if (*answered) return;
+        if (!environment) return reply(fail(std::move(environment).error()));
+        // A driver that cannot hand it over at the start: what is written until now stands only in the log.
+        auto stdio = controller.attach(name);
+        if (!stdio) return reply(fail(std::move(stdio).error()));
+        reply(into_frames(controller, std::move(*stdio), name));
+      });
+}
+
+Result<wire::CreateRequest> read_create(const Request& request) {
+  auto create =
+      TRY(wire::parse_create_request(request.body, request.vms_only ? Isolation::kMicrovm : Isolation::kContainer));
+  const auto& spec = create.command.spec;
+  if (request.vms_only && spec.isolation == Isolation::kContainer) {
+    return fail(ErrorCode::kInvalidArgument, "isolation: a VM cannot be a container",
+                "use microvm or vm, or POST to /api/v1/environments");
+  }
+  TRY(may_create(request.caller, spec));
+  return create;
+}
+
+}  // namespace
+
+Result<Response> list_environments(Context& context, const Request& request) {
+  const auto page = TRY(read_page(request));
+  auto all = context.ports.controller.environments();
+  std::erase_if(all,
+                [&](const Environment& each) { return !is_visible(request, each) || !passes_filters(request, each); });
+  TRY(sort_by(all, page.sort));
+  const std::size_t total = all.size();
+  return list_response(wire::environments_json(cut_page(std::move(all), page)), total);
+}
+
+Result<Response> show_environment(Context& context, const Request& request) {
+  return json_response(wire::environment_json(TRY(find_environment(context, request))));
+}
+
+void create_environment(Context& context, Request request, Reply reply) {
+  auto create = read_create(request);
+  if (!create) return reply(fail(std::move(create).error()));
+  if (request.wants_frames) return run_in_foreground(context, create->command, reply);
+  auto& controller = context.ports.controller;
+  const std::string name = create->command.spec.name;
+  controller.submit(std::move(create->command), [request, reply](Result<Environment> environment) {
+    if (!environment) return reply(fail(std::move(environment).error()));
+    reply(created(*environment, request));
+  });
+  if (create->wait) return;
+  // Stored and on its way; a refusal has been answered already, and only the first answer counts.
+  if (auto environment = controller.find(name); environment) reply(created(*environment, request));
+}
+
+void update_environment(Context& context, Request request, Reply reply) {
+  auto current = find_environment(context, request);
+  if (!current) return reply(fail(std::move(current).error()));
+  auto resources = wire::parse_update_request(request.body, current->spec.resources);
+  if (!resources) return reply(fail(std::move(resources).error()));
+  VerbCommand command;
+  command.name = current->spec.name;
+  command.verb = Verb::kUpdate;
+  command.resources = *resources;
+  context.ports.controller.submit(std::move(command), [reply](Result<Environment> environment) {
+    if (!environment) return reply(fail(std::move(environment).error()));
+    reply(json_response(wire::environment_json(*environment)));
+  });
+}
+
+void delete_environment(Context& context, Request request, Reply reply) {
+  auto current = find_environment(context, request);
+  if (!current) return reply(fail(std::move(current).error()));
+  const auto force = request.flag("force");
+  if (!force) return reply(fail(force.error()));
+  const auto grace = request.number("grace_ms", 10'000, kMaxGraceMs);
+  if (!grace) return reply(fail(grace.error()));
+  VerbCommand command;
+  command.name = current->spec.name;
+  command.verb = *force ? Verb::kForceDelete : Verb::kDelete;
+  command.grace_ms = static_cast<std::uint32_t>(*grace);
+  context.ports.controller.submit(std::move(command), [reply](Result<Environment> environment) {
+    if (!environment) return reply(fail(std::move(environment).error()));
+    reply(no_content());
+  });
+}
+
+}  // namespace skerry::api

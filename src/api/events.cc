@@ -1,0 +1,83 @@
+// GET /api/v1/events: the event log as a list, or as a stream of server-sent events (HTML Living Standard) when the
+// client accepts text/event-stream.
+#include "api/find.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "wire/event_json.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr std::uint64_t kMaxListed = 10'000;
+constexpr std::size_t kBatch = 500;
+// A comment that often tells the client, and the proxies between, that the stream lives.
+constexpr Duration kKeepAlive = std::chrono::seconds(15);
+constexpr std::string_view kPreamble = "retry: 1000\n: skerry events\n\n";
+
+class EventSource final : public BodySource {
+ public:
+  EventSource(Context& context, std::shared_ptr<EventHub::Bell> bell, EventFilter filter)
+      : context_(context),
+        bell_(std::move(bell)),
+        filter_(std::move(filter)),
+        last_sent_(context.ports.clock.monotonic()) {}
+
+  Result<std::optional<std::string>> next() override {
+    std::string out = std::exchange(preamble_, std::string());
+    bell_->clear();
+    const auto events = TRY(context_.ports.store.events(filter_));
+    for (const auto& event : events) out += wire::server_sent_event(event);
+    if (!events.empty()) filter_.after_id = events.back().id;
+    const MonoTime now = context_.ports.clock.monotonic();
+    if (out.empty() && now - last_sent_ >= kKeepAlive) out = ": still here\n\n";
+    if (!out.empty()) last_sent_ = now;
+    return out;
+  }
+  [[nodiscard]] int wake_fd() const override { return bell_->fd(); }
+  [[nodiscard]] Duration patience() const override { return kKeepAlive; }
+
+ private:
+  Context& context_;
+  std::shared_ptr<EventHub::Bell> bell_;
+  EventFilter filter_;
+  MonoTime last_sent_;
+  std::string preamble_{kPreamble};  // flushes the headers through to the client at once
+};
+
+Result<EventFilter> filter_of(const Request& request) {
+  EventFilter filter;
+  filter.type = request.option("type").value_or("");
+  filter.resource = request.option("resource").value_or("");
+  filter.after_id = TRY(request.number("after", 0, UINT64_MAX));
+  filter.limit = static_cast<std::size_t>(TRY(request.number("limit", 1000, kMaxListed)));
+  return filter;
+}
+
+Result<Response> stream_events(Context& context, const Request& request, EventFilter filter) {
+  auto bell = TRY(context.events.subscribe());
+  if (!request.last_event_id.empty()) {
+    filter.after_id = TRY(parse_int<std::uint64_t>(request.last_event_id, "Last-Event-ID"));
+  } else if (!request.option("after")) {
+    filter.after_id = TRY(context.ports.store.last_event_id());
+  }
+  filter.limit = kBatch;
+  Response response;
+  response.content_type = "text/event-stream";
+  response.source = std::make_unique<EventSource>(context, std::move(bell), std::move(filter));
+  return response;
+}
+
+}  // namespace
+
+Result<Response> list_events(Context& context, const Request& request) {
+  if (!request.caller.zones.empty()) {
+    return fail(ErrorCode::kRefused, "events tell of every zone, and this token is limited to some");
+  }
+  auto filter = TRY(filter_of(request));
+  if (request.accept.find("text/event-stream") != std::string::npos) {
+    return stream_events(context, request, std::move(filter));
+  }
+  return json_response(wire::events_json(TRY(context.ports.store.events(filter))));
+}
+
+}  // namespace skerry::api

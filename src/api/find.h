@@ -1,0 +1,39 @@
+// Looking up what a request names, with what its caller may see.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/context.h"
+#include "api/http.h"
+#include "core/environment.h"
+
+namespace skerry::api {
+
+// Whether the caller may know of it, and the path leads to its isolation.
+bool is_visible(const Request& request, const Environment& environment);
+// The environment of the path's {name}. kNotFound also for one that the caller may not see.
+Result<Environment> find_environment(Context& context, const Request& request);
+
+// A page of a list: limit, offset, sort and order of the query. Options that the route does not know are errors.
+struct Page {
+  std::size_t offset = 0;
+  std::size_t limit = 0;  // 0: all
+  std::string sort;
+  bool descending = false;
+};
+Result<Page> read_page(const Request& request);
+// Cuts the page out of the sorted list.
+template <typename T>
+std::vector<T> cut_page(std::vector<T> all, const Page& page) {
+  if (page.descending) std::vector<T>(all.rbegin(), all.rend()).swap(all);
+  const auto from = std::min(page.offset, all.size());
+  const auto count = page.limit == 0 ? all.size() - from : std::min(page.limit, all.size() - from);
+  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(from);
+  return std::vector<T>(std::make_move_iterator(begin),
+                        std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count)));
+}
+// A list's answer; `total` goes into X-Total-Count.
+Response list_response(std::string json, std::size_t total);
+
+}  // namespace skerry::api

@@ -1,0 +1,64 @@
+// The handlers that the route table names, by resource. Each file NAME.cc implements one group.
+#pragma once
+
+#include "api/context.h"
+#include "api/http.h"
+
+namespace skerry::api {
+
+// environments.cc
+Result<Response> list_environments(Context& context, const Request& request);
+Result<Response> show_environment(Context& context, const Request& request);
+void create_environment(Context& context, Request request, Reply reply);
+void update_environment(Context& context, Request request, Reply reply);
+void delete_environment(Context& context, Request request, Reply reply);
+
+// lifecycle.cc
+void start_environment(Context& context, Request request, Reply reply);
+void stop_environment(Context& context, Request request, Reply reply);
+void restart_environment(Context& context, Request request, Reply reply);
+void pause_environment(Context& context, Request request, Reply reply);
+void resume_environment(Context& context, Request request, Reply reply);
+void suspend_environment(Context& context, Request request, Reply reply);
+void kill_environment(Context& context, Request request, Reply reply);
+void wait_environment(Context& context, Request request, Reply reply);
+
+// exec.cc
+Result<Response> exec_environment(Context& context, const Request& request);
+Result<Response> attach_environment(Context& context, const Request& request);
+
+// logs.cc, stats.cc
+Result<Response> environment_logs(Context& context, const Request& request);
+Result<Response> environment_stats(Context& context, const Request& request);
+
+// images.cc
+Result<Response> list_images(Context& context, const Request& request);
+Result<Response> show_image(Context& context, const Request& request);
+Result<Response> pull_image(Context& context, const Request& request);
+Result<Response> load_image(Context& context, const Request& request);
+Result<Response> save_image(Context& context, const Request& request);
+Result<Response> tag_image(Context& context, const Request& request);
+Result<Response> remove_image(Context& context, const Request& request);
+Result<Response> prune_images(Context& context, const Request& request);
+
+// events.cc
+Result<Response> list_events(Context& context, const Request& request);
+
+// operations.cc
+Result<Response> list_operations(Context& context, const Request& request);
+Result<Response> show_operation(Context& context, const Request& request);
+Result<Response> watch_operation(Context& context, const Request& request);
+Result<Response> cancel_operation(Context& context, const Request& request);
+
+// tokens.cc
+Result<Response> list_tokens(Context& context, const Request& request);
+Result<Response> create_token(Context& context, const Request& request);
+Result<Response> revoke_token(Context& context, const Request& request);
+
+// system.cc, metrics.cc, openapi.cc
+Result<Response> show_health(Context& context, const Request& request);
+Result<Response> show_system(Context& context, const Request& request);
+Result<Response> show_metrics(Context& context, const Request& request);
+Result<Response> show_openapi(Context& context, const Request& request);
+
+}  // namespace skerry::api

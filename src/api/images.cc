@@ -1,0 +1,149 @@
+// /api/v1/images: list, show, tag, remove, prune; pull, load and save are operations.
+#include "api/documents.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "wire/requests.h"
+
+namespace skerry::api {
+namespace {
+
+Response accepted(const Operation& operation) {
+  Response response = json_response(operation_json(operation), 202);
+  response.headers.emplace_back("Location", cat("/api/v1/operations/", operation.id));
+  return response;
+}
+
+Event image_event(const Clock& clock, std::string_view what, const std::string& name,
+                  std::map<std::string, std::string> data) {
+  Event event;
+  event.type = cat("image.", what);
+  event.resource = name;
+  event.data = std::move(data);
+  event.time = clock.now();
+  return event;
+}
+
+// Runs `work` as an operation that stores image.WHAT when it succeeds.
+Result<Response> start_work(Context& context, std::string_view what, const std::string& subject,
+                            std::function<ImagePort::Outcome(OperationProgress&)> work) {
+  auto& ports = context.ports;
+  const std::string verb = what == "pulled" ? "pull" : what == "loaded" ? "load" : "save";
+  const auto operation = TRY(ports.operations.start(
+      cat("image.", verb), subject, [&ports, what, subject, work](OperationProgress& progress) -> ImagePort::Outcome {
+        auto result = TRY(work(progress));
+        if (what != "saved") TRY(ports.store.append_events({image_event(ports.clock, what, subject, result)}));
+        return result;
+      }));
+  return accepted(operation);
+}
+
+void write_config(wire::JsonWriter& json, const ImageConfig& config) {
+  json.begin_object()
+      .field("entrypoint", config.entrypoint)
+      .field("command", config.cmd)
+      .field("env", config.env)
+      .field("workdir", config.workdir)
+      .field("user", config.user)
+      .field("exposed_ports", config.exposed_ports)
+      .field("volumes", config.volumes)
+      .field("stop_signal", config.stop_signal)
+      .field("labels", config.labels)
+      .end_object();
+}
+
+}  // namespace
+
+Result<Response> list_images(Context& context, const Request& request) {
+  const auto page = TRY(read_page(request));
+  auto all = context.ports.images.list();
+  const std::size_t total = all.size();
+  wire::JsonWriter json;
+  json.begin_array();
+  for (const auto& image : cut_page(std::move(all), page)) write_image(json, image);
+  json.end_array();
+  return list_response(std::move(json).text(), total);
+}
+
+Result<Response> show_image(Context& context, const Request& request) {
+  const auto image = TRY(context.ports.images.find(request.parameter("reference")));
+  wire::JsonWriter json;
+  json.begin_object().key("image");
+  write_image(json, image);
+  json.key("config");
+  write_config(json, image.config);
+  json.key("layers").begin_array();
+  for (const auto& layer : image.layers) {
+    json.begin_object()
+        .field("digest", layer.digest.text())
+        .field("diff_id", layer.diff_id.text())
+        .field("size", layer.size)
+        .end_object();
+  }
+  json.end_array()
+      .field("used_by", context.ports.controller.users_of_image(image.manifest_digest.text()))
+      .key("raw_config")
+      .raw(TRY(context.ports.images.raw_config(image)))
+      .end_object();
+  return json_response(std::move(json).text());
+}
+
+Result<Response> pull_image(Context& context, const Request& request) {
+  const auto pull = TRY(wire::parse_pull_request(request.body));
+  const auto reference = TRY(ImageReference::parse(pull.reference)).text();
+  const auto transport = pull.insecure ? ImagePort::Transport::kInsecure : ImagePort::Transport::kVerified;
+  auto& images = context.ports.images;
+  return start_work(context, "pulled", reference, [&images, reference, transport](OperationProgress& progress) {
+    return images.pull(reference, transport, progress);
+  });
+}
+
+Result<Response> load_image(Context& context, const Request& request) {
+  const auto archive = TRY(wire::parse_archive_request(request.body));
+  auto& images = context.ports.images;
+  return start_work(context, "loaded", archive.path, [&images, archive](OperationProgress& progress) {
+    return images.load(archive.path, archive.name, progress);
+  });
+}
+
+Result<Response> save_image(Context& context, const Request& request) {
+  const auto archive = TRY(wire::parse_archive_request(request.body));
+  auto& images = context.ports.images;
+  TRY(images.find(archive.name));
+  return start_work(context, "saved", archive.name, [&images, archive](OperationProgress& progress) {
+    return images.save(archive.name, archive.path, progress);
+  });
+}
+
+Result<Response> tag_image(Context& context, const Request& request) {
+  const auto tag = TRY(wire::parse_tag_request(request.body));
+  TRY(context.ports.images.tag(tag.source, tag.name));
+  return no_content();
+}
+
+Result<Response> remove_image(Context& context, const Request& request) {
+  const auto& reference = request.parameter("reference");
+  const auto image = TRY(context.ports.images.find(reference));
+  const auto users = context.ports.controller.users_of_image(image.manifest_digest.text());
+  if (!users.empty()) {
+    return fail(ErrorCode::kConflict, cat("image \"", reference, "\" is in use by ", join(users, ", ")),
+                "remove them first");
+  }
+  const auto removed = TRY(context.ports.images.remove(reference));
+  TRY(context.ports.store.append_events({image_event(context.ports.clock, "removed", reference, removed)}));
+  wire::JsonWriter json;
+  json.value(removed);
+  return json_response(std::move(json).text());
+}
+
+Result<Response> prune_images(Context& context, const Request&) {
+  std::vector<std::string> in_use;
+  for (const auto& environment : context.ports.controller.environments()) {
+    if (!environment.image_digest.empty()) in_use.push_back(environment.image_digest);
+  }
+  wire::JsonWriter json;
+  json.value(TRY(context.ports.images.prune(in_use)));
+  return json_response(std::move(json).text());
+}
+
+}  // namespace skerry::api

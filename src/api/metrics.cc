@@ -1,0 +1,90 @@
+// GET /metrics, in the Prometheus text exposition format 0.0.4.
+#include "api/handlers.h"
+#include "base/text.h"
+#include "core/state_machine.h"
+
+namespace skerry::api {
+namespace {
+
+void head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
+  out += cat("# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n");
+}
+
+// Values of labels escape \, " and newline; ours come from strict names and words.
+void environment_counts(std::string& out, const std::vector<Environment>& environments) {
+  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> counts;
+  for (const auto& each : environments) ++counts[{to_text(each.spec.isolation), to_text(each.status.state)}];
+  head(out, "skerry_environments", "gauge", "Environments by isolation and state.");
+  for (const auto& [key, count] : counts) {
+    out += cat("skerry_environments{isolation=\"", key.first, "\",state=\"", key.second, "\"} ", count, "\n");
+  }
+}
+
+struct Column {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+  std::optional<std::uint64_t> UsageSample::* value;
+};
+constexpr Column kColumns[] = {
+    {"skerry_environment_cpu_nanoseconds_total", "counter", "CPU time since the start.", &UsageSample::cpu_ns},
+    {"skerry_environment_memory_bytes", "gauge", "Memory in use.", &UsageSample::memory_bytes},
+    {"skerry_environment_pids", "gauge", "Processes and threads.", &UsageSample::pids},
+    {"skerry_environment_io_read_bytes_total", "counter", "Bytes read from disks.", &UsageSample::io_read_bytes},
+    {"skerry_environment_io_written_bytes_total", "counter", "Bytes written to disks.", &UsageSample::io_write_bytes},
+    {"skerry_environment_network_received_bytes_total", "counter", "Bytes received.", &UsageSample::net_rx_bytes},
+    {"skerry_environment_network_sent_bytes_total", "counter", "Bytes sent.", &UsageSample::net_tx_bytes},
+};
+
+void environment_usage(std::string& out, Controller& controller, const std::vector<Environment>& environments) {
+  std::vector<std::pair<std::string, UsageSample>> samples;
+  for (const auto& each : environments) {
+    if (!is_alive(each.status.state)) continue;
+    if (auto usage = controller.stats(each.spec.name); usage) samples.emplace_back(each.spec.name, *usage);
+  }
+  for (const auto& column : kColumns) {
+    head(out, column.name, column.type, column.help);
+    for (const auto& [name, usage] : samples) {
+      if (const auto& value = usage.*column.value; value) {
+        out += cat(column.name, "{name=\"", name, "\"} ", *value, "\n");
+      }
+    }
+  }
+  head(out, "skerry_environment_restarts", "gauge", "Automatic restarts in a row.");
+  for (const auto& each : environments) {
+    out += cat("skerry_environment_restarts{name=\"", each.spec.name, "\"} ", each.status.restarts, "\n");
+  }
+}
+
+void api_counters(std::string& out, Context& context) {
+  head(out, "skerry_api_requests_total", "counter", "Requests read.");
+  out += cat("skerry_api_requests_total ", context.metrics.requests.load(), "\n");
+  head(out, "skerry_api_responses_total", "counter", "Answers by class of status.");
+  for (std::size_t i = 1; i < context.metrics.by_class.size(); ++i) {
+    out += cat("skerry_api_responses_total{class=\"", i, "xx\"} ", context.metrics.by_class.at(i).load(), "\n");
+  }
+  head(out, "skerry_api_refused_connections_total", "counter", "Connections above the limit.");
+  out += cat("skerry_api_refused_connections_total ", context.metrics.refused_connections.load(), "\n");
+  head(out, "skerry_api_timeouts_total", "counter", "Clients too slow with a request.");
+  out += cat("skerry_api_timeouts_total ", context.metrics.timeouts.load(), "\n");
+  head(out, "skerry_event_readers", "gauge", "Open event streams.");
+  out += cat("skerry_event_readers ", context.events.readers(), "\n");
+  head(out, "skerry_last_event_id", "counter", "Newest event of the log.");
+  out += cat("skerry_last_event_id ", context.events.last_id(), "\n");
+}
+
+}  // namespace
+
+Result<Response> show_metrics(Context& context, const Request& request) {
+  auto environments = context.ports.controller.environments();
+  std::erase_if(environments, [&](const auto& each) { return !request.caller.may_touch_zone(each.spec.zone); });
+  std::string out;
+  head(out, "skerry_info", "gauge", "The daemon's version.");
+  out += cat("skerry_info{version=\"", SKERRY_VERSION, "\"} 1\n");
+  environment_counts(out, environments);
+  environment_usage(out, context.ports.controller, environments);
+  api_counters(out, context);
+  return text_response(std::move(out), "text/plain; version=0.0.4; charset=utf-8");
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,67 @@
+// /api/v1/operations: long work; list, show, watch, cancel.
+#include "control/operations.h"
+
+#include "api/documents.h"
+#include "api/find.h"
+#include "api/handlers.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr Duration kLookAgain = std::chrono::milliseconds(100);
+
+// The operation's document, a line for each change, until it has ended.
+class OperationSource final : public BodySource {
+ public:
+  OperationSource(Operations& operations, std::string id) : operations_(operations), id_(std::move(id)) {}
+
+  Result<std::optional<std::string>> next() override {
+    if (ended_) return std::nullopt;
+    const auto operation = TRY(operations_.find(id_));
+    if (told_ && operation.version == version_) return "";
+    told_ = true;
+    version_ = operation.version;
+    ended_ = operation.state != OperationState::kRunning;
+    return operation_json(operation) + "\n";
+  }
+  [[nodiscard]] Duration patience() const override { return kLookAgain; }
+
+ private:
+  Operations& operations_;
+  std::string id_;
+  std::uint64_t version_ = 0;
+  bool told_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<Response> list_operations(Context& context, const Request& request) {
+  const auto page = TRY(read_page(request));
+  auto all = context.ports.operations.list();
+  const std::size_t total = all.size();
+  wire::JsonWriter json;
+  json.begin_array();
+  for (const auto& operation : cut_page(std::move(all), page)) write_operation(json, operation);
+  json.end_array();
+  return list_response(std::move(json).text(), total);
+}
+
+Result<Response> show_operation(Context& context, const Request& request) {
+  return json_response(operation_json(TRY(context.ports.operations.find(request.parameter("id")))));
+}
+
+Result<Response> watch_operation(Context& context, const Request& request) {
+  const auto operation = TRY(context.ports.operations.find(request.parameter("id")));
+  Response response;
+  response.content_type = "application/x-ndjson";
+  response.source = std::make_unique<OperationSource>(context.ports.operations, operation.id);
+  return response;
+}
+
+Result<Response> cancel_operation(Context& context, const Request& request) {
+  TRY(context.ports.operations.cancel(request.parameter("id")));
+  return json_response(operation_json(TRY(context.ports.operations.find(request.parameter("id")))));
+}
+
+}  // namespace skerry::api

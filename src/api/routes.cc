@@ -1,0 +1,129 @@
+// The one table of routes.
+#include <vector>
+
+#include "api/handlers.h"
+#include "api/route.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr std::string_view kPageQuery = "limit offset sort order";
+constexpr std::string_view kEnvironmentQuery =
+    "limit offset sort order state isolation kind zone plugin deployment image";
+
+// The verbs of an environment, below /api/v1/environments and again below /api/v1/vms.
+struct VerbRoute {
+  std::string_view method;
+  std::string_view environments;
+  std::string_view vms;
+  Role role;
+  Handler handler;
+  std::string_view summary;
+  int status;
+  std::string_view request;
+  std::string_view response;
+  std::string_view query;
+  std::string_view media = "application/json";
+};
+
+#define SKERRY_BOTH(rest) "/api/v1/environments" rest, "/api/v1/vms" rest
+
+constexpr VerbRoute kEnvironmentRoutes[] = {
+    {"GET", SKERRY_BOTH(""), Role::kViewer, plain<list_environments>, "List environments", 200, "", "[]Environment",
+     kEnvironmentQuery},
+    {"POST", SKERRY_BOTH(""), Role::kOperator, create_environment,
+     "Create an environment and start it. With \"Upgrade: skerry-frames\" the connection becomes its standard streams",
+     201, "CreateEnvironment", "Environment", ""},
+    {"GET", SKERRY_BOTH("/{name}"), Role::kViewer, plain<show_environment>, "Show an environment", 200, "",
+     "Environment", ""},
+    {"PATCH", SKERRY_BOTH("/{name}"), Role::kOperator, update_environment, "Change its resources", 200, "Resources",
+     "Environment", ""},
+    {"DELETE", SKERRY_BOTH("/{name}"), Role::kOperator, delete_environment, "Delete it; with force also when it runs",
+     204, "", "", "force grace_ms"},
+    {"POST", SKERRY_BOTH("/{name}/start"), Role::kOperator, start_environment, "Start it", 200, "", "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/stop"), Role::kOperator, stop_environment, "Stop it, by force after grace_ms", 200,
+     "Grace", "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/restart"), Role::kOperator, restart_environment, "Stop it and start it again", 200,
+     "Grace", "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/pause"), Role::kOperator, pause_environment, "Freeze it in memory", 200, "",
+     "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/resume"), Role::kOperator, resume_environment, "Thaw it", 200, "", "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/suspend"), Role::kOperator, suspend_environment, "Freeze it to disk", 200, "",
+     "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/kill"), Role::kOperator, kill_environment, "Send its main process a signal", 200,
+     "Kill", "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/wait"), Role::kViewer, wait_environment, "Answer when its run is over", 200, "",
+     "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/exec"), Role::kOperator, plain<exec_environment>,
+     "Run a command inside: its output as a document, or with \"Upgrade: skerry-frames\" a conversation", 200, "Exec",
+     "ExecResult", ""},
+    {"POST", SKERRY_BOTH("/{name}/attach"), Role::kOperator, plain<attach_environment>,
+     "Its standard streams, from now on; needs \"Upgrade: skerry-frames\"", 101, "", "", ""},
+    {"GET", SKERRY_BOTH("/{name}/logs"), Role::kViewer, plain<environment_logs>,
+     "What it wrote; with follow also what it will write", 200, "", "", "follow tail since format", "text/plain"},
+    {"GET", SKERRY_BOTH("/{name}/stats"), Role::kViewer, plain<environment_stats>, "What it uses", 200, "", "Stats",
+     ""},
+};
+#undef SKERRY_BOTH
+
+constexpr Route kOtherRoutes[] = {
+    {"GET", "/healthz", Role::kNobody, plain<show_health>, "Whether the daemon serves", 200, "", "Health", ""},
+    {"GET", "/openapi.json", Role::kNobody, plain<show_openapi>, "This description", 200, "", "", ""},
+    {"GET", "/metrics", Role::kViewer, plain<show_metrics>, "Counters in the Prometheus text format", 200, "", "", "",
+     "text/plain"},
+    {"GET", "/api/v1/system", Role::kViewer, plain<show_system>, "Version, what this host can do, counts", 200, "",
+     "System", ""},
+
+    {"GET", "/api/v1/images", Role::kViewer, plain<list_images>, "List images", 200, "", "[]Image", kPageQuery},
+    {"POST", "/api/v1/images", Role::kOperator, plain<pull_image>, "Pull an image (an operation)", 202, "Pull",
+     "Operation", ""},
+    {"POST", "/api/v1/images/load", Role::kAdmin, plain<load_image>, "Load an archive of this host (an operation)", 202,
+     "Archive", "Operation", ""},
+    {"POST", "/api/v1/images/save", Role::kAdmin, plain<save_image>, "Save to an archive (an operation)", 202,
+     "Archive", "Operation", ""},
+    {"POST", "/api/v1/images/tag", Role::kAdmin, plain<tag_image>, "Give an image one more name", 204, "Tag", "", ""},
+    {"POST", "/api/v1/images/prune", Role::kAdmin, plain<prune_images>, "Remove nameless images nobody uses", 200, "",
+     "Removed", ""},
+    {"GET", "/api/v1/images/{reference*}", Role::kViewer, plain<show_image>, "Show an image", 200, "", "ImageDetail",
+     ""},
+    {"DELETE", "/api/v1/images/{reference*}", Role::kAdmin, plain<remove_image>, "Remove an image", 200, "", "Removed",
+     ""},
+
+    {"GET", "/api/v1/events", Role::kViewer, plain<list_events>,
+     "The event log; a stream when the client accepts text/event-stream", 200, "", "[]Event",
+     "after limit type resource"},
+
+    {"GET", "/api/v1/operations", Role::kViewer, plain<list_operations>, "List long work", 200, "", "[]Operation",
+     kPageQuery},
+    {"GET", "/api/v1/operations/{id}", Role::kViewer, plain<show_operation>, "Show an operation", 200, "", "Operation",
+     ""},
+    {"GET", "/api/v1/operations/{id}/watch", Role::kViewer, plain<watch_operation>,
+     "Its document, a line for each change, until it has ended", 200, "", "", "", "application/x-ndjson"},
+    {"DELETE", "/api/v1/operations/{id}", Role::kOperator, plain<cancel_operation>, "Ask it to stop", 200, "",
+     "Operation", ""},
+
+    {"GET", "/api/v1/tokens", Role::kAdmin, plain<list_tokens>, "List tokens", 200, "", "[]Token", kPageQuery},
+    {"POST", "/api/v1/tokens", Role::kAdmin, plain<create_token>, "Make a token; its secret is told once", 201,
+     "CreateToken", "NewToken", ""},
+    {"DELETE", "/api/v1/tokens/{name}", Role::kAdmin, plain<revoke_token>, "Revoke a token", 204, "", "", ""},
+};
+
+std::vector<Route> build() {
+  std::vector<Route> all(std::begin(kOtherRoutes), std::end(kOtherRoutes));
+  for (const auto& each : kEnvironmentRoutes) {
+    for (const auto path : {each.environments, each.vms}) {
+      all.push_back({each.method, path, each.role, each.handler, each.summary, each.status, each.request, each.response,
+                     each.query, each.media});
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  static const std::vector<Route> kRoutes = build();
+  return kRoutes;
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,127 @@
+#include "api/schemas.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":false,"properties":{
+"name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},"hostname":{"type":"string"},
+"isolation":{"enum":["container","microvm","vm"]},"kind":{"enum":["app","disposable","template"]},
+"zone":{"type":"string"},"image":{"type":"string"},"rootfs_path":{"type":"string"},"plugin":{"type":"string"},
+"deployment":{"type":"string"},"entrypoint":{"type":"array","items":{"type":"string"}},
+"command":{"type":"array","items":{"type":"string"}},
+"env":{"type":"object","additionalProperties":{"type":"string"}},"workdir":{"type":"string"},
+"user":{"type":"string"},"terminal":{"type":"boolean"},"stdin_open":{"type":"boolean"},
+"auto_remove":{"type":"boolean"},"cpu_cores":{"type":"number","exclusiveMinimum":0},
+"memory_mb":{"type":"integer","minimum":1},"resources":{"$ref":"#/components/schemas/Resources"},
+"security":{"type":"object","additionalProperties":false,"properties":{"read_only_root":{"type":"boolean"},
+"user_namespace":{"type":"boolean"},"cap_add":{"type":"array","items":{"type":"string"}},
+"cap_drop":{"type":"array","items":{"type":"string"}},"seccomp_profile":{"type":"string"}}},
+"mounts":{"type":"array","items":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Mount"}]}},
+"tmpfs":{"type":"array","items":{"type":"object","additionalProperties":false,"required":["target"],
+"properties":{"target":{"type":"string"},"size_mb":{"type":"integer","minimum":1}}}},
+"ports":{"type":"array","items":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Port"}]}},
+"dns":{"type":"array","items":{"type":"string"}},
+"restart":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Restart"}]},
+"health_check":{"$ref":"#/components/schemas/HealthCheck"},
+"labels":{"type":"object","additionalProperties":{"type":"string"}},
+"start":{"type":"boolean","default":true},"wait":{"type":"boolean","default":true}}})";
+
+constexpr std::string_view kEnvironment = R"({"type":"object",
+"required":["name","plugin","ip","state","resources","id","isolation","kind","zone","image","image_digest","goal",
+"health","pid","exit_code","reason","restarts","created_at","started_at","finished_at"],
+"properties":{"name":{"type":"string"},"plugin":{"type":"string"},"ip":{"type":"string"},
+"state":{"enum":["created","starting","running","paused","suspended","stopping","stopped","failed","deleting"]},
+"resources":{"$ref":"#/components/schemas/Resources"},"id":{"type":"string"},
+"isolation":{"enum":["container","microvm","vm"]},"kind":{"enum":["app","disposable","template"]},
+"zone":{"type":"string"},"image":{"type":"string"},"image_digest":{"type":"string"},
+"goal":{"enum":["stopped","running","paused","suspended","deleted"]},
+"health":{"enum":["unknown","healthy","unhealthy"]},"pid":{"type":"integer"},
+"exit_code":{"type":["integer","null"]},"reason":{"type":"string"},"restarts":{"type":"integer"},
+"created_at":{"type":"string","format":"date-time"},"started_at":{"type":["string","null"]},
+"finished_at":{"type":["string","null"]}}})";
+
+constexpr Schema kSchemas[] = {
+    {"CreateEnvironment", kCreate},
+    {"Environment", kEnvironment},
+    {"Resources", R"({"type":"object","properties":{"cpu_cores":{"type":"number","exclusiveMinimum":0},
+"memory_mb":{"type":"integer","minimum":1},"pids":{"type":"integer","minimum":1}}})"},
+    {"Mount", R"({"type":"object","additionalProperties":false,"required":["source","target"],"properties":{
+"source":{"type":"string"},"target":{"type":"string"},"readonly":{"type":"boolean"}}})"},
+    {"Port", R"({"type":"object","additionalProperties":false,"required":["host_port","guest_port"],"properties":{
+"host_ip":{"type":"string"},"host_port":{"type":"integer","minimum":1,"maximum":65535},
+"guest_port":{"type":"integer","minimum":1,"maximum":65535},"protocol":{"enum":["tcp","udp"]}}})"},
+    {"Restart", R"({"type":"object","additionalProperties":false,"properties":{
+"policy":{"enum":["no","on-failure","always","unless-stopped"]},"max":{"type":"integer"},
+"backoff_ms":{"type":"integer"}}})"},
+    {"HealthCheck", R"({"type":"object","additionalProperties":false,"properties":{
+"probe":{"enum":["http","tcp","exec"]},"endpoint":{"type":"string"},
+"command":{"type":"array","items":{"type":"string"}},"interval_ms":{"type":"integer"},
+"timeout_ms":{"type":"integer"},"retries":{"type":"integer"}}})"},
+    {"Grace", R"({"type":"object","additionalProperties":false,"properties":{
+"grace_ms":{"type":"integer","minimum":0}}})"},
+    {"Kill", R"({"type":"object","additionalProperties":false,"properties":{
+"signal":{"oneOf":[{"type":"string"},{"type":"integer"}]}}})"},
+    {"Exec", R"({"type":"object","additionalProperties":false,"required":["command"],"properties":{
+"command":{"type":"array","items":{"type":"string"},"minItems":1},
+"env":{"type":"object","additionalProperties":{"type":"string"}},"workdir":{"type":"string"},
+"user":{"type":"string"},"terminal":{"type":"boolean"},"columns":{"type":"integer"},"rows":{"type":"integer"},
+"stdin":{"type":"string"},"timeout_ms":{"type":"integer"}}})"},
+    {"ExecResult", R"({"type":"object","required":["exit_code","stdout","stderr","truncated"],"properties":{
+"exit_code":{"type":"integer"},"stdout":{"type":"string"},"stderr":{"type":"string"},
+"truncated":{"type":"boolean"}}})"},
+    {"Stats", R"({"type":"object","required":["name","time"],"properties":{"name":{"type":"string"},
+"time":{"type":"string"},"cpu_ns":{"type":["integer","null"]},"memory_bytes":{"type":["integer","null"]},
+"memory_peak_bytes":{"type":["integer","null"]},"memory_limit_bytes":{"type":"integer"},
+"pids":{"type":["integer","null"]},"io_read_bytes":{"type":["integer","null"]},
+"io_write_bytes":{"type":["integer","null"]},"net_rx_bytes":{"type":["integer","null"]},
+"net_tx_bytes":{"type":["integer","null"]}}})"},
+    {"Image", R"({"type":"object","required":["name","id","digest","size","layers"],"properties":{
+"name":{"type":"string"},"id":{"type":"string"},"digest":{"type":"string"},"size":{"type":"integer"},
+"layers":{"type":"integer"},"created":{"type":"string"},"os":{"type":"string"},
+"architecture":{"type":"string"}}})"},
+    {"ImageDetail", R"({"type":"object","required":["image","config","layers","used_by","raw_config"],"properties":{
+"image":{"$ref":"#/components/schemas/Image"},"config":{"type":"object"},"layers":{"type":"array"},
+"used_by":{"type":"array","items":{"type":"string"}},"raw_config":{"type":"object"}}})"},
+    {"Pull", R"({"type":"object","additionalProperties":false,"required":["reference"],"properties":{
+"reference":{"type":"string"},"insecure":{"type":"boolean"}}})"},
+    {"Archive", R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
+"path":{"type":"string","pattern":"^/"},"name":{"type":"string"}}})"},
+    {"Tag", R"({"type":"object","additionalProperties":false,"required":["source","name"],"properties":{
+"source":{"type":"string"},"name":{"type":"string"}}})"},
+    {"Removed", R"({"type":"object","additionalProperties":{"type":"string"}})"},
+    {"Event", R"({"type":"object","required":["id","type","resource","time","data"],"properties":{
+"id":{"type":"integer"},"type":{"type":"string"},"resource":{"type":"string"},"time":{"type":"string"},
+"data":{"type":"object","additionalProperties":{"type":"string"}}}})"},
+    {"Operation", R"({"type":"object","required":["id","kind","subject","state","stage","done","total","version",
+"result","error","started_at","finished_at"],"properties":{"id":{"type":"string"},"kind":{"type":"string"},
+"subject":{"type":"string"},"state":{"enum":["running","succeeded","failed","cancelled"]},
+"stage":{"type":"string"},"done":{"type":"integer"},"total":{"type":"integer"},"version":{"type":"integer"},
+"result":{"type":"object","additionalProperties":{"type":"string"}},
+"error":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Problem"}]},"started_at":{"type":"string"},
+"finished_at":{"type":["string","null"]}}})"},
+    {"Token", R"({"type":"object","required":["name","role","zones","created_at"],"properties":{
+"name":{"type":"string"},"role":{"enum":["viewer","operator","admin"]},
+"zones":{"type":"array","items":{"type":"string"}},"created_at":{"type":"string"}}})"},
+    {"CreateToken", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
+"name":{"type":"string"},"role":{"enum":["viewer","operator","admin"]},
+"zones":{"type":"array","items":{"type":"string"}}}})"},
+    {"NewToken", R"({"type":"object","required":["name","role","zones","created_at","token"],"properties":{
+"name":{"type":"string"},"role":{"type":"string"},"zones":{"type":"array"},"created_at":{"type":"string"},
+"token":{"type":"string"}}})"},
+    {"Health", R"({"type":"object","required":["status","version"],"properties":{
+"status":{"const":"ok"},"version":{"type":"string"}}})"},
+    {"System", R"({"type":"object","required":["version","pid","uptime_ms","kernel","isolations","environments",
+"images","last_event_id"],"properties":{"version":{"type":"string"},"pid":{"type":"integer"},
+"uptime_ms":{"type":"integer"},"kernel":{"type":"string"},"architecture":{"type":"string"},
+"isolations":{"type":"object","additionalProperties":{"type":"object","required":["available","reason"]}},
+"environments":{"type":"object"},"images":{"type":"integer"},"last_event_id":{"type":"integer"}}})"},
+    {"Problem", R"({"type":"object","required":["type","title","status","detail","error","code"],"properties":{
+"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},
+"error":{"type":"string"},"code":{"type":"string"},"hint":{"type":"string"},"instance":{"type":"string"}}})"},
+};
+
+}  // namespace
+
+std::span<const Schema> schemas() { return kSchemas; }
+
+}  // namespace skerry::api
