@@ -229,6 +229,18 @@ Result<OciImageConfig> parse_oci_image_config(std::string_view text) {
   return out;
 }
 
+Result<std::vector<std::string>> parse_docker_archive_names(std::string_view text) {
+  // The document is a list; the rules above are for objects.
+  const std::string wrapped = cat(R"({"images":)", text, "}");
+  const json document = TRY(parse(wrapped, "manifest.json", kMaxManifestBytes));
+  const auto images = TRY(list_of(member({&document, ""}, "images"), kMaxIndexEntries));
+  if (images.size() != 1) {
+    return fail(ErrorCode::kUnsupported, cat("the archive holds ", images.size(), " images"), "save them one by one");
+  }
+  TRY(required_object(images[0]));
+  return texts_of(member(images[0], "RepoTags"));
+}
+
 namespace {
 
 struct LayerType {

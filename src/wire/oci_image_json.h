@@ -69,6 +69,9 @@ Result<OciManifest> parse_oci_manifest(std::string_view json);
 Result<OciIndex> parse_oci_index(std::string_view json);
 Result<OciImageConfig> parse_oci_image_config(std::string_view json);
 
+// The names (RepoTags) of the one image in a docker archive's manifest.json. kUnsupported when it holds several images.
+Result<std::vector<std::string>> parse_docker_archive_names(std::string_view json);
+
 // The layer's compression by its media type. kUnsupported for one we do not know (encrypted, foreign, …).
 Result<LayerCompression> layer_compression(std::string_view media_type);
 std::string_view layer_media_type(LayerCompression compression);

@@ -107,10 +107,28 @@ Status tag(ImageStore& store, const Arguments& arguments) {
   return store.tag(arguments.at(0), TRY(ImageReference::parse(arguments.at(1))));
 }
 
+Status save(ImageStore& store, const Arguments& arguments) {
+  return store.save(arguments.at(0), arguments.at(1), printing_work());
+}
+
+Status load(ImageStore& store, const Arguments& arguments) {
+  const std::string name = arguments.size() > 1 ? arguments.at(1) : std::string();
+  print(TRY(store.load(arguments.at(0), name, printing_work())));
+  return {};
+}
+
+Status import(ImageStore& store, const Arguments& arguments) {
+  const auto name = TRY(ImageReference::parse(arguments.at(1)));
+  ImageConfig config;
+  config.cmd.assign(arguments.begin() + 2, arguments.end());
+  print(TRY(store.import_rootfs(arguments.at(0), name, config, printing_work())));
+  return {};
+}
+
 int run(const std::string& dir, const std::string& verb, const Arguments& arguments) {
   const std::map<std::string, std::function<Status(ImageStore&, const Arguments&)>> verbs = {
-      {"pull", pull}, {"show", show}, {"ls", list},     {"lower", lower},
-      {"disk", disk}, {"rm", remove}, {"prune", prune}, {"tag", tag},
+      {"pull", pull},   {"show", show}, {"ls", list},   {"lower", lower}, {"disk", disk},     {"rm", remove},
+      {"prune", prune}, {"tag", tag},   {"save", save}, {"load", load},   {"import", import},
   };
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {
