@@ -1,0 +1,39 @@
+#include "store/deployments.h"
+
+#include "base/text.h"
+#include "store/plugins.h"
+
+namespace skerry::sql {
+
+Status upsert_deployment(Connection& connection, const Deployment& deployment) {
+  if (!select_plugin(connection, deployment.plugin)) {
+    return fail(ErrorCode::kNotFound, cat("plugin ", deployment.plugin, " is not installed"));
+  }
+  connection
+      .query(
+          "INSERT INTO deployments (name, plugin, replicas, config, created_at) VALUES (?, ?, ?, ?, ?)"
+          " ON CONFLICT (name) DO UPDATE SET plugin = excluded.plugin, replicas = excluded.replicas,"
+          " config = excluded.config, created_at = excluded.created_at")
+      .bind(deployment.name, deployment.plugin, deployment.replicas, deployment.config_json, deployment.created_at)
+      .run();
+  return {};
+}
+
+Status delete_deployment(Connection& connection, const std::string& name) {
+  if (connection.query("DELETE FROM deployments WHERE name = ?").bind(name).run() == 0) {
+    return fail(ErrorCode::kNotFound, cat("deployment ", name, " does not exist"), "see skerry deployments list");
+  }
+  return {};
+}
+
+std::vector<Deployment> select_deployments(Connection& connection) {
+  Query query = connection.query("SELECT name, plugin, replicas, config, created_at FROM deployments ORDER BY name");
+  std::vector<Deployment> deployments;
+  while (query.next()) {
+    deployments.push_back(
+        {query.text(0), query.text(1), static_cast<std::uint32_t>(query.number(2)), query.text(3), query.time(4)});
+  }
+  return deployments;
+}
+
+}  // namespace skerry::sql

@@ -1,0 +1,20 @@
+// The rows of `ip_leases`. Used within guard() or transaction(); SQLite's exceptions pass through.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/zone.h"
+#include "store/connection.h"
+#include "store/store.h"
+
+namespace skerry::sql {
+
+// Leases the lowest free address of the zone's pool to an environment that is there already. An address that any zone
+// has leased is taken. kResourceExhausted when there is none.
+Result<std::string> insert_lease(Connection& connection, const Zone& zone, const std::string& environment_id,
+                                 WallTime now);
+// In order of address.
+Result<std::vector<Lease>> select_leases(Connection& connection);
+
+}  // namespace skerry::sql
