@@ -48,8 +48,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
 
   // Admits now, queues, and calls `done` when it is so (controller.h says what that means for each verb).
   void command(VerbCommand command, Completion done);
-  // The first start after creation: when it fails the environment is deleted again. With `stdio` the workload's stdio is
-  // handed over as soon as it has been started.
+  // The first start after creation: when it fails the environment is deleted again. With `stdio` the workload's stdio
+  // is handed over as soon as it has been started.
   void first_start(Completion done, StdioSink stdio = nullptr);
   // Look again: a run ended, a time has come, or the daemon just started.
   void wake();

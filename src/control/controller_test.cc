@@ -98,7 +98,8 @@ class ControllerTest : public ::testing::Test {
   }
   std::vector<std::string> event_types() {
     std::vector<std::string> out;
-    for (const auto& event : store_->events({}).value()) out.push_back(event.type);
+    const auto events = store_->events({}).value();
+    for (const auto& event : events) out.push_back(event.type);
     return out;
   }
 

@@ -13,6 +13,7 @@
 #include "network/netlink.h"
 #include "network/nftables.h"
 #include "network/port.h"
+#include "network/residue.h"
 
 namespace skerry {
 namespace {

@@ -57,13 +57,21 @@ Wakeups::~Wakeups() {
 
 Status Wakeups::watch(const std::string& id, Fd fd) {
   const std::lock_guard lock(mutex_);
+  unwatch(id);
   const std::uint64_t token = next_token_++;
   TRY(epoll_add(epoll_.get(), fd.get(), token, EPOLLONESHOT));
-  auto& slot = watched_[id];
-  if (slot.fd) tokens_.erase(slot.token);  // closing the old descriptor takes it out of the epoll set
-  slot = Watched{std::move(fd), token};
+  watched_[id] = Watched{std::move(fd), token};
   tokens_[token] = id;
   return {};
+}
+
+void Wakeups::unwatch(const std::string& id) {
+  const auto found = watched_.find(id);
+  if (found == watched_.end()) return;
+  // Closing is not enough: the registration belongs to the open file, of which others may hold a descriptor too.
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.fd.get(), nullptr);
+  tokens_.erase(found->second.token);
+  watched_.erase(found);
 }
 
 void Wakeups::at(const std::string& id, MonoTime when) {
@@ -77,10 +85,7 @@ void Wakeups::at(const std::string& id, MonoTime when) {
 void Wakeups::forget(const std::string& id) {
   const std::lock_guard lock(mutex_);
   timers_.erase(id);
-  if (const auto found = watched_.find(id); found != watched_.end()) {
-    tokens_.erase(found->second.token);
-    watched_.erase(found);
-  }
+  unwatch(id);
 }
 
 int Wakeups::collect_due(std::vector<std::string>& due) {
@@ -124,8 +129,7 @@ void Wakeups::run() {
         const auto found = tokens_.find(token);
         if (found == tokens_.end()) continue;
         id = found->second;
-        tokens_.erase(found);
-        watched_.erase(id);
+        unwatch(id);
       }
       callback_(id);
     }

@@ -35,6 +35,7 @@ class Wakeups {
  private:
   Wakeups(Clock& clock, Callback callback, Fd epoll, Fd wake);
   void run();
+  void unwatch(const std::string& id);  // the lock is held
   // Takes out what is due; the time of the next one in milliseconds, -1 for none.
   int collect_due(std::vector<std::string>& due);
 
