@@ -43,9 +43,9 @@ class LiveController final : public Controller {
   LiveController(ControllerConfig config, ControllerPorts ports)
       : config_(std::move(config)), ports_(std::move(ports)), pool_(config_.workers) {}
   ~LiveController() override {
-    // First the source of new work, then the workers; actors go last, with the map.
-    wakeups_.reset();
+    // First the workers: they use the wakeups. A wake-up after that posts to a pool that drops it.
     pool_.stop();
+    wakeups_.reset();
   }
   LiveController(const LiveController&) = delete;
   LiveController& operator=(const LiveController&) = delete;
