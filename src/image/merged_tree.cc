@@ -130,6 +130,7 @@ void MergedTree::add_directory(const LayerEntry& entry) {
     node = place.get();
   }
   // A second description in the same layer counts; one in a lower layer only where no higher one gave any.
+  if (node->sealed) return;
   if (node->described && !described_.contains(entry.path)) return;
   const auto links = node->inode->links;
   describe(*node->inode, entry);
@@ -190,6 +191,7 @@ void MergedTree::apply_whiteout(const std::string& path) {
     node = std::make_unique<Node>();  // hides what lower layers have
   } else {
     node->opaque = true;
+    node->sealed = true;
   }
 }
 
@@ -200,7 +202,7 @@ void MergedTree::apply_opaque(const std::string& path) {
 std::unordered_map<std::string, Inode*> MergedTree::end_layer() {
   for (const auto& path : whiteouts_) apply_whiteout(path);
   for (const auto& path : opaques_) apply_opaque(path);
-  for (Node* node : ended_) node->opaque = true;
+  for (Node* node : ended_) node->opaque = node->sealed = true;
   return std::move(unmet_);
 }
 

@@ -50,6 +50,7 @@ class MergedTree {
     std::map<std::string, std::unique_ptr<Node>> children;  // of a directory, sorted by bytes
     bool described = false;                                 // a directory whose attributes a layer gave
     bool opaque = false;                                    // hides what lower layers have in it
+    bool sealed = false;                                    // another file's place below: nothing lower describes it
   };
 
   MergedTree();
