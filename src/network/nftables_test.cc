@@ -109,6 +109,7 @@ TEST_F(Rules, PublishedPortIsReachedFromEverywhere) {
   EXPECT_EQ(accepted_from(server.get()), "192.168.127.1");
   EXPECT_EQ(connect_in(host(), "10.99.0.1", 8080).error, 0);
   EXPECT_EQ(connect_in(b_.get(), "192.168.127.1", 8080).error, 0) << "a neighbour";
+  EXPECT_EQ(connect_in(a_.get(), "192.168.127.1", 8080).error, 0) << "the guest itself";
 }
 
 TEST_F(Rules, PortPublishedOnOneAddressIsNotOnAnother) {

@@ -97,8 +97,11 @@ Status configure_port(Netlink& netlink, const PortSpec& spec, const Link& port) 
   info.ifi_change = IFF_UP;
   message.nest(IFLA_LINKINFO, [&] {
     message.put_text(IFLA_INFO_SLAVE_KIND, "bridge");
-    message.nest(IFLA_INFO_SLAVE_DATA,
-                 [&] { message.put_u8(IFLA_BRPORT_ISOLATED, spec.neighbours == Neighbours::kHidden ? 1 : 0); });
+    message.nest(IFLA_INFO_SLAVE_DATA, [&] {
+      // Hairpin: where br_netfilter is loaded, a guest that calls its own published port is sent back on its own port.
+      message.put_u8(IFLA_BRPORT_MODE, 1);
+      message.put_u8(IFLA_BRPORT_ISOLATED, spec.neighbours == Neighbours::kHidden ? 1 : 0);
+    });
   });
   put_no_ipv6_address(message);
   return netlink.request(message, cat("configure network port ", port.name));
@@ -128,6 +131,18 @@ Status finish_port(Netlink& netlink, const PortSpec& spec, const Link& bridge, c
   return configure_port(netlink, spec, *port);
 }
 
+Status try_attach_veth(Netlink& netlink, const PortSpec& spec, int netns_fd) {
+  const Link bridge = TRY(find_bridge(netlink, spec.bridge));
+  const std::string name = port_name(spec.bridge, spec.environment);
+  TRY(create_veth(netlink, spec, bridge, netns_fd));
+  Rollback rollback;
+  rollback.add([&] { static_cast<void>(delete_link(netlink, name)); });
+  TRY(finish_port(netlink, spec, bridge, name));
+  TRY(configure_inside(spec, netns_fd));
+  rollback.commit();
+  return {};
+}
+
 Result<Fd> open_tap(const std::string& name) {
   Fd tap = TRY(sys::open("/dev/net/tun", O_RDWR | O_NONBLOCK));
   ifreq request{};
@@ -151,20 +166,14 @@ Status attach_veth(const PortSpec& spec, int netns_fd) {
   TRY(check_owner(spec.environment));
   const std::string step = cat("attach ", spec.environment, " to ", spec.bridge);
   Netlink netlink = TRY(Netlink::open());
-  const Link bridge = TRY_IN(step, find_bridge(netlink, spec.bridge));
-  const std::string name = port_name(spec.bridge, spec.environment);
-  auto created = create_veth(netlink, spec, bridge, netns_fd);
-  if (!created && created.error().sys_errno == EEXIST) {
-    TRY_IN(step, delete_link(netlink, name));
-    created = create_veth(netlink, spec, bridge, netns_fd);
+  auto attached = try_attach_veth(netlink, spec, netns_fd);
+  if (!attached && attached.error().sys_errno == EEXIST) {
+    // Left by a killed attempt, or by a namespace the kernel has not finished destroying.
+    TRY_IN(step, delete_link(netlink, port_alt_name(spec.environment)));
+    TRY_IN(step, delete_link(netlink, port_name(spec.bridge, spec.environment)));
+    attached = try_attach_veth(netlink, spec, netns_fd);
   }
-  TRY_IN(step, created);
-  Rollback rollback;
-  rollback.add([&] { static_cast<void>(delete_link(netlink, name)); });
-  TRY_IN(step, finish_port(netlink, spec, bridge, name));
-  TRY_IN(step, configure_inside(spec, netns_fd));
-  rollback.commit();
-  return {};
+  return annotate(std::move(attached), step);
 }
 
 Result<Fd> attach_tap(const PortSpec& spec) {

@@ -53,7 +53,8 @@ Status attach_veth(const PortSpec& spec, int netns_fd);
 // still holds the environment's tap.
 Result<Fd> attach_tap(const PortSpec& spec);
 
-// Removes the environment's port, whichever kind it is, on whichever bridge. Missing is success.
+// Removes the environment's port, whichever kind it is, on whichever bridge. Missing is success. Waits until the kernel
+// has let go of the device (tens of ms): where the namespace or the VMM ends anyway, leave it to that.
 Status detach(const std::string& environment);
 
 }  // namespace skerry::network

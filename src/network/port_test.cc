@@ -96,6 +96,18 @@ TEST_F(Port, AttachingAgainReplacesALeftover) {
   EXPECT_EQ(connect_in(host(), "192.168.127.100", 1).error, ECONNREFUSED);
 }
 
+TEST_F(Port, LeftoverOnAnotherBridgeIsReplacedToo) {
+  ASSERT_OK(ensure_bridge({"vbr1", Cidr::parse("192.168.128.1/24").value()}));
+  const Fd old = open_netns(make_netns("old")).value();
+  ASSERT_OK(attach_veth(spec("a", "192.168.127.100"), old.get()));
+  const Fd fresh = open_netns(make_netns("fresh")).value();
+  auto moved = spec("a", "192.168.128.100");
+  moved.bridge = "vbr1";
+  moved.gateway = Ipv4::parse("192.168.128.1").value();
+  ASSERT_OK(attach_veth(moved, fresh.get()));
+  EXPECT_FALSE(find_link(netlink(), port_name("vbr0", "a")).value());
+}
+
 TEST_F(Port, FailureLeavesNoDevice) {
   const Fd a = open_netns(make_netns("a")).value();
   ASSERT_OK(attach_veth(spec("first", "192.168.127.100"), a.get()));
