@@ -54,6 +54,10 @@ void Actor::first_start(Completion done, StdioSink stdio) {
   enqueue({std::move(start), std::move(done), true, std::move(stdio)});
 }
 
+void Actor::report_health(std::uint64_t incarnation, Health health, std::string reason) {
+  enqueue({std::nullopt, nullptr, false, nullptr, HealthReport{incarnation, health, std::move(reason)}});
+}
+
 void Actor::wake() { enqueue({std::nullopt, nullptr, false}); }
 
 void Actor::wait_exit(Completion done) {
@@ -72,7 +76,8 @@ void Actor::enqueue(Task task) {
   {
     const std::lock_guard lock(mutex_);
     // One look is as good as many.
-    if (!task.command && !tasks_.empty() && !tasks_.back().command) return;
+    const auto only_looks = [](const Task& each) { return !each.command && !each.health; };
+    if (only_looks(task) && !tasks_.empty() && only_looks(tasks_.back())) return;
     tasks_.push_back(std::move(task));
     if (working_) return;
     working_ = true;
@@ -106,6 +111,12 @@ void Actor::run_task(Task& task) {
   }
   if (gone) {
     if (task.done) task.done(fail(ErrorCode::kNotFound, cat("\"", place_.name, "\" has been deleted")));
+    return;
+  }
+  if (task.health) {
+    if (auto recorded = record_health(*task.health); !recorded) {
+      log::warning("health", {{"name", place_.name}, {"error", recorded.error().message()}});
+    }
     return;
   }
   stdio_ = std::move(task.stdio);
@@ -176,6 +187,17 @@ Status Actor::carry_out(const VerbCommand& command) {
     case Verb::kExec: return {};
   }
   return {};
+}
+
+Status Actor::record_health(const HealthReport& report) {
+  Environment changed = snapshot();
+  auto& status = changed.status;
+  if (status.state != State::kRunning || status.incarnation != report.incarnation || status.health == report.health) {
+    return {};
+  }
+  status.health = report.health;
+  status.reason = report.reason;
+  return save(changed, report.health == Health::kHealthy ? "healthy" : "unhealthy");
 }
 
 Status Actor::want(Goal goal, std::optional<State> state) {
@@ -295,6 +317,7 @@ Status Actor::record_started(std::int64_t pid, bool adopted) {
   changed.status.pid = pid;
   changed.status.exit_code.reset();
   changed.status.reason.clear();
+  if (!adopted) changed.status.health = Health::kUnknown;
   if (!adopted || changed.status.started_at.ns == 0) changed.status.started_at = context_.clock.now();
   started_mono_ = context_.clock.monotonic();
   arm_watch();

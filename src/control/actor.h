@@ -51,23 +51,32 @@ class Actor : public std::enable_shared_from_this<Actor> {
   // The first start after creation: when it fails the environment is deleted again. With `stdio` the workload's stdio
   // is handed over as soon as it has been started.
   void first_start(Completion done, StdioSink stdio = nullptr);
+  // The health of the run with this number has changed.
+  void report_health(std::uint64_t incarnation, Health health, std::string reason);
   // Look again: a run ended, a time has come, or the daemon just started.
   void wake();
   // Calls `done` when no run is there and none is due.
   void wait_exit(Completion done);
 
  private:
+  struct HealthReport {
+    std::uint64_t incarnation = 0;
+    Health health = Health::kUnknown;
+    std::string reason;
+  };
   struct Task {
     std::optional<VerbCommand> command;  // unset: only look
     Completion done;
     bool delete_on_failure = false;
     StdioSink stdio = nullptr;  // a start that somebody is attached to
+    std::optional<HealthReport> health = std::nullopt;
   };
 
   void enqueue(Task task);
   void work();  // runs tasks until none is left; on a worker
   void run_task(Task& task);
   Status carry_out(const VerbCommand& command);
+  Status record_health(const HealthReport& report);
   // Stores a new goal (and, for a start, that it is starting).
   Status want(Goal goal, std::optional<State> state);
   // observe → plan → act, until nothing is left to do. The error of the last failed act, if any.

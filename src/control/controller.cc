@@ -59,6 +59,7 @@ class LiveController final : public Controller {
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
   Result<UsageSample> stats(const std::string& name) override;
+  void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) override;
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
   std::map<Isolation, Availability> capabilities() override;
@@ -305,6 +306,13 @@ Result<UsageSample> LiveController::stats(const std::string& name) {
   const auto target = TRY(actor(name));
   if (!is_alive(target->snapshot().status.state)) return UsageSample{};
   return target->driver().stats(target->place());
+}
+
+void LiveController::report_health(const std::string& id, std::uint64_t incarnation, Health health,
+                                   std::string reason) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(actors_, [&](const auto& each) { return each->place().id == id; });
+  if (found != actors_.end()) (*found)->report_health(incarnation, health, std::move(reason));
 }
 
 Result<std::string> LiveController::log_path(const std::string& name) { return TRY(actor(name))->place().log_path(); }

@@ -83,6 +83,10 @@ class Controller {
   virtual Result<Conversation> attach(const std::string& name) = 0;
   virtual Result<UsageSample> stats(const std::string& name) = 0;
 
+  // What a health check found about this run of the environment with this id; late news about an earlier run are
+  // dropped. Stores the change with its event ("healthy", "unhealthy").
+  virtual void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) = 0;
+
   // Where the log of an environment is (base/keeper_protocol.h tells the format), also when it does not run.
   virtual Result<std::string> log_path(const std::string& name) = 0;
   // Calls back once, from a worker, when the environment's present run is over or it is deleted; at once when none

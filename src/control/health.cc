@@ -1,0 +1,128 @@
+#include "control/health.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "control/probe.h"
+
+namespace skerry {
+namespace {
+
+constexpr unsigned kAskers = 4;
+constexpr Duration kLookAnyway = std::chrono::seconds(5);
+
+Duration ms(std::uint32_t value) { return std::chrono::milliseconds(value); }
+
+// Runs the check's command inside; its exit code is the answer.
+Status probe_exec(Controller& controller, const Environment& environment) {
+  ExecSpec exec;
+  exec.argv = environment.spec.health_check->command;
+  const auto conversation = TRY(controller.exec(environment.spec.name, exec));
+  FrameParser parser;
+  while (true) {
+    const auto frame = TRY(read_frame(conversation.socket.get(), parser));
+    if (!frame) return fail(ErrorCode::kUnavailable, "the check was cut off");
+    if (frame->session != conversation.session || frame->kind != FrameKind::kExit) continue;
+    const auto code = TRY(decode_u32(frame->payload));
+    if (code != 0) return fail(ErrorCode::kUnavailable, cat("exit code ", code));
+    return {};
+  }
+}
+
+}  // namespace
+
+HealthMonitor::HealthMonitor(Controller& controller, EventFeed& feed, Clock& clock)
+    : controller_(controller), clock_(clock), askers_(kAskers) {
+  subscription_ = feed.subscribe([this](std::uint64_t) {
+    {
+      const std::lock_guard lock(mutex_);
+      dirty_ = true;
+    }
+    wake_.notify_one();
+  });
+  thread_ = std::thread([this] { run(); });
+}
+
+HealthMonitor::~HealthMonitor() {
+  subscription_ = {};
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+  askers_.stop();
+}
+
+void HealthMonitor::run() {
+  while (true) {
+    const Duration patience = ask_due();
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, patience, [this] { return dirty_ || stopping_; });
+    if (stopping_) return;
+    dirty_ = false;
+  }
+}
+
+Duration HealthMonitor::ask_due() {
+  std::set<std::string> living;
+  Duration patience = kLookAnyway;
+  const MonoTime now = clock_.monotonic();
+  for (const auto& environment : controller_.environments()) {
+    if (!environment.spec.health_check || environment.status.state != State::kRunning) continue;
+    living.insert(environment.id);
+    const std::lock_guard lock(mutex_);
+    auto& watch = watches_[environment.id];
+    if (watch.incarnation != environment.status.incarnation) watch = {environment.status.incarnation, now, 0, false};
+    if (watch.asking) continue;
+    if (watch.due <= now) {
+      watch.asking = true;
+      askers_.post([this, environment] { ask(environment); });
+    } else {
+      patience = std::min(patience, watch.due - now);
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase_if(watches_, [&](const auto& each) { return !living.contains(each.first) && !each.second.asking; });
+  return patience;
+}
+
+Status HealthMonitor::probe(const Environment& environment) {
+  const auto& check = *environment.spec.health_check;
+  if (check.probe == HealthCheck::Probe::kExec) return probe_exec(controller_, environment);
+  const auto target = TRY(parse_probe_endpoint(environment.ip, check.endpoint));
+  return check.probe == HealthCheck::Probe::kHttp ? probe_http(target, ms(check.timeout_ms))
+                                                  : probe_tcp(target, ms(check.timeout_ms));
+}
+
+void HealthMonitor::ask(const Environment& environment) {
+  record(environment, probe(environment));
+  {
+    const std::lock_guard lock(mutex_);
+    dirty_ = true;
+  }
+  wake_.notify_one();
+}
+
+void HealthMonitor::record(const Environment& environment, const Status& answer) {
+  const auto& check = *environment.spec.health_check;
+  Health health = Health::kUnknown;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& watch = watches_[environment.id];
+    watch.asking = false;
+    // Until it has answered once it may just be starting: ask sooner, but let failures count as they are.
+    watch.due = clock_.monotonic() + (answer || watch.failures >= check.retries
+                                          ? ms(check.interval_ms)
+                                          : std::min(ms(check.interval_ms), Duration(std::chrono::seconds(1))));
+    watch.failures = answer ? 0 : watch.failures + 1;
+    if (answer) health = Health::kHealthy;
+    if (watch.failures >= check.retries) health = Health::kUnhealthy;
+  }
+  if (health == Health::kUnknown || health == environment.status.health) return;
+  controller_.report_health(environment.id, environment.status.incarnation, health,
+                            answer ? std::string() : answer.error().message());
+}
+
+}  // namespace skerry
