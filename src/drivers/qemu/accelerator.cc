@@ -1,0 +1,63 @@
+#include "drivers/qemu/accelerator.h"
+
+#include <fcntl.h>
+
+#include "base/file_io.h"
+#include "base/process.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+
+namespace skerry::qemu {
+namespace {
+
+constexpr Duration kVersionTimeout = std::chrono::seconds(10);
+
+}  // namespace
+
+std::string encode_verdict(const AcceleratorVerdict& verdict, std::string_view key) {
+  return cat(verdict.accelerator == Accelerator::kKvm ? "kvm " : "tcg ", key, "\n", verdict.reason, "\n");
+}
+
+Result<AcceleratorVerdict> decode_verdict(std::string_view text, std::string_view key) {
+  const auto lines = split(text, '\n');
+  const auto other = [] { return fail(ErrorCode::kNotFound, "no verdict for this boot"); };
+  if (lines.size() != 3 || !lines[2].empty() || lines[0].size() < 4 || lines[0].substr(4) != key) return other();
+  const auto word = lines[0].substr(0, 4);
+  if (word != "kvm " && word != "tcg ") return other();
+  return AcceleratorVerdict{word == "kvm " ? Accelerator::kKvm : Accelerator::kTcg, std::string(lines[1])};
+}
+
+std::string kvm_obstacle() {
+  if (!sys::exists("/dev/kvm")) return "no /dev/kvm";
+  const auto device = sys::open("/dev/kvm", O_RDWR);
+  return device ? "" : device.error().message();
+}
+
+Result<AcceleratorVerdict> probe_accelerator(const std::string& cache_file, std::string_view key,
+                                             const std::function<Status()>& boot_under_kvm) {
+  if (const auto cached = read_file(cache_file, 65536)) {
+    if (auto verdict = decode_verdict(*cached, key)) return std::move(*verdict);
+  }
+  AcceleratorVerdict verdict;
+  if (auto obstacle = kvm_obstacle(); !obstacle.empty()) {
+    verdict.reason = cat("no hardware virtualisation (", obstacle, "): TCG, slower; the jail is the security boundary");
+  } else if (const auto booted = boot_under_kvm(); booted) {
+    verdict = {Accelerator::kKvm, "KVM works: a guest booted under it"};
+  } else {
+    verdict.reason = cat("/dev/kvm is there but no guest boots under it (", booted.error().message(),
+                         "): TCG, slower; the jail is the security boundary");
+  }
+  TRY(write_file_atomic(cache_file, encode_verdict(verdict, key), 0644));
+  return verdict;
+}
+
+Result<std::string> accelerator_key(const std::string& qemu) {
+  SpawnSpec spec;
+  spec.argv = {qemu, "--version"};
+  const auto output = TRY_IN("QEMU", run_command(spec, kVersionTimeout));
+  if (!output.status.success()) return fail(ErrorCode::kUnsupported, cat(qemu, ": ", output.status.describe()));
+  const std::string boot_id = TRY(read_file("/proc/sys/kernel/random/boot_id", 64));
+  return cat(trim(boot_id), " ", trim(std::string_view(output.out).substr(0, output.out.find('\n'))));
+}
+
+}  // namespace skerry::qemu

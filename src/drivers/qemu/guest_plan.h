@@ -1,0 +1,29 @@
+// From what the control plane asks (Launch) to what the guest is told: its boot document and kernel command line. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "drivers/driver.h"
+#include "wire/agent_protocol.h"
+
+namespace skerry::qemu {
+
+// Longest kernel command line of x86 Linux, without the ending zero (arch/x86/include/asm/setup.h, COMMAND_LINE_SIZE).
+inline constexpr std::size_t kMaxCommandLine = 2047;
+
+// kUnsupported names a wish a microVM cannot fulfil (bind mounts of host paths, a pids limit below the default, …): no
+// wish is silently dropped.
+Result<wire::BootDocument> boot_document(const Launch& launch);
+
+struct CommandLine {
+  std::string text;
+  // Content of the manifest disk (serial "manifest"); empty when the document fitted on the command line.
+  std::string manifest_disk;
+};
+// `tsc_khz`: frequency of the host's time stamp counter.
+Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz);
+
+}  // namespace skerry::qemu

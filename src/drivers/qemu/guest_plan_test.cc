@@ -1,0 +1,68 @@
+#include "drivers/qemu/guest_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "wire/manifest_codec.h"
+
+namespace skerry::qemu {
+namespace {
+
+Launch sample() {
+  Launch launch;
+  launch.spec.name = "web-1";
+  launch.spec.isolation = Isolation::kMicrovm;
+  launch.image.emplace();
+  launch.image->config.cmd = {"nginx", "-g", "daemon off;"};
+  launch.image->config.stop_signal = "SIGQUIT";
+  launch.network = NetworkAttachment{"vbr0", "192.168.127.100", 24, "192.168.127.1", "02:53:c0:a8:7f:64", {"9.9.9.9"}};
+  return launch;
+}
+
+TEST(GuestPlan, TheDocumentSaysWhatTheImageSays) {
+  const auto document = boot_document(sample());
+  ASSERT_TRUE(document) << document.error().message();
+  EXPECT_EQ(document->hostname, "web-1");
+  EXPECT_EQ(document->root.mode, wire::RootMode::kDisk);
+  EXPECT_THAT(document->workload.argv, testing::ElementsAre("nginx", "-g", "daemon off;"));
+  EXPECT_EQ(document->stop_signal, 3);
+  EXPECT_EQ(document->network->address, "192.168.127.100");
+}
+
+TEST(GuestPlan, RefusesWhatAMicrovmCannotDo) {
+  Launch launch = sample();
+  launch.spec.mounts = {{"/srv", "/srv", true}};
+  EXPECT_EQ(boot_document(launch).error().code, ErrorCode::kUnsupported);
+  launch = sample();
+  launch.image.reset();
+  launch.spec.rootfs_path = "/srv";
+  EXPECT_EQ(boot_document(launch).error().code, ErrorCode::kUnsupported);
+}
+
+TEST(GuestPlan, ASmallDocumentStandsOnTheCommandLine) {
+  const auto document = boot_document(sample()).value();
+  const auto line = command_line(document, "nginx", 2'596'124);
+  ASSERT_TRUE(line) << line.error().message();
+  EXPECT_TRUE(line->manifest_disk.empty());
+  EXPECT_LE(line->text.size(), kMaxCommandLine);
+  EXPECT_NE(line->text.find("tsc_early_khz=2596124 "), std::string::npos);
+  EXPECT_NE(line->text.find(" skerry.plugin=nginx "), std::string::npos);
+  const auto packed = line->text.substr(line->text.find("skerry.manifest=") + 16);
+  const auto back = wire::decode_boot_document(wire::decode_manifest(packed).value());
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(wire::encode_boot_document(*back), wire::encode_boot_document(document));
+}
+
+TEST(GuestPlan, ALargeDocumentGetsADisk) {
+  auto document = boot_document(sample()).value();
+  for (unsigned i = 0; i < 2000; ++i) document.workload.env.push_back("V" + std::to_string(i * 2654435761U) + "=x");
+  const auto line = command_line(document, "", 1);
+  ASSERT_TRUE(line) << line.error().message();
+  EXPECT_LE(line->text.size(), kMaxCommandLine);
+  EXPECT_NE(line->text.find("skerry.manifest_disk=manifest"), std::string::npos);
+  EXPECT_EQ(line->manifest_disk.size() % 512, 0U);
+  EXPECT_TRUE(line->manifest_disk.starts_with("skerry-manifest 1\n"));
+}
+
+}  // namespace
+}  // namespace skerry::qemu

@@ -1,0 +1,312 @@
+#include "drivers/qemu/qemu_driver.h"
+
+#include <fcntl.h>
+
+#include <mutex>
+#include <utility>
+
+#include "base/file_io.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "core/net.h"
+#include "drivers/qemu/accelerator.h"
+#include "drivers/qemu/agent_client.h"
+#include "drivers/qemu/boot_files.h"
+#include "drivers/qemu/guest_plan.h"
+#include "drivers/qemu/tsc.h"
+#include "drivers/qemu/vmm.h"
+#include "network/port.h"
+
+namespace skerry {
+namespace {
+
+using namespace qemu;
+
+// A guest that is being shut down by its agent: what comes on top of the grace it was given.
+constexpr Duration kShutdownMargin = std::chrono::seconds(5);
+constexpr Duration kAgentTimeout = std::chrono::seconds(10);
+// Under KVM a guest is up in well under a second; an instruction emulator behind /dev/kvm takes minutes.
+constexpr Duration kProbeTimeout = std::chrono::seconds(3);
+constexpr std::uint32_t kProbeMemoryMib = 128;
+
+std::string overlay_path(const EnvironmentPlace& place) { return place.state_dir + "/overlay.img"; }
+
+class QemuDriver final : public Driver {
+ public:
+  QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
+      : jail_(std::move(jail)), images_(images), config_(std::move(config)) {}
+
+  [[nodiscard]] Isolation isolation() const override { return Isolation::kMicrovm; }
+  Availability availability() override;
+
+  Result<Started> start(const Launch& launch) override;
+  Result<Observation> observe(const EnvironmentPlace& place) override;
+  Result<Fd> watch(const EnvironmentPlace& place) override { return jail_.watch(place); }
+
+  Status stop(const EnvironmentPlace& place, const StopRequest& request) override;
+  Status signal(const EnvironmentPlace& place, int signal_number) override;
+  Status pause(const EnvironmentPlace& place) override { return jail_.freeze(place); }
+  Status resume(const EnvironmentPlace& place) override { return jail_.thaw(place); }
+
+  Status collect(const EnvironmentPlace& place, Kind kind) override;
+  Status destroy(const EnvironmentPlace& place) override;
+
+  Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
+  Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
+  Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
+
+ private:
+  Result<AcceleratorVerdict> accelerator();
+  Result<BootFiles> boot_files() { return prepare_boot_files({config_.kernel, config_.agent, config_.cache_dir}); }
+  Status boot_probe_guest(Accelerator accelerator);
+  Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
+  Result<Started> start_prepared(const Launch& launch, const VmmSpec& spec);
+  Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
+  Error why_ended(const EnvironmentPlace& place, const Error& seen);
+  Status require_running(const EnvironmentPlace& place, std::string_view doing);
+
+  Jail jail_;
+  ImageStore& images_;
+  QemuConfig config_;
+  std::mutex verdict_mutex_;
+  std::optional<AcceleratorVerdict> verdict_;
+};
+
+// ── accelerator ──
+
+Status QemuDriver::boot_probe_guest(Accelerator accelerator) {
+  const std::string dir = cat(config_.cache_dir, "/probe");
+  TRY(sys::remove_tree(dir));
+  const EnvironmentPlace place{"skerryprobe", "probe", dir + "/state", dir + "/run"};
+  TRY(sys::mkdir_all(place.state_dir, 0700));
+  TRY(sys::mkdir_all(place.run_dir, 0700));
+  Rollback undo;
+  undo.add([&] {
+    static_cast<void>(jail_.remove(place));
+    static_cast<void>(sys::remove_tree(dir));
+  });
+  VmmSpec spec;
+  spec.program = config_.program;
+  spec.boot = TRY(boot_files());
+  spec.accelerator = accelerator;
+  spec.memory_mib = kProbeMemoryMib;
+  spec.command_line = TRY(command_line(wire::BootDocument{}, {}, host_tsc_khz())).text;
+  TRY(create_vmm(jail_, place, spec));
+  TRY(jail_.start(place));
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  TRY(agent.await_ready(kProbeTimeout));
+  return {};
+}
+
+Result<AcceleratorVerdict> QemuDriver::accelerator() {
+  const std::lock_guard lock(verdict_mutex_);
+  if (verdict_) return *verdict_;
+  switch (config_.accel) {
+    case AccelChoice::kTcg:
+      verdict_ = AcceleratorVerdict{Accelerator::kTcg, "TCG, as configured; the jail is the security boundary"};
+      break;
+    case AccelChoice::kKvm:
+      if (auto obstacle = kvm_obstacle(); !obstacle.empty()) {
+        return fail(ErrorCode::kUnsupported, cat("KVM, as configured: ", obstacle), "use --accel auto");
+      }
+      verdict_ = AcceleratorVerdict{Accelerator::kKvm, "KVM, as configured"};
+      break;
+    case AccelChoice::kAuto:
+      TRY(sys::mkdir_all(config_.cache_dir, 0755));
+      const std::string key = TRY(accelerator_key(config_.program));
+      verdict_ = TRY(probe_accelerator(config_.cache_dir + "/accelerator", key,
+                                       [this] { return boot_probe_guest(Accelerator::kKvm); }));
+      break;
+  }
+  return *verdict_;
+}
+
+Availability QemuDriver::availability() {
+  if (auto jail = jail_.availability(); !jail.available) return jail;
+  for (const auto& path : {config_.program, config_.agent}) {
+    if (!sys::exists(path)) return {false, cat(path, " is missing")};
+  }
+  if (const auto files = boot_files(); !files) return {false, files.error().message()};
+  const auto verdict = accelerator();
+  return verdict ? Availability{true, verdict->reason} : Availability{false, verdict.error().message()};
+}
+
+// ── start ──
+
+Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocument& document) {
+  const auto& place = launch.place;
+  VmmSpec spec;
+  spec.program = config_.program;
+  spec.boot = TRY(boot_files());
+  spec.accelerator = TRY(accelerator()).accelerator;
+  spec.cpu_milli = launch.spec.resources.cpu_milli;
+  spec.memory_mib = launch.spec.resources.memory_mib;
+  const auto line = TRY(command_line(document, launch.spec.plugin, host_tsc_khz()));
+  spec.command_line = line.text;
+
+  const std::string base = TRY(images_.base_disk(*launch.image, {}));
+  spec.disks.push_back({"root", TRY(sys::open(base, O_RDONLY)), true});
+  TRY(make_overlay_disk(overlay_path(place), config_.overlay_mib, config_.cache_dir));
+  spec.disks.push_back({"overlay", TRY(sys::open(overlay_path(place), O_RDWR)), false});
+  if (!line.manifest_disk.empty()) {
+    const std::string path = place.run_dir + "/manifest.img";
+    TRY(write_file_atomic(path, line.manifest_disk, 0600));
+    spec.disks.push_back({"manifest", TRY(sys::open(path, O_RDONLY)), true});
+  }
+  if (const auto& net = launch.network) {
+    network::PortSpec port;
+    port.bridge = net->bridge;
+    port.environment = place.id;
+    port.address = {TRY(Ipv4::parse(net->ip)), net->prefix};
+    port.gateway = TRY(Ipv4::parse(net->gateway));
+    port.mac = TRY(MacAddress::parse(net->mac));
+    spec.tap = TRY(network::attach_tap(port));
+    spec.mac = net->mac;
+  }
+  return spec;
+}
+
+// What the guest's end says more than the silence of its agent.
+Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
+  if (seen.code != ErrorCode::kUnavailable) return seen;
+  const auto observed = observe(place);
+  std::string reason = "the guest ended before it was ready";
+  if (observed && !observed->reason.empty()) reason += cat(": ", observed->reason);
+  const auto vmm = read_file(place.log_path() + ".vmm", 1U << 20U).value_or("");
+  if (const auto text = trim(vmm); !text.empty()) reason += cat(": ", text.substr(text.rfind('\n') + 1));
+  return {ErrorCode::kUnavailable, 0, reason, cat("see ", place.log_path(), ".console")};
+}
+
+Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& agent) {
+  auto hello = agent.await_ready(config_.boot_timeout);
+  if (!hello) return fail(why_ended(place, hello.error()));
+  if (hello->error) return fail(std::move(*hello->error));
+  return {};
+}
+
+Result<Started> QemuDriver::start_prepared(const Launch& launch, const VmmSpec& spec) {
+  const auto& place = launch.place;
+  Started started;
+  started.pid = TRY(create_vmm(jail_, place, spec));
+  if (launch.attach) started.stdio = TRY(jail_.attach(place));
+  // Before the guest runs, so that nothing it says is missed.
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  TRY(jail_.start(place));
+  TRY_IN("boot the guest", await_workload(place, agent));
+  return started;
+}
+
+Result<Started> QemuDriver::start(const Launch& launch) {
+  const auto& place = launch.place;
+  if (TRY(observe(place)).phase != Phase::kAbsent) {
+    return fail(ErrorCode::kConflict, cat("start ", place.name, ": an earlier run has not been cleaned up"));
+  }
+  const auto document = TRY(boot_document(launch));
+  TRY(sys::mkdir_all(place.state_dir, 0700));
+  TRY(sys::mkdir_all(place.run_dir, 0700));
+  Rollback undo;
+  undo.add([&] {
+    if (auto collected = collect(place, launch.spec.kind); !collected) {
+      log::warning("cannot undo a start", {{"name", place.name}, {"error", collected.error().message()}});
+    }
+  });
+  const VmmSpec spec = TRY(prepare(launch, document));
+  Started started = TRY(start_prepared(launch, spec));
+  undo.commit();
+  return started;
+}
+
+// ── life ──
+
+Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
+  auto observed = TRY(jail_.observe(place));
+  if (observed.phase == Phase::kAbsent && sys::exists(place.run_dir + "/vmm")) {
+    observed.phase = Phase::kBroken;
+    observed.reason = "a start was cut short";
+  }
+  return observed;
+}
+
+Status QemuDriver::require_running(const EnvironmentPlace& place, std::string_view doing) {
+  const auto observed = TRY(observe(place));
+  if (observed.phase == Phase::kRunning) return {};
+  const bool paused = observed.phase == Phase::kPaused;
+  return fail(ErrorCode::kConflict, cat(doing, " ", place.name, ": it ", paused ? "is paused" : "does not run"),
+              paused ? "resume it first" : "start it first");
+}
+
+Status QemuDriver::stop(const EnvironmentPlace& place, const StopRequest& request) {
+  const auto observed = TRY(observe(place));
+  const bool alive = observed.phase == Phase::kRunning || observed.phase == Phase::kPaused;
+  if (!alive || request.grace_ms == 0) return jail_.kill(place);
+  if (observed.phase == Phase::kPaused) TRY(jail_.thaw(place));
+  wire::AgentRequest shutdown;
+  shutdown.op = wire::AgentOp::kShutdown;
+  shutdown.grace_ms = request.grace_ms;
+  const Duration grace = std::chrono::milliseconds(request.grace_ms);
+  auto agent = AgentClient::connect(place.run_dir);
+  // No answer is no reason to wait less: the guest may be going down already.
+  if (agent) static_cast<void>(agent->request(shutdown, std::min(grace, kAgentTimeout)));
+  if (agent && TRY(jail_.await_end(place, grace + kShutdownMargin))) return {};
+  return jail_.kill(place);
+}
+
+Status QemuDriver::signal(const EnvironmentPlace& place, int signal_number) {
+  TRY(require_running(place, "signal"));
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  wire::AgentRequest request;
+  request.op = wire::AgentOp::kSignal;
+  request.signal = signal_number;
+  TRY(agent.request(request, kAgentTimeout));
+  return {};
+}
+
+Result<Conversation> QemuDriver::exec(const EnvironmentPlace& place, const ExecSpec& spec) {
+  TRY(require_running(place, "run a command in"));
+  if (spec.argv.empty()) return fail(ErrorCode::kInvalidArgument, "no command to run");
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  wire::AgentRequest request;
+  request.op = wire::AgentOp::kExec;
+  request.process.argv = spec.argv;
+  for (const auto& [name, value] : spec.env) request.process.env.push_back(cat(name, "=", value));
+  request.process.cwd = spec.workdir;
+  request.process.user = spec.user;
+  request.process.terminal = spec.terminal;
+  request.process.size = spec.size;
+  request.process.stdin_open = true;
+  return std::move(agent).open(request, kAgentTimeout);
+}
+
+// ── end ──
+
+Status QemuDriver::collect(const EnvironmentPlace& place, Kind kind) {
+  TRY(jail_.remove(place));
+  TRY(network::detach(place.id));
+  if (kind != Kind::kApp) {
+    if (auto gone = sys::unlink(overlay_path(place)); !gone && gone.error().code != ErrorCode::kNotFound) return gone;
+  }
+  // Last: as long as there are files, there is something to collect.
+  return sys::remove_tree(place.run_dir);
+}
+
+Status QemuDriver::destroy(const EnvironmentPlace& place) {
+  TRY(collect(place, Kind::kDisposable));
+  return sys::remove_tree(place.state_dir);
+}
+
+}  // namespace
+
+Result<AccelChoice> parse_accel(std::string_view text) {
+  if (text == "auto") return AccelChoice::kAuto;
+  if (text == "kvm") return AccelChoice::kKvm;
+  if (text == "tcg") return AccelChoice::kTcg;
+  return fail(ErrorCode::kInvalidArgument, cat("accelerator \"", text, "\" is not auto, kvm or tcg"));
+}
+
+std::unique_ptr<Driver> make_qemu_driver(JailConfig jail, ImageStore& images, QemuConfig config) {
+  return std::make_unique<QemuDriver>(std::move(jail), images, std::move(config));
+}
+
+}  // namespace skerry

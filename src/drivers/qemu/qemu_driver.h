@@ -1,0 +1,38 @@
+// The microVM driver: QEMU's microvm machine with direct kernel boot and skerry-agent as PID 1, jailed by skerry-oci
+// under a keeper like any container.
+//
+//   state_dir/overlay.img     the guest's writable layer: sparse, ext4; kept for an app, dropped at the end otherwise
+//   run_dir/vmm/              the VMM's (empty) root file system
+//   run_dir/…                 the jail's and the keeper's files (drivers/jail.h)
+//   cache_dir/                vmlinux, initramfs, empty overlay, probe results; shared, made when missing
+//
+// Channels of the keeper: "agent" (framed), "qmp" (raw), "console" (console).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "drivers/driver.h"
+#include "drivers/jail.h"
+#include "image/store.h"
+
+namespace skerry {
+
+enum class AccelChoice : std::uint8_t { kAuto, kKvm, kTcg };
+// "auto", "kvm" or "tcg".
+Result<AccelChoice> parse_accel(std::string_view text);
+
+struct QemuConfig {
+  std::string program = "/usr/bin/qemu-system-x86_64";
+  std::string agent;      // path of skerry-agent
+  std::string kernel;     // bzImage or vmlinux; empty: the newest /boot/vmlinuz-*-cloud-amd64, else the newest at all
+  std::string cache_dir;  // "<state>/boot"
+  AccelChoice accel = AccelChoice::kAuto;
+  std::uint64_t overlay_mib = 8192;  // most that a guest may write
+  Duration boot_timeout = std::chrono::seconds(60);
+};
+
+// `images` outlives the driver.
+std::unique_ptr<Driver> make_qemu_driver(JailConfig jail, ImageStore& images, QemuConfig config);
+
+}  // namespace skerry

@@ -1,0 +1,78 @@
+#include "drivers/qemu/vmm.h"
+
+#include <fcntl.h>
+
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "drivers/qemu/vmm_jail.h"
+
+namespace skerry::qemu {
+namespace {
+
+// Numbers in the VMM: the channels first, then what is borrowed from us.
+constexpr int kAgentFd = 3;
+constexpr int kQmpFd = 4;
+constexpr int kConsoleFd = 5;
+constexpr int kFirstOther = 6;
+
+// The links that make a bare /usr a usable system (merged /usr, as Debian 12 has it).
+Status make_rootfs(const std::string& path) {
+  TRY(sys::mkdir_all(path, 0755));
+  for (const std::string_view directory : {"usr", "proc", "dev", "vm"}) {
+    TRY(sys::mkdir_all(cat(path, "/", directory), 0755));
+  }
+  for (const std::string_view link : {"bin", "lib", "lib64"}) {
+    if (!sys::exists(cat(path, "/", link))) TRY(sys::symlink(cat("usr/", link), cat(path, "/", link)));
+  }
+  for (const std::string_view file : {kJailKernel, kJailInitramfs}) {
+    TRY(sys::open(cat(path, file), O_WRONLY | O_CREAT, 0644));
+  }
+  return {};
+}
+
+Machine machine_of(const EnvironmentPlace& place, const VmmSpec& spec) {
+  Machine machine;
+  machine.name = place.name;
+  machine.accelerator = spec.accelerator;
+  machine.vcpus = (spec.cpu_milli + kMilliPerCore - 1) / kMilliPerCore;
+  machine.memory_mib = spec.memory_mib;
+  machine.kernel = kJailKernel;
+  machine.initramfs = kJailInitramfs;
+  machine.command_line = spec.command_line;
+  machine.agent_fd = kAgentFd;
+  machine.qmp_fd = kQmpFd;
+  machine.console_fd = kConsoleFd;
+  return machine;
+}
+
+}  // namespace
+
+Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec) {
+  JailSpec jailed;
+  jailed.channels = {{"agent", kAgentFd, ChannelMode::kFramed},
+                     {"qmp", kQmpFd, ChannelMode::kRaw},
+                     {"console", kConsoleFd, ChannelMode::kConsole}};
+  Machine machine = machine_of(place, spec);
+  int next = kFirstOther;
+  const auto lend = [&](const Fd& fd) {
+    jailed.fds.push_back({fd.get(), next});
+    return next++;
+  };
+  if (spec.tap) machine.network = NetworkCard{lend(spec.tap), spec.mac};
+  for (const auto& disk : spec.disks) machine.disks.push_back({disk.serial, lend(disk.file), disk.read_only});
+
+  VmmJailInputs inputs;
+  inputs.rootfs = place.run_dir + "/vmm";
+  inputs.kernel = spec.boot.kernel;
+  inputs.initramfs = spec.boot.initramfs;
+  inputs.uid = vmm_uid(place.id);
+  inputs.memory_mib = spec.memory_mib;
+  inputs.cpu_milli = spec.cpu_milli;
+  inputs.kvm = spec.accelerator == Accelerator::kKvm;
+  inputs.argv = arguments(machine, spec.program);
+  TRY(make_rootfs(inputs.rootfs));
+  jailed.config = vmm_jail(inputs);
+  return jail.create(place, jailed);
+}
+
+}  // namespace skerry::qemu

@@ -1,0 +1,40 @@
+// Vmm: one QEMU machine in its jail, from the pure values to the running process. The driver's hands.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "drivers/driver.h"
+#include "drivers/jail.h"
+#include "drivers/qemu/boot_files.h"
+#include "drivers/qemu/machine.h"
+
+namespace skerry::qemu {
+
+struct VmmDisk {
+  std::string serial;
+  Fd file;
+  bool read_only = true;
+};
+
+struct VmmSpec {
+  std::string program;  // of QEMU
+  BootFiles boot;
+  std::string command_line;
+  Accelerator accelerator = Accelerator::kTcg;
+  std::uint32_t cpu_milli = kMilliPerCore;
+  std::uint32_t memory_mib = 128;
+  Fd tap;  // invalid: no network card
+  std::string mac;
+  std::vector<VmmDisk> disks;
+};
+
+// Makes the jail with the machine in it, not yet started. What is in place.run_dir when it fails is the caller's to
+// remove. The descriptors of `spec` are borrowed.
+Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec);
+
+}  // namespace skerry::qemu

@@ -1,0 +1,94 @@
+#include "drivers/qemu/vmm_jail.h"
+
+#include "base/text.h"
+#include "wire/oci_spec_defaults.h"
+
+namespace skerry::qemu {
+namespace {
+
+constexpr std::int64_t kMib = 1 << 20;
+constexpr std::uint64_t kCpuPeriodUs = 100'000;
+// vCPUs, the main loop, and a pool of 64 threads for disk I/O.
+constexpr std::int64_t kMostThreads = 256;
+
+oci::Mount read_only_bind(const std::string& source, const std::string& target) {
+  oci::Mount mount;
+  mount.destination = target;
+  mount.type = "bind";
+  mount.source = source;
+  mount.options = {"bind", "ro", "nosuid", "nodev"};
+  return mount;
+}
+
+oci::Mount file_system(const std::string& type, const std::string& target, std::vector<std::string> options) {
+  oci::Mount mount;
+  mount.destination = target;
+  mount.type = type;
+  mount.source = type;
+  mount.options = std::move(options);
+  return mount;
+}
+
+std::vector<oci::Mount> mounts(const VmmJailInputs& inputs) {
+  auto kernel = read_only_bind(inputs.kernel, kJailKernel);
+  auto initramfs = read_only_bind(inputs.initramfs, kJailInitramfs);
+  kernel.options.emplace_back("noexec");
+  initramfs.options.emplace_back("noexec");
+  return {
+      file_system("proc", "/proc", {"nosuid", "noexec", "nodev"}),
+      file_system("tmpfs", "/dev", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}),
+      read_only_bind("/usr", "/usr"),
+      std::move(kernel),
+      std::move(initramfs),
+  };
+}
+
+std::vector<oci::Rlimit> limits() { return {{"RLIMIT_NOFILE", 1024, 1024}, {"RLIMIT_CORE", 0, 0}}; }
+
+oci::Resources resources(const VmmJailInputs& inputs) {
+  oci::Resources out;
+  out.devices = oci::default_device_rules();
+  if (inputs.kvm) out.devices.push_back({true, "c", 10, 232, "rw"});
+  out.memory.emplace();
+  out.memory->limit = (std::int64_t{inputs.memory_mib} + kVmmOverheadMib) * kMib;
+  out.cpu.emplace();
+  out.cpu->period_us = kCpuPeriodUs;
+  out.cpu->quota_us = static_cast<std::int64_t>(kCpuPeriodUs * inputs.cpu_milli / 1000);
+  out.pids_limit = kMostThreads;
+  return out;
+}
+
+}  // namespace
+
+oci::Spec vmm_jail(const VmmJailInputs& inputs) {
+  oci::Spec spec;
+  spec.oci_version = oci::kSpecVersion;
+  spec.root = {inputs.rootfs, true};
+  spec.hostname = "vmm";
+  spec.mounts = mounts(inputs);
+  oci::Process process;
+  process.user.uid = inputs.uid;
+  process.user.gid = inputs.uid;
+  process.args = inputs.argv;
+  process.env = {"PATH=/usr/bin"};
+  process.capabilities.emplace();  // every set empty
+  process.rlimits = limits();
+  process.no_new_privileges = true;
+  spec.process = std::move(process);
+  spec.linux_part.namespaces = oci::default_namespaces();
+  spec.linux_part.resources = resources(inputs);
+  spec.linux_part.masked_paths = oci::default_masked_paths();
+  spec.linux_part.readonly_paths = oci::default_readonly_paths();
+  spec.linux_part.seccomp = oci::default_seccomp({});
+  if (inputs.kvm) spec.linux_part.devices.push_back({"c", "/dev/kvm", 10, 232, 0600, inputs.uid, inputs.uid});
+  return spec;
+}
+
+std::uint32_t vmm_uid(const std::string& environment_id) {
+  // 2^30 … 2^31-1: below the sign bit, far above /etc/login.defs, subordinate ids and systemd's ranges.
+  std::uint64_t mixed = 14695981039346656037U;  // FNV-1a: ids may be of any form in tests
+  for (const char letter : environment_id) mixed = (mixed ^ static_cast<unsigned char>(letter)) * 1099511628211U;
+  return (std::uint32_t{1} << 30U) + static_cast<std::uint32_t>(mixed >> 34U);
+}
+
+}  // namespace skerry::qemu

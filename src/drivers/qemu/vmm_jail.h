@@ -1,0 +1,39 @@
+// The jail of a VMM process, as an OCI configuration: pure. One confinement for all (X3): skerry-oci makes it.
+//
+// The process has its own uid and no capability, namespaces of its own (also an empty network namespace: its tap comes
+// as a descriptor), a root file system with nothing but a read-only /usr, the kernel and the initramfs, a system call
+// allow-list, and cgroup limits. What it may touch beyond that came as an open descriptor.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wire/oci_spec.h"
+
+namespace skerry::qemu {
+
+struct VmmJailInputs {
+  std::string rootfs;  // an empty directory with the usual links into /usr (make_vmm_rootfs)
+  std::string kernel;  // host paths
+  std::string initramfs;
+  std::uint32_t uid = 0;         // and gid
+  std::uint32_t memory_mib = 0;  // the guest's
+  std::uint32_t cpu_milli = 1000;
+  bool kvm = false;
+  std::vector<std::string> argv;
+};
+
+// Where the process sees them.
+inline constexpr const char* kJailKernel = "/vm/kernel";
+inline constexpr const char* kJailInitramfs = "/vm/initramfs";
+// What the VMM itself may use beside the guest's memory: code, device state, QEMU's translation buffer.
+inline constexpr std::uint32_t kVmmOverheadMib = 256;
+
+oci::Spec vmm_jail(const VmmJailInputs& inputs);
+
+// A uid that no account of the host has and no other VM: from the environment's id (16 hexadecimal digits), above every
+// range that distributions give out.
+std::uint32_t vmm_uid(const std::string& environment_id);
+
+}  // namespace skerry::qemu

@@ -1,0 +1,71 @@
+#include "drivers/qemu/vmm_jail.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/text.h"
+
+namespace skerry::qemu {
+namespace {
+
+VmmJailInputs sample() {
+  VmmJailInputs inputs;
+  inputs.rootfs = "/run/x/vmm";
+  inputs.kernel = "/cache/vmlinux";
+  inputs.initramfs = "/cache/initramfs";
+  inputs.uid = 1'100'000'000;
+  inputs.memory_mib = 128;
+  inputs.cpu_milli = 1500;
+  inputs.argv = {"/usr/bin/qemu-system-x86_64", "-nodefaults"};
+  return inputs;
+}
+
+TEST(VmmJail, GivesNothingAway) {
+  const auto spec = vmm_jail(sample());
+  EXPECT_TRUE(spec.root.readonly);
+  EXPECT_TRUE(spec.process->no_new_privileges);
+  EXPECT_EQ(spec.process->user.uid, 1'100'000'000U);
+  EXPECT_TRUE(spec.process->capabilities->bounding.empty());
+  EXPECT_TRUE(spec.process->capabilities->effective.empty());
+  ASSERT_TRUE(spec.linux_part.seccomp);
+  std::set<std::string> types;
+  for (const auto& ns : spec.linux_part.namespaces) {
+    types.insert(ns.type);
+    EXPECT_TRUE(ns.path.empty()) << ns.type;
+  }
+  EXPECT_THAT(types, testing::IsSupersetOf({"pid", "network", "ipc", "uts", "mount"}));
+  for (const auto& mount : spec.mounts) {
+    if (mount.type != "bind") continue;
+    EXPECT_THAT(mount.options, testing::Contains("ro")) << mount.destination;
+  }
+}
+
+TEST(VmmJail, LimitsFollowTheGuest) {
+  const auto spec = vmm_jail(sample());
+  EXPECT_EQ(spec.linux_part.resources.memory->limit, std::int64_t{128 + kVmmOverheadMib} << 20U);
+  EXPECT_EQ(spec.linux_part.resources.cpu->quota_us, 150'000);
+  EXPECT_TRUE(spec.linux_part.resources.pids_limit);
+}
+
+TEST(VmmJail, OnlyKvmGetsItsDevice) {
+  auto inputs = sample();
+  EXPECT_TRUE(vmm_jail(inputs).linux_part.devices.empty());
+  inputs.kvm = true;
+  EXPECT_EQ(vmm_jail(inputs).linux_part.devices.at(0).path, "/dev/kvm");
+}
+
+TEST(VmmUid, IsItsOwn) {
+  std::set<std::uint32_t> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const auto uid = vmm_uid(cat("0123456789abc", i));
+    EXPECT_GE(uid, 1U << 30U);
+    EXPECT_LT(uid, 1U << 31U);
+    EXPECT_TRUE(seen.insert(uid).second);
+  }
+  EXPECT_EQ(vmm_uid("a"), vmm_uid("a"));
+}
+
+}  // namespace
+}  // namespace skerry::qemu
