@@ -18,7 +18,7 @@ void AttachServer::accept(Fd socket) {
   if (clients_.size() >= kMaxKeeperClients) return;  // closes it
   const std::uint64_t id = next_id_++;
   FrameConnection::Handlers handlers;
-  handlers.frame = [this, id](Frame&& frame) { on_frame(id, frame); };
+  handlers.frame = [this, id](const Frame& frame) { on_frame(id, frame); };
   handlers.gone = [this, id](const std::string&) { clients_.erase(id); };
   auto client = FrameConnection::open(loop_, std::move(socket), std::move(handlers));
   if (client) clients_[id] = std::move(*client);

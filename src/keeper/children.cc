@@ -47,7 +47,7 @@ void Children::on_signals() {
   if (terminate) handlers_.terminate();
 }
 
-void Children::reap() {
+void Children::reap() const {
   std::optional<ExitStatus> main_status;
   while (true) {
     int status = 0;

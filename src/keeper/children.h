@@ -39,7 +39,7 @@ class Children {
         signals_(std::move(signals)),
         handlers_(std::move(handlers)) {}
   void on_signals();
-  void reap();
+  void reap() const;
 
   EventLoop& loop_;
   pid_t main_;

@@ -183,7 +183,7 @@ void FrameConnection::on_bytes(std::string_view bytes) {
       return;
     }
     if (!*frame) return;
-    handlers_.frame(std::move(**frame));
+    handlers_.frame(**frame);
   }
 }
 

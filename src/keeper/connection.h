@@ -69,7 +69,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 class FrameConnection {
  public:
   struct Handlers {
-    std::function<void(Frame&& frame)> frame;
+    std::function<void(const Frame& frame)> frame;
     // As Connection::Handlers::gone; also when the peer sent something that is not frames.
     std::function<void(const std::string& reason)> gone;
     std::function<void()> drained;

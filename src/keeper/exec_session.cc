@@ -70,7 +70,7 @@ Status ExecSession::run() {
 
 Status ExecSession::open_peer() {
   FrameConnection::Handlers handlers;
-  handlers.frame = [this](Frame&& frame) { on_frame(frame); };
+  handlers.frame = [this](const Frame& frame) { on_frame(frame); };
   handlers.gone = [this](const std::string&) { hang_up(); };
   handlers.drained = [this] { peer_took_all(); };
   peer_ = TRY(FrameConnection::open(loop_, Fd(spec_.socket_fd), std::move(handlers)));

@@ -10,7 +10,7 @@ Result<std::unique_ptr<FramedChannel>> FramedChannel::open(EventLoop& loop, cons
   std::unique_ptr<FramedChannel> channel(new FramedChannel(loop, std::move(paths), std::move(handlers)));
   auto* self = channel.get();
   FrameConnection::Handlers from;
-  from.frame = [self](Frame&& frame) { self->from_guest(frame); };
+  from.frame = [self](const Frame& frame) { self->from_guest(frame); };
   from.gone = [self](const std::string& reason) { self->guest_gone(reason); };
   from.drained = [self] { self->resume_clients(); };
   channel->guest_ = TRY(FrameConnection::open(loop, std::move(guest), std::move(from)));
@@ -25,7 +25,7 @@ void FramedChannel::accept(Fd socket) {
   if (clients_.size() >= kMaxKeeperClients || closed()) return;  // closes it
   const std::uint64_t id = next_client_++;
   FrameConnection::Handlers handlers;
-  handlers.frame = [this, id](Frame&& frame) { from_client(id, frame); };
+  handlers.frame = [this, id](const Frame& frame) { from_client(id, frame); };
   handlers.gone = [this, id](const std::string&) { drop_client(id); };
   handlers.drained = [this, id] { client_drained(id); };
   auto client = FrameConnection::open(loop_, std::move(socket), std::move(handlers));
@@ -138,6 +138,7 @@ void FramedChannel::announce(const Frame& frame) {
   // A full disk must not stop the guest; the connected clients get it anyway.
   static_cast<void>(write_file_atomic(path, frame.payload, 0600));
   std::vector<std::uint64_t> ids;
+  ids.reserve(clients_.size());
   for (const auto& [id, client] : clients_) ids.push_back(id);
   for (const auto id : ids) to_client(id, frame.kind, 0, frame.payload);
 }

@@ -46,15 +46,16 @@ int complain(const Error& error, int exit_code) {
   return exit_code;
 }
 
-}  // namespace
-}  // namespace skerry::keeper
-
-int main(int argc, char** argv) {
-  using namespace skerry::keeper;
+int keeper_main(const std::vector<std::string>& args) {
   keep_memory_small();
   ignore_signals();
-  const auto invocation = parse_options({argv + 1, argv + argc});
+  const auto invocation = parse_options(args);
   if (!invocation) return complain(invocation.error(), kUsage);
   const auto done = dispatch(*invocation);
   return done ? 0 : complain(done.error(), 1);
 }
+
+}  // namespace
+}  // namespace skerry::keeper
+
+int main(int argc, char** argv) { return skerry::keeper::keeper_main({argv + 1, argv + argc}); }

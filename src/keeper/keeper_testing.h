@@ -46,6 +46,9 @@ class LoopThread {
     if (thread_.joinable()) thread_.join();
     loop_.forget(stop_.read_end.get());
   }
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
   void run() {
     ASSERT_TRUE(loop_.watch(stop_.read_end.get(), EPOLLIN, [this](std::uint32_t) { loop_.stop(); }));
     thread_ = std::thread([this] { EXPECT_TRUE(loop_.run()); });

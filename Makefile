@@ -1,0 +1,47 @@
+# Every target is a line over cmake or a script in tools/. Each works alone on a fresh Debian 12 machine, as root.
+#
+#   make build    programs in build/bin         make lint      format, layers, features, clang-tidy on what changed
+#   make test     everything, set-up included   make lint-all  clang-tidy on the whole tree
+#   make demo     the main job, shown           make fuzz      every fuzz target for FUZZ_SECONDS
+#   make bench    ratios to peers               make ci        what CI runs
+FUZZ_SECONDS ?= 20
+SETUP := build/.setup-done
+
+.PHONY: setup build demo test asan tsan bench fuzz lint lint-all ci clean
+
+setup: $(SETUP)
+$(SETUP): packaging/debian-packages.txt tools/setup
+	tools/setup
+	mkdir -p build && touch $@
+
+build: setup
+	tools/build release
+
+demo: build
+	tools/demo
+
+test: build
+	tools/run-tests build
+
+asan tsan: setup
+	tools/build $@
+	tools/run-tests build/$@
+
+bench: build
+	tools/bench build/bench.json
+
+fuzz: setup
+	tools/build fuzz fuzz_targets
+	tools/fuzz $(FUZZ_SECONDS)
+
+lint: setup
+	tools/lint changed
+
+lint-all: setup
+	tools/lint all
+
+ci:
+	.ci/run
+
+clean:
+	rm -rf build
