@@ -1,7 +1,10 @@
 #include "network/firewall.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <set>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -78,13 +81,6 @@ class Writer {
     out_ += text;
     out_ += '\n';
   }
-  // A set or map; nftables takes no empty list of elements.
-  void elements(const std::string& head, std::string_view type, const std::vector<std::string>& items) {
-    open(head);
-    line(cat("type ", type));
-    if (!items.empty()) line(cat("elements = { ", join(items, ", "), " }"));
-    close();
-  }
   void base_chain(const std::string& name, std::string_view hook) {
     open(cat("chain ", name));
     line(cat("type ", hook, "; policy accept;"));
@@ -109,32 +105,71 @@ std::string port_list(std::vector<std::uint16_t> ports) {
 
 bool serves_dhcp(const BridgeRules& rules) { return std::ranges::count(rules.host_udp, 67) > 0; }
 
-void write_sets(Writer& out, const FirewallState& state, const std::vector<Publication>& publications) {
-  std::vector<std::string> bridges;
-  std::vector<std::string> members;
-  for (const auto& rules : state.bridges) {
-    bridges.push_back(quoted(rules.bridge));
-    auto ports = rules.ports;
-    std::ranges::sort(ports, {}, &PinnedPort::address);
-    for (const auto& port : ports) members.push_back(cat(quoted(rules.bridge), " . ", port.address.text()));
+// A named set or map and what is in it: all of the state that changes as environments come and go.
+struct Collection {
+  std::string_view family;
+  std::string_view kind;  // "set" or "map"
+  std::string name;
+  std::string_view type;
+  std::vector<std::string> keys;
+  std::vector<std::string> values;  // of a map: parallel to keys
+
+  [[nodiscard]] std::string element(std::size_t i) const {
+    return values.empty() ? keys[i] : cat(keys[i], " : ", values[i]);
   }
-  out.elements("set bridges", "ifname", bridges);
-  out.elements("set members", "ifname . ipv4_addr", members);
-  for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) {
-    std::vector<std::string> any;
-    std::vector<std::string> one;
-    for (const auto& p : publications) {
-      if (p.protocol != protocol) continue;
-      const std::string target = cat(p.host_port, " : ", p.guest.text(), " . ", p.guest_port);
-      if (p.host_ip) {
-        one.push_back(cat(p.host_ip->text(), " . ", target));
-      } else {
-        any.push_back(target);
-      }
-    }
-    const auto name = to_text(protocol);
-    out.elements(cat("map publish_", name), "inet_service : ipv4_addr . inet_service", any);
-    out.elements(cat("map publish_", name, "_on"), "ipv4_addr . inet_service : ipv4_addr . inet_service", one);
+};
+
+struct Collections {
+  Collection bridges{"inet", "set", "bridges", "ifname", {}, {}};
+  Collection members{"inet", "set", "members", "ifname . ipv4_addr", {}, {}};
+  Collection tcp{"inet", "map", "publish_tcp", "inet_service : ipv4_addr . inet_service", {}, {}};
+  Collection tcp_on{"inet", "map", "publish_tcp_on", "ipv4_addr . inet_service : ipv4_addr . inet_service", {}, {}};
+  Collection udp{"inet", "map", "publish_udp", "inet_service : ipv4_addr . inet_service", {}, {}};
+  Collection udp_on{"inet", "map", "publish_udp_on", "ipv4_addr . inet_service : ipv4_addr . inet_service", {}, {}};
+  Collection pins{"bridge", "set", "pins", "ifname . ether_addr . ipv4_addr", {}, {}};
+  Collection dhcp_clients{"bridge", "set", "dhcp_clients", "ifname . ether_addr", {}, {}};
+
+  [[nodiscard]] std::array<const Collection*, 8> all() const {
+    return {&bridges, &members, &tcp, &tcp_on, &udp, &udp_on, &pins, &dhcp_clients};
+  }
+};
+
+void collect_ports(Collections& out, const BridgeRules& rules) {
+  auto ports = rules.ports;
+  std::ranges::sort(ports, {}, &PinnedPort::address);
+  for (const auto& port : ports) {
+    const std::string who = cat(quoted(port.interface), " . ", port.mac.text());
+    out.members.keys.push_back(cat(quoted(rules.bridge), " . ", port.address.text()));
+    out.pins.keys.push_back(cat(who, " . ", port.address.text()));
+    if (serves_dhcp(rules)) out.dhcp_clients.keys.push_back(who);
+  }
+}
+
+Collections collect(const FirewallState& state, const std::vector<Publication>& publications) {
+  Collections out;
+  for (const auto& rules : state.bridges) {
+    out.bridges.keys.push_back(quoted(rules.bridge));
+    collect_ports(out, rules);
+  }
+  for (const auto& p : publications) {
+    const bool udp = p.protocol == Protocol::kUdp;
+    auto& into = p.host_ip ? (udp ? out.udp_on : out.tcp_on) : (udp ? out.udp : out.tcp);
+    into.keys.push_back(p.host_ip ? cat(p.host_ip->text(), " . ", p.host_port) : cat(p.host_port));
+    into.values.push_back(cat(p.guest.text(), " . ", p.guest_port));
+  }
+  return out;
+}
+
+// nftables takes no empty list of elements.
+void write_collections(Writer& out, const Collections& collections, std::string_view family) {
+  for (const auto* collection : collections.all()) {
+    if (collection->family != family) continue;
+    out.open(cat(collection->kind, ' ', collection->name));
+    out.line(cat("type ", collection->type));
+    std::vector<std::string> items;
+    for (std::size_t i = 0; i < collection->keys.size(); ++i) items.push_back(collection->element(i));
+    if (!items.empty()) out.line(cat("elements = { ", join(items, ", "), " }"));
+    out.close();
   }
 }
 
@@ -215,25 +250,10 @@ void write_input(Writer& out, const FirewallState& state) {
 
 // Frames, before the bridge looks at them. What is not pinned is dropped, a port that no state names included.
 void write_pins(Writer& out, const FirewallState& state) {
-  std::vector<std::string> pins;
-  std::vector<std::string> macs;
-  for (const auto& rules : state.bridges) {
-    auto ports = rules.ports;
-    std::ranges::sort(ports, {}, &PinnedPort::address);
-    for (const auto& port : ports) {
-      const std::string who = cat(quoted(port.interface), " . ", port.mac.text());
-      pins.push_back(cat(who, " . ", port.address.text()));
-      if (serves_dhcp(rules)) macs.push_back(who);
-    }
-  }
-  out.elements("set pins", "ifname . ether_addr . ipv4_addr", pins);
-  if (!macs.empty()) out.elements("set dhcp_clients", "ifname . ether_addr", macs);
   out.open("chain pinned");
   out.line("iifname . ether saddr . ip saddr @pins accept");
   out.line("iifname . ether saddr . arp saddr ip @pins iifname . arp saddr ether . arp saddr ip @pins accept");
-  if (!macs.empty()) {
-    out.line("iifname . ether saddr @dhcp_clients ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept");
-  }
+  out.line("iifname . ether saddr @dhcp_clients ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept");
   out.line("drop");
   out.close();
   out.base_chain("prerouting", "filter hook prerouting priority -300");
@@ -250,24 +270,80 @@ void open_table(Writer& out, std::string_view family, const std::string& table) 
   out.open(cat("table ", family, ' ', table));
 }
 
+bool same_frame(const FirewallState& a, const FirewallState& b) {
+  return a.table == b.table && std::ranges::equal(a.bridges, b.bridges, [](const auto& left, const auto& right) {
+           return static_cast<const BridgePolicy&>(left) == static_cast<const BridgePolicy&>(right);
+         });
+}
+
+template <typename T>
+std::vector<T> missing_from(std::vector<T> base, std::vector<T> other) {
+  std::ranges::sort(base);
+  std::ranges::sort(other);
+  std::vector<T> out;
+  std::ranges::set_difference(base, other, std::back_inserter(out));
+  return out;
+}
+
+// The part of `base` that `other`, of the same frame, does not have. Compared as values: rendering everything to
+// compare texts would cost more than loading the difference.
+FirewallState part_missing_from(const FirewallState& base, const FirewallState& other) {
+  FirewallState part{base.table, {}};
+  for (std::size_t i = 0; i < base.bridges.size(); ++i) {
+    BridgeRules rules{base.bridges[i], missing_from(base.bridges[i].ports, other.bridges[i].ports),
+                      missing_from(base.bridges[i].published, other.bridges[i].published)};
+    part.bridges.push_back(std::move(rules));
+  }
+  return part;
+}
+
+void append_commands(std::string& commands, std::string_view verb, const FirewallState& part) {
+  const auto collections = collect(part, all_publications(part));
+  for (const auto* collection : collections.all()) {
+    if (collection == &collections.bridges) continue;  // of the frame
+    std::vector<std::string> items = collection->keys;
+    if (verb == "add") {
+      for (std::size_t i = 0; i < items.size(); ++i) items[i] = collection->element(i);
+    }
+    if (items.empty()) continue;
+    commands += cat(verb, " element ", collection->family, ' ', part.table, ' ', collection->name, " { ",
+                    join(items, ", "), " }\n");
+  }
+}
+
 }  // namespace
 
 Result<Ruleset> render(const FirewallState& state) {
   TRY(check_names(state));
   const auto publications = all_publications(state);
   TRY(check_publications(publications));
+  const auto collections = collect(state, publications);
   Writer out;
   open_table(out, "inet", state.table);
-  write_sets(out, state, publications);
+  write_collections(out, collections, "inet");
   write_guard(out, state);
   write_nat(out, state);
   write_forward(out, state);
   write_input(out, state);
   out.close();
   open_table(out, "bridge", state.table);
+  write_collections(out, collections, "bridge");
   write_pins(out, state);
   out.close();
   return Ruleset{state.table, out.take()};
+}
+
+Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to) {
+  if (!same_frame(from, to)) return render(to);
+  TRY(check_publications(all_publications(to)));
+  const auto gone = part_missing_from(from, to);
+  const auto fresh = part_missing_from(to, from);
+  TRY(check_names(fresh));
+  Ruleset change{to.table, {}};
+  // Deletions first: a published port may get another target.
+  append_commands(change.commands, "delete", gone);
+  append_commands(change.commands, "add", fresh);
+  return change;
 }
 
 std::string default_table_name(const std::string& bridge) {

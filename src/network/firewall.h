@@ -1,7 +1,7 @@
 // The firewall as a value: what shall hold on this host's bridges, and its translation into nftables' language.
 //
-// One table of ours (in the families inet and bridge, which nftables keeps apart) is replaced as a whole in one
-// transaction, so the rules always say what one state says, and other people's tables are never touched. Closed by
+// One table of ours (in the families inet and bridge, which nftables keeps apart) changes in one transaction, so the
+// rules always say what one state says, and other people's tables are never touched. Closed by
 // default:
 //
 //   guest → bridge     only IPv4 and ARP, only with the port's own MAC and IP address (no spoofing; no IPv6, no VLAN)
@@ -43,7 +43,8 @@ struct Publication {
   auto operator<=>(const Publication&) const = default;
 };
 
-struct BridgeRules {
+// What holds for a bridge whoever is on it.
+struct BridgePolicy {
   std::string bridge;
   Cidr gateway;  // the bridge's own address with its subnet's prefix
   Egress egress = Egress::kNat;
@@ -51,6 +52,10 @@ struct BridgeRules {
   // Ports of the host that its environments may reach. UDP 67 also lets DHCP requests (source 0.0.0.0) through.
   std::vector<std::uint16_t> host_tcp;
   std::vector<std::uint16_t> host_udp;
+  bool operator==(const BridgePolicy&) const = default;
+};
+
+struct BridgeRules : BridgePolicy {
   std::vector<PinnedPort> ports;
   std::vector<Publication> published;
 };
@@ -69,6 +74,11 @@ struct Ruleset {
 // Pure. kInvalidArgument for names nftables could misread; kConflict when two publications ask for the same port of
 // the same host address, naming both guests.
 Result<Ruleset> render(const FirewallState& state);
+
+// The commands that turn the table of `from` into the one of `to`, also in one transaction. Where only ports and
+// publications differ they touch only those, so that the cost of one environment does not grow with the number of
+// others; otherwise it is render(to). Empty commands: nothing to do. The same errors as render().
+Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to);
 
 // "skerry-vbr0": what a daemon on this bridge calls its table when nobody says otherwise.
 std::string default_table_name(const std::string& bridge);

@@ -113,9 +113,13 @@ table bridge skerry-vbr0 {
     type ifname . ether_addr . ipv4_addr
     elements = { "skabcdaaaaaaaaa" . 02:53:c0:a8:7f:64 . 192.168.127.100, "skabcdbbbbbbbbb" . 02:53:c0:a8:7f:65 . 192.168.127.101 }
   }
+  set dhcp_clients {
+    type ifname . ether_addr
+  }
   chain pinned {
     iifname . ether saddr . ip saddr @pins accept
     iifname . ether saddr . arp saddr ip @pins iifname . arp saddr ether . arp saddr ip @pins accept
+    iifname . ether saddr @dhcp_clients ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
     drop
   }
   chain prerouting {
@@ -163,7 +167,7 @@ TEST(Render, DhcpServiceLetsRequestsThrough) {
   auto state = full_state();
   state.bridges[0].host_udp = {67};
   const auto text = render(state)->commands;
-  EXPECT_NE(text.find("set dhcp_clients"), std::string::npos);
+  EXPECT_NE(text.find("elements = { \"skabcdaaaaaaaaa\" . 02:53:c0:a8:7f:64, "), std::string::npos);
   EXPECT_NE(text.find("iifname \"vbr0\" ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept"), std::string::npos);
 }
 
@@ -201,6 +205,42 @@ TEST(Render, RefusesNamesNftablesCouldMisread) {
   EXPECT_TRUE(with([](auto& s) { s.bridges[0].bridge = "a\" accept"; }));
   EXPECT_TRUE(with([](auto& s) { s.bridges[0].ports[0].interface = "*"; }));
   EXPECT_TRUE(with([](auto& s) { s.bridges.push_back(s.bridges[0]); }));
+}
+
+TEST(RenderChange, NothingToDoIsEmpty) { EXPECT_EQ(render_change(full_state(), full_state())->commands, ""); }
+
+TEST(RenderChange, OneEnvironmentTouchesOnlyItself) {
+  auto more = full_state();
+  more.bridges[0].ports.push_back(port("skabcdccccccccc", "192.168.127.102"));
+  more.bridges[0].published.push_back(publication("9000:90", "192.168.127.102"));
+  EXPECT_EQ(render_change(full_state(), more)->commands,
+            "add element inet skerry-vbr0 members { \"vbr0\" . 192.168.127.102 }\n"
+            "add element inet skerry-vbr0 publish_tcp { 9000 : 192.168.127.102 . 90 }\n"
+            "add element bridge skerry-vbr0 pins { \"skabcdccccccccc\" . 02:53:c0:a8:7f:66 . 192.168.127.102 }\n");
+  EXPECT_EQ(render_change(more, full_state())->commands,
+            "delete element inet skerry-vbr0 members { \"vbr0\" . 192.168.127.102 }\n"
+            "delete element inet skerry-vbr0 publish_tcp { 9000 }\n"
+            "delete element bridge skerry-vbr0 pins { \"skabcdccccccccc\" . 02:53:c0:a8:7f:66 . 192.168.127.102 }\n");
+}
+
+TEST(RenderChange, KeyWithAnotherValueIsReplaced) {
+  auto moved = full_state();
+  moved.bridges[0].published[0].guest_port = 81;
+  EXPECT_EQ(render_change(full_state(), moved)->commands,
+            "delete element inet skerry-vbr0 publish_tcp { 8080 }\n"
+            "add element inet skerry-vbr0 publish_tcp { 8080 : 192.168.127.100 . 81 }\n");
+}
+
+TEST(RenderChange, AnythingElseReplacesTheTable) {
+  auto closed = full_state();
+  closed.bridges[0].egress = Egress::kNone;
+  EXPECT_EQ(render_change(full_state(), closed)->commands, render(closed)->commands);
+}
+
+TEST(RenderChange, RefusesWhatRenderRefuses) {
+  auto twice = full_state();
+  twice.bridges[0].published.push_back(publication("8080:81", "192.168.127.101"));
+  EXPECT_EQ(render_change(full_state(), twice).error().code, ErrorCode::kConflict);
 }
 
 TEST(DefaultTableName, IsAPlainName) {

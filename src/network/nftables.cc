@@ -2,6 +2,7 @@
 
 #include <nftables/libnftables.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace skerry::network {
@@ -51,6 +52,31 @@ Status Nftables::remove(const std::string& table) {
     commands += cat("add table ", family, ' ', table, "\ndelete table ", family, ' ', table, '\n');
   }
   TRY(run(commands, cat("remove firewall table ", table)));
+  return {};
+}
+
+Status Firewall::apply(const FirewallState& wanted) {
+  const std::lock_guard lock(mutex_);
+  if (loaded_ && loaded_->table == wanted.table) {
+    const auto change = TRY(render_change(*loaded_, wanted));
+    if (change.commands.empty() || nftables_.apply(change)) {
+      loaded_ = wanted;
+      return {};
+    }
+    log::warning("the firewall table is not as it was loaded; replacing it", {{"table", wanted.table}});
+  }
+  const auto whole = TRY(render(wanted));
+  loaded_.reset();
+  TRY(nftables_.apply(whole));
+  loaded_ = wanted;
+  return {};
+}
+
+Status Firewall::remove() {
+  const std::lock_guard lock(mutex_);
+  if (!loaded_) return {};
+  TRY(nftables_.remove(loaded_->table));
+  loaded_.reset();
   return {};
 }
 

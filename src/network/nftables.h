@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -35,6 +36,24 @@ class Nftables {
 
   std::mutex mutex_;
   nft_ctx* context_;
+};
+
+// Firewall: keeps the kernel's table at a wanted state. Thread-safe.
+class Firewall {
+ public:
+  // `nftables` outlives it.
+  explicit Firewall(Nftables& nftables) : nftables_(nftables) {}
+
+  // From the second time on only the difference is loaded. When the kernel's table turns out not to be what was loaded
+  // before (somebody flushed it), it is replaced as a whole.
+  Status apply(const FirewallState& wanted);
+  // Removes the table that was loaded, if any.
+  Status remove();
+
+ private:
+  std::mutex mutex_;
+  Nftables& nftables_;
+  std::optional<FirewallState> loaded_;
 };
 
 }  // namespace skerry::network

@@ -238,6 +238,28 @@ TEST_F(Rules, ReplacingKeepsOpenConnections) {
   EXPECT_EQ(::poll(&wait, 1, kReachable_ms), 1);
 }
 
+TEST_F(Rules, FirewallLoadsDifferencesAndHealsAFlushedTable) {
+  Firewall firewall(*nft_);
+  auto with = state_;
+  auto without = state_;
+  without.bridges[0].ports.clear();
+  publish("8080:80", "192.168.127.100");
+  with = state_;
+  const auto listed = [&] { return nft_->list("skerry-test").value(); };
+  ASSERT_OK(firewall.apply(with));
+  const auto expected = listed();
+  ASSERT_OK(firewall.apply(without));
+  EXPECT_NE(listed(), expected);
+  ASSERT_OK(firewall.apply(with));
+  EXPECT_EQ(listed(), expected);
+  ASSERT_OK(nft_->remove("skerry-test"));
+  ASSERT_OK(firewall.apply(without));
+  ASSERT_OK(firewall.apply(with));
+  EXPECT_EQ(listed(), expected);
+  ASSERT_OK(firewall.remove());
+  EXPECT_EQ(listed(), "");
+}
+
 TEST_F(Rules, RejectedRulesetChangesNothing) {
   const auto before = nft_->list("skerry-test").value();
   ASSERT_FALSE(before.empty());
