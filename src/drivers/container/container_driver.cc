@@ -1,0 +1,203 @@
+#include "drivers/container/container_driver.h"
+
+#include <csignal>
+#include <utility>
+
+#include "base/cgroup_paths.h"
+#include "base/file_io.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "drivers/container/container_place.h"
+#include "drivers/container/container_setup.h"
+#include "drivers/container/container_spec.h"
+#include "drivers/container/container_user.h"
+#include "drivers/container/id_range.h"
+#include "wire/seccomp_profile.h"
+
+namespace skerry {
+namespace {
+
+class ContainerDriver final : public Driver {
+ public:
+  ContainerDriver(JailConfig jail, ImageStore& images) : jail_(std::move(jail)), images_(images) {}
+
+  [[nodiscard]] Isolation isolation() const override { return Isolation::kContainer; }
+  Availability availability() override { return jail_.availability(); }
+
+  Result<Started> start(const Launch& launch) override;
+  Result<Observation> observe(const EnvironmentPlace& place) override;
+  Result<Fd> watch(const EnvironmentPlace& place) override { return jail_.watch(place); }
+
+  Status stop(const EnvironmentPlace& place, const StopRequest& request) override;
+  Status signal(const EnvironmentPlace& place, int signal_number) override {
+    return jail_.signal(place, signal_number);
+  }
+  Status pause(const EnvironmentPlace& place) override { return jail_.freeze(place); }
+  Status resume(const EnvironmentPlace& place) override { return jail_.thaw(place); }
+
+  Status collect(const EnvironmentPlace& place, Kind kind) override;
+  Status destroy(const EnvironmentPlace& place) override;
+
+  Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
+  Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
+  Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
+
+ private:
+  Result<oci::Spec> prepare(const Launch& launch);
+
+  Jail jail_;
+  ImageStore& images_;
+};
+
+// Whether the kernel counts swap for control groups here: else a limit on it could not be set.
+bool swap_is_counted() {
+  const auto directories = cgroup_directories_of(::getpid());
+  if (!directories) return false;
+  const auto memory = find_controller(*directories, "memory");
+  if (!memory.unified) return sys::exists(memory.path + "/memory.memsw.limit_in_bytes");
+  // The root of the unified hierarchy has no limits: without swap accounting its counters are missing in all others.
+  return sys::exists(memory.path + "/memory.swap.max");
+}
+
+// The profile of a file; nullopt for the default one and for none.
+Result<std::optional<oci::Seccomp>> read_seccomp_profile(const Security& security) {
+  const std::string& path = security.seccomp_profile;
+  if (path.empty() || path == "default" || path == "unconfined") return std::nullopt;
+  const std::string text = TRY_IN("security.seccomp_profile", read_file(path));
+  const auto capabilities = TRY(container_capabilities(security));
+  return TRY_IN(path, oci::parse_seccomp_profile(text, oci::this_seccomp_target(capabilities)));
+}
+
+// ── start ──
+
+// Everything but the jail. What it has made when it fails is the caller's to collect.
+Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
+  const ContainerPlace place{launch.place};
+  TRY(check_bind_sources(launch.spec));
+  std::vector<std::string> layers;
+  if (launch.spec.rootfs_path.empty()) {
+    if (!launch.image)
+      return fail(ErrorCode::kInvalidArgument, cat(launch.spec.name, ": neither an image nor a rootfs_path"));
+    layers = TRY(images_.lower_directories(*launch.image, {}));
+  }
+  ContainerInputs inputs;
+  if (launch.spec.security.user_namespace) {
+    inputs.ids = id_range_for(launch.place.id, launch.network ? launch.network->ip : std::string());
+  }
+  inputs.rootfs = TRY(make_rootfs(launch, layers, inputs.ids));
+  TRY(make_network(launch));
+  inputs.network_namespace = place.netns();
+  TRY(write_etc(launch, inputs.ids));
+  inputs.etc_dir = place.etc();
+  const auto& image_user = launch.image ? launch.image->config.user : std::string();
+  inputs.account = TRY(find_account(inputs.rootfs, launch.spec.user.empty() ? image_user : launch.spec.user));
+  inputs.seccomp_profile = TRY(read_seccomp_profile(launch.spec.security));
+  inputs.limit_swap = swap_is_counted();
+  return make_container_spec(launch, inputs);
+}
+
+Result<Started> ContainerDriver::start(const Launch& launch) {
+  const auto& place = launch.place;
+  if (TRY(observe(place)).phase != Phase::kAbsent) {
+    return fail(ErrorCode::kConflict, cat("start ", place.name, ": an earlier run has not been cleaned up"));
+  }
+  TRY(sys::mkdir_all(place.state_dir, 0700));
+  TRY(sys::mkdir_all(place.run_dir, 0700));
+  Rollback undo;
+  undo.add([&] {
+    if (auto collected = collect(place, launch.spec.kind); !collected) {
+      log::warning("cannot undo a start", {{"name", place.name}, {"error", collected.error().message()}});
+    }
+  });
+  JailSpec jail;
+  jail.config = TRY(prepare(launch));
+  jail.stdin_mode = launch.spec.stdin_open ? StdinMode::kOpen : StdinMode::kNull;
+  Started started;
+  started.pid = TRY(jail_.create(place, jail));
+  if (launch.attach) started.stdio = TRY(jail_.attach(place));
+  TRY(jail_.start(place));
+  undo.commit();
+  return started;
+}
+
+Result<Observation> ContainerDriver::observe(const EnvironmentPlace& place) {
+  auto observed = TRY(jail_.observe(place));
+  if (observed.phase != Phase::kAbsent) return observed;
+  const ContainerPlace paths{place};
+  if (sys::exists(paths.rootfs()) || sys::exists(paths.netns())) {
+    observed.phase = Phase::kBroken;
+    observed.reason = "a start was cut short";
+  }
+  return observed;
+}
+
+// ── end ──
+
+namespace {
+
+int stop_signal_of(const oci::Spec& config) {
+  const auto found = config.annotations.find(kStopSignalAnnotation);
+  if (found == config.annotations.end()) return SIGTERM;
+  return parse_int<int>(found->second, "stop signal").value_or(SIGTERM);
+}
+
+}  // namespace
+
+Status ContainerDriver::stop(const EnvironmentPlace& place, const StopRequest& request) {
+  const auto observed = TRY(observe(place));
+  if (observed.phase != Phase::kRunning && observed.phase != Phase::kPaused) {
+    // Half a run: nobody in there waits for a polite word.
+    return jail_.kill(place);
+  }
+  if (request.grace_ms > 0) {
+    const auto config = TRY(jail_.read_config(place));
+    const auto asked = jail_.signal(place, stop_signal_of(config));
+    // A frozen process hears the signal when it is thawed.
+    if (observed.phase == Phase::kPaused) TRY(jail_.thaw(place));
+    // Ended before the signal came: as good.
+    if (!asked && asked.error().code != ErrorCode::kConflict) return asked;
+    if (TRY(jail_.await_end(place, std::chrono::milliseconds(request.grace_ms)))) return {};
+  }
+  return jail_.kill(place);
+}
+
+Status ContainerDriver::collect(const EnvironmentPlace& place, Kind kind) {
+  TRY(jail_.remove(place));
+  TRY(remove_rootfs(place));
+  TRY(remove_network(place));
+  if (kind != Kind::kApp) TRY(drop_layer(place));
+  // Last: as long as there are files, there is something to collect.
+  return sys::remove_tree(place.run_dir);
+}
+
+Status ContainerDriver::destroy(const EnvironmentPlace& place) {
+  TRY(collect(place, Kind::kDisposable));
+  return sys::remove_tree(place.state_dir);
+}
+
+// ── exec ──
+
+Result<Conversation> ContainerDriver::exec(const EnvironmentPlace& place, const ExecSpec& spec) {
+  const auto observed = TRY(observe(place));
+  if (observed.phase == Phase::kPaused) {
+    return fail(ErrorCode::kConflict, cat("run a command in ", place.name, ": it is paused"), "resume it first");
+  }
+  if (observed.phase != Phase::kRunning) {
+    return fail(ErrorCode::kConflict, cat("run a command in ", place.name, ": it does not run"), "start it first");
+  }
+  if (spec.argv.empty()) return fail(ErrorCode::kInvalidArgument, "no command to run");
+  const auto config = TRY(jail_.read_config(place));
+  std::optional<Account> account;
+  if (!spec.user.empty()) account = TRY(find_account(config.root.path, spec.user));
+  return jail_.exec(place, make_exec_process(config, spec, account), spec.size);
+}
+
+}  // namespace
+
+std::unique_ptr<Driver> make_container_driver(JailConfig jail, ImageStore& images) {
+  return std::make_unique<ContainerDriver>(std::move(jail), images);
+}
+
+}  // namespace skerry

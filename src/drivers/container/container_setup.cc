@@ -1,0 +1,155 @@
+#include "drivers/container/container_setup.h"
+
+#include <fcntl.h>
+
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "core/net.h"
+#include "drivers/container/container_place.h"
+#include "drivers/container/id_range.h"
+#include "drivers/container/overlay.h"
+#include "network/netns.h"
+#include "network/port.h"
+#include "network/resolv.h"
+
+namespace skerry {
+
+// ── root file system ──
+
+namespace {
+
+// `source` as the container's user namespace shall see it.
+Result<std::string> through_ids(const ContainerPlace& place, int number, const std::string& source,
+                                int user_namespace) {
+  const std::string target = cat(place.idmap(), "/", number);
+  TRY(sys::mkdir_all(target, 0700));
+  TRY(mount_idmapped(source, target, user_namespace));
+  return target;
+}
+
+// The overlay keeps the mounts it was made of: ours are not needed any more.
+Status remove_idmaps(const ContainerPlace& place) {
+  for (int number = 0; sys::exists(cat(place.idmap(), "/", number)); ++number) {
+    TRY(unmount(cat(place.idmap(), "/", number)));
+  }
+  return sys::remove_tree(place.idmap());
+}
+
+Status mount_layers(const ContainerPlace& place, OverlaySpec overlay, const std::optional<IdRange>& ids) {
+  if (!ids) return mount_overlay(overlay);
+  TRY(sys::mkdir_all(overlay.upper, 0755));
+  TRY(sys::mkdir_all(overlay.work, 0700));
+  const Fd user_namespace = TRY(make_user_namespace(*ids));
+  int number = 0;
+  // upper and work must be on one mount.
+  const std::string layer = TRY(through_ids(place, number++, place.layer(), user_namespace.get()));
+  overlay.upper = layer + "/upper";
+  overlay.work = layer + "/work";
+  for (auto& lower : overlay.lower) lower = TRY(through_ids(place, number++, lower, user_namespace.get()));
+  // The overlay works with the credentials of who mounts it.
+  TRY(run_as_container_root(*ids, [&] { return mount_overlay(overlay); }));
+  return remove_idmaps(place);
+}
+
+}  // namespace
+
+Result<std::string> make_rootfs(const Launch& launch, const std::vector<std::string>& image_layers,
+                                const std::optional<IdRange>& ids) {
+  const ContainerPlace place{launch.place};
+  const bool keeps = launch.spec.kind == Kind::kApp;
+  const std::string& given = launch.spec.rootfs_path;
+  if (!given.empty()) TRY_IN("rootfs_path", sys::open(given, O_PATH | O_DIRECTORY));
+  if (!given.empty() && keeps && !ids) return given;
+
+  TRY(sys::mkdir_all(place.rootfs(), 0700));
+  if (!given.empty() && keeps) {
+    const Fd user_namespace = TRY(make_user_namespace(*ids));
+    TRY(mount_idmapped(given, place.rootfs(), user_namespace.get()));
+    return place.rootfs();
+  }
+  // A run of which a crashed host left the rest is forgotten here.
+  if (!keeps) TRY(drop_layer(launch.place));
+  OverlaySpec overlay;
+  overlay.lower = given.empty() ? image_layers : std::vector{given};
+  overlay.upper = place.layer() + "/upper";
+  overlay.work = place.layer() + "/work";
+  overlay.target = place.rootfs();
+  overlay.throw_away = !keeps;
+  TRY(mount_layers(place, std::move(overlay), ids));
+  return place.rootfs();
+}
+
+Status remove_rootfs(const EnvironmentPlace& place) {
+  const ContainerPlace paths{place};
+  TRY(remove_idmaps(paths));
+  return unmount(paths.rootfs());
+}
+
+Status drop_layer(const EnvironmentPlace& place) { return sys::remove_tree(ContainerPlace{place}.layer()); }
+
+// ── network ──
+
+namespace {
+
+Result<network::PortSpec> port_of(const Launch& launch) {
+  const auto& attachment = *launch.network;
+  network::PortSpec port;
+  port.bridge = attachment.bridge;
+  port.environment = launch.place.id;
+  port.address = {TRY(Ipv4::parse(attachment.ip)), attachment.prefix};
+  port.gateway = TRY(Ipv4::parse(attachment.gateway));
+  port.mac = TRY(MacAddress::parse(attachment.mac));
+  return port;
+}
+
+}  // namespace
+
+Status make_network(const Launch& launch) {
+  const ContainerPlace place{launch.place};
+  TRY(network::create_netns(place.netns()));
+  if (!launch.network) return {};
+  const Fd netns = TRY(network::open_netns(place.netns()));
+  const auto port = TRY_IN("network", port_of(launch));
+  return network::attach_veth(port, netns.get());
+}
+
+Status remove_network(const EnvironmentPlace& place) {
+  TRY(network::remove_netns(ContainerPlace{place}.netns()));
+  // The kernel takes a namespace down in its own time; the name on the bridge must be free when we return.
+  return network::detach(place.id);
+}
+
+// ── files and binds ──
+
+Status write_etc(const Launch& launch, const std::optional<IdRange>& ids) {
+  const ContainerPlace place{launch.place};
+  const std::string hostname = launch.spec.hostname.empty() ? launch.spec.name : launch.spec.hostname;
+  const std::string address = launch.network ? launch.network->ip : std::string();
+  network::DnsConfig dns;
+  if (launch.network) dns.servers = launch.network->dns;
+  // Without a network nothing can be asked.
+  const std::string host = launch.network ? network::host_resolv_conf() : std::string();
+  const std::string resolv_conf = TRY(network::render_resolv_conf(host, dns));
+  TRY(sys::mkdir_all(place.etc(), 0755));
+  const std::uint32_t owner = ids ? ids->first : 0;
+  const auto write = [&](std::string_view name, const std::string& content) -> Status {
+    const std::string path = cat(place.etc(), "/", name);
+    TRY(write_file_atomic(path, content, 0644));
+    return sys::chown(path, owner, owner);
+  };
+  TRY(write("hosts", network::render_hosts(hostname, address)));
+  TRY(write("hostname", hostname + "\n"));
+  return write("resolv.conf", resolv_conf);
+}
+
+Status check_bind_sources(const EnvironmentSpec& spec) {
+  for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+    if (auto found = sys::stat(spec.mounts[i].source); !found) {
+      return fail(std::move(found).error().in(cat("mounts[", i, "].source")).with_hint("make it on the host first"));
+    }
+  }
+  return {};
+}
+
+}  // namespace skerry

@@ -1,0 +1,155 @@
+// Real mounts: needs root. They stand below a temporary directory and are taken away whatever happens.
+#include "drivers/container/container_setup.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+#include "drivers/container/container_place.h"
+#include "drivers/container/id_range.h"
+#include "drivers/container/overlay.h"
+
+namespace skerry {
+namespace {
+
+class ContainerSetupTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts";
+    launch_.place = {"00000000000000aa", "web", dir_ / "state", dir_ / "run"};
+    launch_.spec.name = "web";
+    launch_.spec.image = "x";
+    for (const auto* name : {"state", "run", "lower1", "lower2"}) ASSERT_TRUE(sys::mkdir_all(dir_ / name, 0755));
+    ASSERT_TRUE(write_file_atomic(dir_ / "lower1/a", "bottom", 0644));
+    ASSERT_TRUE(write_file_atomic(dir_ / "lower1/b", "bottom", 0644));
+    ASSERT_TRUE(write_file_atomic(dir_ / "lower2/b", "top", 0644));
+  }
+  void TearDown() override { static_cast<void>(remove_rootfs(launch_.place)); }
+
+  std::string make(const std::optional<IdRange>& ids = std::nullopt) {
+    auto made = make_rootfs(launch_, {dir_ / "lower1", dir_ / "lower2"}, ids);
+    EXPECT_TRUE(made) << made.error().message();
+    return made.value_or("/nonexistent");
+  }
+  [[nodiscard]] bool anything_mounted() const {
+    return read_file("/proc/self/mountinfo").value().find(dir_.path()) != std::string::npos;
+  }
+
+  TempDir dir_ = TempDir::create("container-setup").value();
+  Launch launch_;
+};
+
+TEST_F(ContainerSetupTest, LayersLieUponEachOther) {
+  const auto rootfs = make();
+  EXPECT_EQ(read_file(rootfs + "/a").value(), "bottom");
+  EXPECT_EQ(read_file(rootfs + "/b").value(), "top");
+  ASSERT_TRUE(write_file_atomic(rootfs + "/a", "mine", 0644));
+  EXPECT_EQ(read_file(dir_ / "lower1/a").value(), "bottom");
+  ASSERT_TRUE(remove_rootfs(launch_.place));
+  EXPECT_FALSE(anything_mounted());
+  EXPECT_TRUE(remove_rootfs(launch_.place)) << "a second time";
+}
+
+TEST_F(ContainerSetupTest, AnAppKeepsWhatItWrote) {
+  ASSERT_TRUE(write_file_atomic(make() + "/mine", "x", 0644));
+  ASSERT_TRUE(remove_rootfs(launch_.place));
+  EXPECT_TRUE(sys::exists(make() + "/mine"));
+}
+
+TEST_F(ContainerSetupTest, ADisposableForgetsEvenWhatACrashLeft) {
+  launch_.spec.kind = Kind::kDisposable;
+  ASSERT_TRUE(write_file_atomic(make() + "/mine", "x", 0644));
+  ASSERT_TRUE(remove_rootfs(launch_.place));
+  EXPECT_FALSE(sys::exists(make() + "/mine"));
+}
+
+TEST_F(ContainerSetupTest, ManyLayersWithLongAndStrangeNames) {
+  std::vector<std::string> layers;
+  for (int i = 0; i < 120; ++i) {
+    layers.push_back(dir_ / cat("layer:with,odd\\name-", i, std::string(40, 'x')));
+    ASSERT_TRUE(sys::mkdir(layers.back(), 0755));
+    ASSERT_TRUE(write_file_atomic(cat(layers.back(), "/f", i), "", 0644));
+  }
+  for (const std::size_t count : {std::size_t{2}, layers.size()}) {
+    const auto made = make_rootfs(launch_, {layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(count)}, {});
+    ASSERT_TRUE(made) << made.error().message();
+    for (std::size_t i = 0; i < count; ++i) EXPECT_TRUE(sys::exists(cat(*made, "/f", i))) << i;
+    ASSERT_TRUE(remove_rootfs(launch_.place));
+  }
+}
+
+TEST_F(ContainerSetupTest, AGivenRootfsIsUsedAsItStands) {
+  launch_.spec.rootfs_path = dir_ / "lower1";
+  EXPECT_EQ(make(), dir_ / "lower1");
+  launch_.spec.kind = Kind::kDisposable;
+  ASSERT_TRUE(write_file_atomic(make() + "/mine", "x", 0644));
+  EXPECT_FALSE(sys::exists(dir_ / "lower1/mine"));
+}
+
+TEST_F(ContainerSetupTest, AMissingRootfsIsNamed) {
+  launch_.spec.rootfs_path = dir_ / "nowhere";
+  const auto made = make_rootfs(launch_, {}, {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(made.error().step.find("rootfs_path"), std::string::npos);
+}
+
+TEST_F(ContainerSetupTest, OwnersAreMappedToTheContainersIdsButNotOnDisk) {
+  const IdRange ids{1'879'048'192, 65'536};
+  const auto rootfs = make(ids);
+  EXPECT_EQ(sys::stat(rootfs + "/a").value().st_uid, ids.first);
+  EXPECT_EQ(sys::stat(dir_ / "lower1/a").value().st_uid, 0U);
+  // The host's root is nobody in there.
+  EXPECT_FALSE(write_file_atomic(rootfs + "/new", "x", 0644));
+  ASSERT_TRUE(run_as_container_root(ids, [&] { return write_file_atomic(rootfs + "/new", "x", 0644); }));
+  EXPECT_EQ(sys::stat(dir_ / "state/layer/upper/new").value().st_uid, 0U);
+  ASSERT_TRUE(sys::chown(rootfs + "/new", ids.first + 7, ids.first + 7));
+  EXPECT_EQ(sys::stat(dir_ / "state/layer/upper/new").value().st_uid, 7U);
+  EXPECT_FALSE(sys::exists(dir_ / "run/idmap"));
+  ASSERT_TRUE(remove_rootfs(launch_.place));
+  EXPECT_FALSE(anything_mounted());
+}
+
+TEST_F(ContainerSetupTest, AGivenRootfsIsMappedToo) {
+  launch_.spec.rootfs_path = dir_ / "lower1";
+  const IdRange ids{1'879'048'192, 65'536};
+  EXPECT_EQ(sys::stat(make(ids) + "/a").value().st_uid, ids.first);
+}
+
+TEST_F(ContainerSetupTest, ANetworkNamespaceComesAndGoes) {
+  ASSERT_TRUE(make_network(launch_));
+  EXPECT_TRUE(anything_mounted());
+  ASSERT_TRUE(remove_network(launch_.place));
+  ASSERT_TRUE(remove_network(launch_.place)) << "a second time";
+  EXPECT_FALSE(anything_mounted());
+}
+
+TEST_F(ContainerSetupTest, EtcTellsNameAddressAndResolvers) {
+  launch_.network.emplace();
+  launch_.network->ip = "192.168.127.100";
+  launch_.network->dns = {"192.0.2.53"};
+  ASSERT_TRUE(write_etc(launch_, {}));
+  const ContainerPlace place{launch_.place};
+  EXPECT_EQ(read_file(place.etc() + "/hostname").value(), "web\n");
+  EXPECT_NE(read_file(place.etc() + "/hosts").value().find("192.168.127.100\tweb\n"), std::string::npos);
+  EXPECT_NE(read_file(place.etc() + "/resolv.conf").value().find("nameserver 192.0.2.53\n"), std::string::npos);
+}
+
+TEST(IdRangeFor, NeighboursNeverShareARange) {
+  std::set<std::uint32_t> firsts;
+  for (int i = 100; i <= 254; ++i) firsts.insert(id_range_for("x", cat("192.168.127.", i)).first);
+  EXPECT_EQ(firsts.size(), 155U);
+  for (const auto first : firsts) {
+    EXPECT_GE(first, 1'879'048'192U);
+    EXPECT_LE(first + 65'535U, 2'147'483'647U);
+  }
+  EXPECT_EQ(id_range_for("00000000000000aa", ""), id_range_for("00000000000000aa", ""));
+}
+
+}  // namespace
+}  // namespace skerry

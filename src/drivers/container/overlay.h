@@ -1,0 +1,27 @@
+// The root file system of a container: an overlay of its image's layers and its own writable layer
+// (Documentation/filesystems/overlayfs.rst).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace skerry {
+
+struct OverlaySpec {
+  std::vector<std::string> lower;  // directories, bottom first; at least one
+  std::string upper;               // what is written; made when missing
+  std::string work;                // the kernel's, beside `upper` on the same file system; made when missing
+  std::string target;              // an existing directory
+  // Nothing written needs to survive a crash of the host: syncs cost nothing then.
+  bool throw_away = false;
+};
+
+// kUnsupported when the kernel or the file system of `upper` cannot; the hint says which.
+Status mount_overlay(const OverlaySpec& spec);
+// Takes away everything mounted on `target`, at once; what is still open there lives on until it is closed. Not
+// mounted, or not there, is success.
+Status unmount(const std::string& target);
+
+}  // namespace skerry
