@@ -1,7 +1,5 @@
 #include "control/host_network.h"
 
-#include <mutex>
-
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -21,13 +19,17 @@ namespace {
 class HostNetwork final : public Network {
  public:
   HostNetwork(std::string table, std::string made_mark, std::unique_ptr<network::Nftables> nftables)
-      : table_(std::move(table)), made_mark_(std::move(made_mark)), nftables_(std::move(nftables)) {}
+      : table_(std::move(table)),
+        made_mark_(std::move(made_mark)),
+        nftables_(std::move(nftables)),
+        firewall_(*nftables_) {}
 
   Status open(const Zone& zone) override {
     pool_ = TRY(AddressPool::of(zone));
     zone_ = zone;
-    // The closed firewall stands before the bridge does.
-    TRY(apply({}));
+    // The closed firewall stands before the bridge does. Where an earlier daemon's table stands it stays until apply()
+    // replaces it: it lets nobody through who was not entitled, and adopted environments keep their connections.
+    if (TRY(nftables_->list(table_)).empty()) TRY(apply({}));
     auto netlink = TRY(network::Netlink::open());
     const bool ours = !TRY(network::find_link(netlink, zone.bridge)).has_value();
     // The mark first: a bridge without a mark would be left for ever, a mark without a bridge does no harm.
@@ -43,22 +45,13 @@ class HostNetwork final : public Network {
     for (const auto& environment : environments) {
       if (!environment.ip.empty()) TRY(add(rules, environment));
     }
-    const auto ruleset = TRY(network::render({table_, {rules}}));
-    const std::lock_guard lock(mutex_);
-    if (ruleset.commands == loaded_) return {};
-    TRY(nftables_->apply(ruleset));
-    loaded_ = ruleset.commands;
-    return {};
+    return firewall_.apply({table_, {rules}});
   }
 
   Status remove_stale(const std::set<std::string>& live) override { return network::remove_stale(zone_.bridge, live); }
 
   Status close() override {
-    {
-      const std::lock_guard lock(mutex_);
-      TRY(nftables_->remove(table_));
-      loaded_.clear();
-    }
+    TRY(nftables_->remove(table_));
     const auto mark = read_file(made_mark_);
     if (!mark || *mark != zone_.bridge) return {};
     TRY(network::remove_bridge(zone_.bridge));
@@ -85,10 +78,9 @@ class HostNetwork final : public Network {
   const std::string table_;
   const std::string made_mark_;
   const std::unique_ptr<network::Nftables> nftables_;
+  network::Firewall firewall_;
   Zone zone_;
   AddressPool pool_;
-  std::mutex mutex_;
-  std::string loaded_;  // what the kernel has, as far as we know
 };
 
 }  // namespace
