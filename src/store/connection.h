@@ -21,6 +21,11 @@ namespace skerry::sql {
 
 // One run of a prepared statement. Parameters are bound in order, columns read by index. Resets the statement when it
 // goes, so that no read transaction stays open behind it.
+// An empty text is stored as NULL where a column refers to another table.
+inline std::optional<std::string> null_if_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
 class Query {
  public:
   explicit Query(SQLite::Statement& statement) : statement_(statement) {

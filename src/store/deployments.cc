@@ -6,7 +6,7 @@
 namespace skerry::sql {
 
 Status upsert_deployment(Connection& connection, const Deployment& deployment) {
-  if (!select_plugin(connection, deployment.plugin)) {
+  if (!deployment.plugin.empty() && !select_plugin(connection, deployment.plugin)) {
     return fail(ErrorCode::kNotFound, cat("plugin ", deployment.plugin, " is not installed"));
   }
   connection
@@ -14,7 +14,8 @@ Status upsert_deployment(Connection& connection, const Deployment& deployment) {
           "INSERT INTO deployments (name, plugin, replicas, config, created_at) VALUES (?, ?, ?, ?, ?)"
           " ON CONFLICT (name) DO UPDATE SET plugin = excluded.plugin, replicas = excluded.replicas,"
           " config = excluded.config, created_at = excluded.created_at")
-      .bind(deployment.name, deployment.plugin, deployment.replicas, deployment.config_json, deployment.created_at)
+      .bind(deployment.name, null_if_empty(deployment.plugin), deployment.replicas, deployment.config_json,
+            deployment.created_at)
       .run();
   return {};
 }

@@ -8,9 +8,6 @@
 namespace skerry::sql {
 namespace {
 
-std::optional<std::string> null_if_empty(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional(text);
-}
 std::optional<std::int64_t> null_if_zero(std::int64_t value) {
   return value == 0 ? std::nullopt : std::optional(value);
 }

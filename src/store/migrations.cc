@@ -58,7 +58,7 @@ CREATE TABLE ip_leases (
 
 CREATE TABLE deployments (
   name       TEXT PRIMARY KEY NOT NULL,
-  plugin     TEXT NOT NULL REFERENCES plugins (name),
+  plugin     TEXT REFERENCES plugins (name),
   replicas   INTEGER NOT NULL CHECK (replicas >= 0),
   current    INTEGER NOT NULL DEFAULT 0,
   config     TEXT NOT NULL CHECK (json_valid(config)),
