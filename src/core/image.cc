@@ -13,6 +13,7 @@ constexpr std::string_view kDefaultTag = "latest";
 constexpr std::size_t kMaxReference = 1024;
 constexpr std::size_t kMaxRepository = 255;
 constexpr std::size_t kMaxTag = 128;
+constexpr std::size_t kMaxHost = 253;  // RFC 1035 section 2.3.4, in text
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 bool is_alpha_or_digit(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
@@ -59,6 +60,7 @@ bool is_port(std::string_view text) {
 }
 
 bool is_host(std::string_view text) {
+  if (text.size() > kMaxHost) return false;
   if (text.starts_with('[')) {
     const auto inside = text.substr(1, text.size() - 2);
     const auto in_v6 = [](char c) {
@@ -119,11 +121,11 @@ Result<ImageReference> ImageReference::parse(std::string_view text) {
   }
   const auto [host, port] = split_port(out.registry);
   if (!is_host(host) || (port && !is_port(*port))) return malformed(text, "the registry", "is not HOST or HOST:PORT");
-  if (!is_repository(rest)) {
-    return malformed(text, "the name", "must be lower-case letters and digits, separated by . _ __ - or /");
-  }
   const bool official = out.registry == kDefaultRegistry && rest.find('/') == std::string_view::npos;
   out.repository = official ? cat(kDefaultNamespace, rest) : std::string(rest);
+  if (!is_repository(out.repository)) {
+    return malformed(text, "the name", "must be lower-case letters and digits, separated by . _ __ - or /");
+  }
   return out;
 }
 

@@ -49,6 +49,11 @@ TEST(ImageReference, RefusesWhatIsNotInTheGrammar) {
   }
 }
 
+TEST(ImageReference, LengthCountsWithTheDefaults) {
+  EXPECT_TRUE(ImageReference::parse(std::string(247, 'a')));
+  EXPECT_FALSE(ImageReference::parse(std::string(248, 'a')));  // library/… is longer than 255
+}
+
 TEST(ImageReference, Loopback) {
   EXPECT_TRUE(ImageReference::parse("localhost:5000/a").value().is_loopback());
   EXPECT_TRUE(ImageReference::parse("127.1.2.3:5000/a").value().is_loopback());
