@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <map>
@@ -57,6 +58,22 @@ struct Outcome {
   int code = -1;
 };
 
+// The next frame of any session; nullopt at the end of the stream or when the deadline passes.
+inline std::optional<Frame> next_frame(int socket, FrameParser& parser, MonoTime deadline) {
+  std::array<char, 65536> buffer{};
+  while (true) {
+    auto frame = parser.next();
+    if (!frame) return std::nullopt;
+    if (*frame) return std::move(**frame);
+    const auto left_ms = (deadline - SystemClock().monotonic()).count() / 1'000'000;
+    pollfd ready{socket, POLLIN, 0};
+    if (left_ms <= 0 || ::poll(&ready, 1, static_cast<int>(left_ms)) <= 0) return std::nullopt;
+    const auto got = sys::read(socket, buffer.data(), buffer.size());
+    if (!got || *got == 0) return std::nullopt;
+    parser.feed({buffer.data(), *got});
+  }
+}
+
 // Sends `input` and collects a conversation until its exit.
 inline Outcome converse(const Conversation& conversation, const std::string& input = {},
                         Duration timeout = std::chrono::seconds(20)) {
@@ -67,20 +84,14 @@ inline Outcome converse(const Conversation& conversation, const std::string& inp
   }
   EXPECT_TRUE(write_frame(socket, FrameKind::kStdinEof, conversation.session, {}));
   FrameParser parser;
-  const SystemClock clock;
-  const MonoTime end = clock.monotonic() + timeout;
-  while (clock.monotonic() < end) {
-    pollfd ready{socket, POLLIN, 0};
-    if (::poll(&ready, 1, 1000) <= 0) continue;
-    const auto frame = read_frame(socket, parser);
-    if (!frame || !*frame) return outcome;
-    if ((*frame)->session != conversation.session) continue;
-    if ((*frame)->kind == FrameKind::kStdout) outcome.out += (*frame)->payload;
-    if ((*frame)->kind == FrameKind::kStderr) outcome.err += (*frame)->payload;
-    if ((*frame)->kind == FrameKind::kExit) {
-      outcome.code = static_cast<int>(decode_u32((*frame)->payload).value_or(999));
-      return outcome;
-    }
+  const MonoTime deadline = SystemClock().monotonic() + timeout;
+  while (const auto frame = next_frame(socket, parser, deadline)) {
+    if (frame->session != conversation.session) continue;
+    if (frame->kind == FrameKind::kStdout) outcome.out += frame->payload;
+    if (frame->kind == FrameKind::kStderr) outcome.err += frame->payload;
+    if (frame->kind != FrameKind::kExit) continue;
+    outcome.code = static_cast<int>(decode_u32(frame->payload).value_or(999));
+    return outcome;
   }
   ADD_FAILURE() << "the conversation did not end in time; so far: " << outcome.out << outcome.err;
   return outcome;
@@ -174,6 +185,16 @@ class MicrovmTest : public testing::Test {
   }
 
   static std::string log_of(const Launch& launch) { return read_file(launch.place.log_path()).value_or(""); }
+
+  // Waits until the log says it.
+  static void await_log(const Launch& launch, std::string_view text, Duration timeout = std::chrono::seconds(20)) {
+    const SystemClock clock;
+    const MonoTime deadline = clock.monotonic() + timeout;
+    while (log_of(launch).find(text) == std::string::npos) {
+      ASSERT_LT(clock.monotonic(), deadline) << "not in the log: " << text;
+      ::poll(nullptr, 0, 5);
+    }
+  }
 
   static void run(std::vector<std::string> argv) {
     SpawnSpec spec;

@@ -119,12 +119,14 @@ TEST_F(MicrovmTest, StopsGracefullyThenByForce) {
   auto& polite =
       launch_of("polite", {"sh", "-c", "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done"});
   ASSERT_OK(driver_->start(polite));
+  await_log(polite, "up");
   ASSERT_OK(driver_->stop(polite.place, {10'000}));
   EXPECT_EQ(driver_->observe(polite.place)->exit_code, 5);
   EXPECT_THAT(log_of(polite), HasSubstr("bye"));
 
-  auto& deaf = launch_of("deaf", {"sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"});
+  auto& deaf = launch_of("deaf", {"sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"});
   ASSERT_OK(driver_->start(deaf));
+  await_log(deaf, "up");
   ASSERT_OK(driver_->stop(deaf.place, {300}));
   EXPECT_EQ(driver_->observe(deaf.place)->exit_code, 137);
 }
