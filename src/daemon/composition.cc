@@ -80,7 +80,12 @@ Status LiveComposition::make_drivers() {
   const JailConfig jail{program("skerry-oci"), program("skerry-keeper"), cat(options_.run_dir, "/oci"),
                         cat("/", options_.cgroup_parent)};
   container_driver_ = make_container_driver(jail, *images_);
-  qemu_driver_ = make_qemu_driver(jail, *images_, options_);
+  QemuConfig qemu;
+  qemu.agent = program("skerry-agent");
+  qemu.kernel = options_.kernel;
+  qemu.cache_dir = cat(options_.state_dir, "/boot");
+  qemu.accel = TRY(parse_accel(options_.accelerator));
+  qemu_driver_ = make_qemu_driver(jail, *images_, std::move(qemu));
   return {};
 }
 
