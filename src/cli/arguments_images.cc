@@ -1,0 +1,54 @@
+#include "cli/arguments_internal.h"
+
+namespace skerry::cli {
+namespace {
+
+using ImageAction = Outcome (*)(const Session&, const ImageOptions&);
+
+CLI::App* add_image_verb(CLI::App& parent, Invocation& invocation, const char* name, const char* summary,
+                         const char* examples, const std::shared_ptr<ImageOptions>& options, ImageAction action) {
+  auto* verb = add_verb(parent, invocation, name, summary, examples);
+  on_chosen(verb, invocation, [options, action](const Session& session) { return action(session, *options); });
+  return verb;
+}
+
+}  // namespace
+
+void add_image_verbs(CLI::App& app, Invocation& invocation) {
+  auto* images = add_group(app, "images", "Images");
+  auto options = std::make_shared<ImageOptions>();
+
+  auto* pull = add_image_verb(*images, invocation, "pull", "Fetch from a registry",
+                              "  skerry images pull localhost:5000/web:1\n", options, pull_images);
+  pull->add_option("REFERENCE", options->names)->required();
+  pull->add_flag("--insecure", options->insecure, "Over plain HTTP or with an unknown certificate");
+
+  auto* ls = add_verb(*images, invocation, "ls", "List", "");
+  ls->alias("list");
+  on_chosen(ls, invocation, list_images);
+
+  add_image_verb(*images, invocation, "inspect", "Show all that is known, as JSON", "", options, inspect_images)
+      ->add_option("IMAGE", options->names)
+      ->required();
+  add_image_verb(*images, invocation, "rm", "Remove", "", options, remove_images)
+      ->add_option("IMAGE", options->names)
+      ->required();
+  auto* prune = add_verb(*images, invocation, "prune", "Remove nameless images that nobody uses", "");
+  on_chosen(prune, invocation, prune_images);
+
+  auto* tag = add_image_verb(*images, invocation, "tag", "Give an image one more name",
+                             "  skerry images tag localhost:5000/web:1 web:stable\n", options, tag_image);
+  tag->add_option("IMAGE", options->names)->required()->expected(1);
+  tag->add_option("NAME", options->new_name)->required();
+
+  auto* load = add_image_verb(*images, invocation, "load", "Read an OCI or docker archive",
+                              "  skerry images load -i web.tar\n", options, load_image);
+  load->add_option("-i,--input", options->path, "The archive")->required();
+  load->add_option("--name", options->new_name, "Its name here (default: the one it carries)");
+  auto* save = add_image_verb(*images, invocation, "save", "Write an OCI archive",
+                              "  skerry images save web:1 -f web.tar\n", options, save_image);
+  save->add_option("IMAGE", options->names)->required()->expected(1);
+  save->add_option("-f,--file", options->path, "The archive")->required();
+}
+
+}  // namespace skerry::cli

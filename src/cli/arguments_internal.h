@@ -1,0 +1,38 @@
+// What the files arguments*.cc share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/arguments.h"
+
+namespace skerry::cli {
+
+using Verb = std::function<Outcome(const Session&)>;
+
+// A subcommand with the options that every one has. `examples` stands below its help.
+CLI::App* add_verb(CLI::App& parent, Invocation& invocation, const std::string& name, const std::string& summary,
+                   const std::string& examples);
+// A subcommand that only groups others.
+CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& summary);
+// What runs when the subcommand was chosen.
+inline void on_chosen(CLI::App* verb, Invocation& invocation, Verb action) {
+  verb->callback([&invocation, action = std::move(action)] { invocation.verb = action; });
+}
+// The words behind the options: a first one (`what`) and all that follows it, dashes or not. Throws CLI::ParseError.
+struct Words {
+  std::string first;
+  std::vector<std::string> rest;
+};
+Words take_words(const CLI::App& verb, const std::string& what);
+
+void add_run_verbs(CLI::App& app, Invocation& invocation);
+void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope);
+void add_vm_verbs(CLI::App& app, Invocation& invocation);
+void add_image_verbs(CLI::App& app, Invocation& invocation);
+void add_system_verbs(CLI::App& app, Invocation& invocation);
+// The options of run and create.
+std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope);
+
+}  // namespace skerry::cli

@@ -1,0 +1,147 @@
+#include "cli/arguments_internal.h"
+
+namespace skerry::cli {
+namespace {
+
+std::shared_ptr<TargetOptions> add_targets(CLI::App* verb, Scope scope) {
+  auto options = std::make_shared<TargetOptions>();
+  options->scope = scope;
+  verb->add_option("NAME", options->names, "One or several names")->required();
+  return options;
+}
+
+void add_acts(CLI::App& app, Invocation& invocation, Scope scope) {
+  struct Act {
+    const char* name;
+    const char* summary;
+    bool graceful;
+  };
+  for (const Act& each : {Act{"start", "Start", false}, Act{"stop", "Stop, by force after a while", true},
+                          Act{"restart", "Stop and start again", true}, Act{"pause", "Freeze in memory", false},
+                          Act{"resume", "Thaw", false}, Act{"suspend", "Freeze to disk", false}}) {
+    auto* verb = add_verb(app, invocation, each.name, each.summary, "");
+    auto options = add_targets(verb, scope);
+    if (each.graceful) {
+      verb->add_option_function<double>(
+              "--time", [options](double seconds) { options->grace_ms = static_cast<std::uint32_t>(seconds * 1000); },
+              "Seconds before it is killed (default 10)")
+          ->check(CLI::Range(0.0, 3600.0));
+    }
+    on_chosen(verb, invocation,
+              [options, name = each.name](const Session& session) { return act(session, *options, name); });
+  }
+}
+
+void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
+  auto* kill_verb = add_verb(app, invocation, "kill", "Send the main process a signal", "  skerry kill -s HUP web\n");
+  auto kill_options = add_targets(kill_verb, scope);
+  kill_verb->add_option("-s,--signal", kill_options->signal, "Name or number (default KILL)");
+  on_chosen(kill_verb, invocation, [kill_options](const Session& session) { return kill(session, *kill_options); });
+
+  auto* rm = add_verb(app, invocation, scope == Scope::kVms ? "delete" : "rm", "Delete",
+                      "  skerry rm web\n  skerry rm -f web db\n");
+  if (scope == Scope::kEnvironments) rm->alias("delete");
+  auto rm_options = add_targets(rm, scope);
+  rm->add_flag("-f,--force", rm_options->force, "Also when it runs");
+  on_chosen(rm, invocation, [rm_options](const Session& session) { return remove(session, *rm_options); });
+
+  auto* wait_verb = add_verb(app, invocation, "wait", "Wait until the run is over; print the exit code", "");
+  auto wait_options = add_targets(wait_verb, scope);
+  on_chosen(wait_verb, invocation, [wait_options](const Session& session) { return wait(session, *wait_options); });
+
+  auto* update_verb = add_verb(app, invocation, "update", "Change the limits", "  skerry update --memory 512 web\n");
+  auto update_options = std::make_shared<UpdateOptions>();
+  update_options->scope = scope;
+  update_verb->add_option("NAME", update_options->name)->required();
+  update_verb->add_option("--cpu,--cpus", update_options->cpu, "Cores");
+  update_verb->add_option("--memory,-m", update_options->memory_mb, "MiB");
+  update_verb->add_option("--pids", update_options->pids, "Most processes and threads");
+  on_chosen(update_verb, invocation,
+            [update_options](const Session& session) { return update(session, *update_options); });
+}
+
+void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
+  auto* ls =
+      add_verb(app, invocation, scope == Scope::kVms ? "list" : "ls", "List", "  skerry ls --filter state=running\n");
+  ls->alias(scope == Scope::kVms ? "ls" : "list");
+  auto list_options = std::make_shared<ListOptions>();
+  list_options->scope = scope;
+  ls->add_flag("--running", list_options->running_only, "Only what runs");
+  ls->add_option("--filter", list_options->filters, "state=, isolation=, kind=, zone=, plugin=, deployment=, image=")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  on_chosen(ls, invocation, [list_options](const Session& session) { return list(session, *list_options); });
+
+  auto* show_verb = add_verb(app, invocation, "show", "Show all that is known", "  skerry show web --output json\n");
+  auto show_options = add_targets(show_verb, scope);
+  on_chosen(show_verb, invocation, [show_options](const Session& session) { return show(session, *show_options); });
+
+  auto* stats_verb = add_verb(app, invocation, "stats", "What they use; of all that run when none is named", "");
+  auto stats_options = std::make_shared<TargetOptions>();
+  auto follow = std::make_shared<bool>(false);
+  stats_options->scope = scope;
+  stats_verb->add_option("NAME", stats_options->names, "Names");
+  stats_verb->add_flag("-f,--follow", *follow, "Again every second");
+  on_chosen(stats_verb, invocation,
+            [stats_options, follow](const Session& session) { return stats(session, *stats_options, *follow); });
+
+  auto* logs_verb = add_verb(app, invocation, "logs", "What it wrote", "  skerry logs -f --tail 20 web\n");
+  auto log_options = std::make_shared<LogOptions>();
+  log_options->scope = scope;
+  logs_verb->add_option("NAME", log_options->name)->required();
+  logs_verb->add_flag("-f,--follow", log_options->follow, "And what it will write");
+  logs_verb->add_flag("--timestamps", log_options->timestamps, "With times");
+  logs_verb->add_option("--tail,-n", log_options->tail, "Only the last lines");
+  logs_verb->add_option("--since", log_options->since, "Only from this time (RFC 3339, UTC) on");
+  on_chosen(logs_verb, invocation, [log_options](const Session& session) { return logs(session, *log_options); });
+}
+
+void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
+  auto* exec_verb = add_verb(app, invocation, "exec", "Run a command inside: exec [OPTIONS] NAME COMMAND…",
+                             "  skerry exec web nginx -s reload\n  skerry exec -it web sh\n");
+  auto exec_options = std::make_shared<ExecOptions>();
+  exec_options->scope = scope;
+  exec_verb->prefix_command();
+  exec_verb->add_flag("-i,--interactive", exec_options->interactive, "Pass standard input");
+  exec_verb->add_flag("-t,--tty", exec_options->terminal, "Give it a terminal");
+  exec_verb->add_option("-e,--env", exec_options->env, "NAME=value")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  exec_verb->add_option("-w,--workdir", exec_options->workdir, "Working directory inside");
+  exec_verb->add_option("-u,--user", exec_options->user, "User inside");
+  exec_verb->callback([exec_verb, &invocation, exec_options] {
+    auto words = take_words(*exec_verb, "NAME");
+    if (words.rest.empty()) throw CLI::RequiredError("COMMAND");
+    exec_options->name = std::move(words.first);
+    exec_options->command = std::move(words.rest);
+    invocation.verb = [exec_options](const Session& session) { return exec(session, *exec_options); };
+  });
+
+  auto* shell = add_verb(app, invocation, "shell", "A shell inside, on this terminal", "  skerry shell web\n");
+  auto shell_options = std::make_shared<ExecOptions>();
+  shell_options->scope = scope;
+  shell_options->interactive = true;
+  shell_options->terminal = true;
+  shell_options->command = {"/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash; exec sh"};
+  shell->add_option("NAME", shell_options->name)->required();
+  on_chosen(shell, invocation, [shell_options](const Session& session) { return exec(session, *shell_options); });
+
+  auto* attach_verb =
+      add_verb(app, invocation, "attach", "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal", "");
+  auto attach_options = std::make_shared<ExecOptions>();
+  attach_options->scope = scope;
+  attach_verb->add_option("NAME", attach_options->name)->required();
+  on_chosen(attach_verb, invocation,
+            [attach_options](const Session& session) { return attach(session, *attach_options); });
+}
+
+}  // namespace
+
+void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope) {
+  add_looks(app, invocation, scope);
+  add_acts(app, invocation, scope);
+  add_ends(app, invocation, scope);
+  add_conversations(app, invocation, scope);
+}
+
+}  // namespace skerry::cli

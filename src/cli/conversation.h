@@ -1,0 +1,21 @@
+// The client's side of a conversation in frames: standard input, signals and the terminal's size go in, output comes
+// out, and at last the exit code.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "cli/http_client.h"
+
+namespace skerry::cli {
+
+struct ConversationForm {
+  bool input = false;     // forward standard input
+  bool terminal = false;  // raw mode, resizes; Ctrl-P Ctrl-Q leaves
+};
+
+// Until the process has ended, the user has left or the connection broke. Signals (INT, TERM, HUP, QUIT, USR1, USR2)
+// that reach us are passed on. The answer is the process's exit code; 0 when the user left.
+Result<int> converse(FrameChannel channel, const ConversationForm& form);
+
+}  // namespace skerry::cli

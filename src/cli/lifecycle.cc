@@ -1,0 +1,92 @@
+// skerry start, stop, restart, pause, resume, suspend, kill, rm, wait, update: each on one or several environments.
+#include "base/text.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "wire/json_writer.h"
+#include "wire/spec_texts.h"
+
+namespace skerry::cli {
+namespace {
+
+// Every target is tried, also after one that failed; the answer is the last failure's exit code.
+template <typename Each>
+Outcome for_each(const TargetOptions& options, Each each) {
+  int code = kExitSuccess;
+  for (const auto& name : options.names) {
+    if (auto done = each(name); !done) {
+      complain(done.error());
+      code = exit_code_of(done.error());
+    }
+  }
+  return code;
+}
+
+std::string target_path(Scope scope, const std::string& name) { return cat(path_of(scope), "/", escape(name)); }
+
+// What a successful verb says: the name, for scripts to go on with; the document when asked.
+Status report(const Session& session, const std::string& name, const std::string& body) {
+  if (session.settings.output == OutputForm::kJson && !body.empty()) {
+    return print_json(TRY(wire::JsonNode::parse(body)));
+  }
+  return session.settings.quiet ? Status{} : print(name + "\n");
+}
+
+std::string grace_body(std::uint32_t grace_ms) {
+  wire::JsonWriter json;
+  json.begin_object().field("grace_ms", grace_ms).end_object();
+  return std::move(json).text();
+}
+
+}  // namespace
+
+Outcome act(const Session& session, const TargetOptions& options, std::string_view verb) {
+  const bool graceful = verb == "stop" || verb == "restart";
+  return for_each(options, [&](const std::string& name) -> Status {
+    const auto path = cat(target_path(options.scope, name), "/", verb);
+    const auto answer = TRY(session.http.expect("POST", path, graceful ? grace_body(options.grace_ms) : ""));
+    return report(session, name, answer.body);
+  });
+}
+
+Outcome kill(const Session& session, const TargetOptions& options) {
+  wire::JsonWriter json;
+  json.begin_object().field("signal", options.signal).end_object();
+  const std::string body = std::move(json).text();
+  return for_each(options, [&](const std::string& name) -> Status {
+    const auto answer = TRY(session.http.expect("POST", target_path(options.scope, name) + "/kill", body));
+    return report(session, name, answer.body);
+  });
+}
+
+Outcome remove(const Session& session, const TargetOptions& options) {
+  return for_each(options, [&](const std::string& name) -> Status {
+    const auto query = cat("?grace_ms=", options.grace_ms, options.force ? "&force=1" : "");
+    TRY(session.http.expect("DELETE", target_path(options.scope, name) + query));
+    return session.settings.quiet || session.settings.output == OutputForm::kJson ? Status{} : print(name + "\n");
+  });
+}
+
+Outcome wait(const Session& session, const TargetOptions& options) {
+  return for_each(options, [&](const std::string& name) -> Status {
+    const auto answer = TRY(session.http.expect("POST", target_path(options.scope, name) + "/wait"));
+    const auto json = TRY(wire::JsonNode::parse(answer.body));
+    if (session.settings.output == OutputForm::kJson) return print_json(json);
+    const auto& code = json.at("exit_code");
+    return print(cat(code.is_null() ? "-" : code.text(), "\n"));
+  });
+}
+
+Outcome update(const Session& session, const UpdateOptions& options) {
+  wire::JsonWriter json;
+  json.begin_object();
+  if (options.cpu) json.field("cpu_cores", TRY_IN("--cpu", wire::parse_cores(*options.cpu)) / 1000.0);
+  if (options.memory_mb) json.field("memory_mb", *options.memory_mb);
+  if (options.pids) json.field("pids", *options.pids);
+  json.end_object();
+  const auto answer =
+      TRY(session.http.expect("PATCH", target_path(options.scope, options.name), std::move(json).text()));
+  TRY(report(session, options.name, answer.body));
+  return kExitSuccess;
+}
+
+}  // namespace skerry::cli

@@ -1,0 +1,23 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "base/sys_file.h"
+#include "base/text.h"
+
+namespace skerry::cli {
+
+Status print(std::string_view text) { return annotate(sys::write_all(STDOUT_FILENO, text), "standard output"); }
+
+Status print_json(const wire::JsonNode& node) { return print(node.dump(wire::JsonNode::Style::kIndented) + "\n"); }
+
+void complain(const Error& error) { note(cat("skerry: ", error.message())); }
+
+void note(std::string_view text) {
+  // Nowhere to tell that this failed.
+  static_cast<void>(sys::write_all(STDERR_FILENO, cat(text, "\n")));
+}
+
+}  // namespace skerry::cli

@@ -1,0 +1,112 @@
+#include "cli/progress.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "wire/problem.h"
+
+namespace skerry::cli {
+namespace {
+
+constexpr std::size_t kBarWidth = 24;
+
+// One line of standard error, drawn over and over; wiped when it goes.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool shown) : shown_(shown) {}
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() {
+    if (drawn_) write("\r\033[K");
+  }
+  void draw(const wire::JsonNode& operation) {
+    if (!shown_) return;
+    const auto size = terminal_size(STDERR_FILENO);
+    write(cat("\r\033[K", progress_line(operation, size ? size->columns : 80)));
+    drawn_ = true;
+  }
+
+ private:
+  static void write(std::string_view text) { static_cast<void>(sys::write_all(STDERR_FILENO, text)); }
+  bool shown_;
+  bool drawn_ = false;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// Ctrl-C ends the reading of the stream, not the program: without SA_RESTART the read returns.
+class InterruptGuard {
+ public:
+  InterruptGuard() {
+    interrupted = 0;
+    struct sigaction action{};
+    action.sa_handler = [](int) { interrupted = 1; };
+    ::sigaction(SIGINT, &action, &before_);
+  }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  ~InterruptGuard() { ::sigaction(SIGINT, &before_, nullptr); }
+
+ private:
+  struct sigaction before_{};
+};
+
+Error error_of(const wire::JsonNode& operation) {
+  const auto error = operation.at("error");
+  if (error.is_object()) return wire::parse_problem(static_cast<int>(error.integer("status")), error.dump());
+  return Error{ErrorCode::kInternal, 0, cat(operation.text("kind"), " ended as ", operation.text("state")), {}};
+}
+
+}  // namespace
+
+std::string progress_line(const wire::JsonNode& operation, std::size_t columns) {
+  const auto done = static_cast<std::uint64_t>(std::max<std::int64_t>(operation.integer("done"), 0));
+  const auto total = static_cast<std::uint64_t>(std::max<std::int64_t>(operation.integer("total"), 0));
+  std::string line = operation.text("stage");
+  if (line.empty()) line = operation.text("kind");
+  if (total > 0) {
+    const auto filled = static_cast<std::size_t>(std::min(done, total) * kBarWidth / total);
+    std::string bar(filled, '=');
+    if (filled < kBarWidth) bar += '>';
+    bar.resize(kBarWidth, ' ');
+    line += cat("  [", bar, "]  ", human_bytes(done), " of ", human_bytes(total));
+  }
+  return line.substr(0, columns > 0 ? columns - 1 : 0);
+}
+
+Result<wire::JsonNode> run_operation(const Session& session, std::string_view path, std::string_view body) {
+  const auto started = TRY(wire::JsonNode::parse(TRY(session.http.expect("POST", path, body)).body));
+  const auto operation_path = cat("/api/v1/operations/", escape(started.text("id")));
+  const InterruptGuard guard;
+  wire::JsonNode last = started;
+  std::string pending;
+  {
+    ProgressLine line(::isatty(STDERR_FILENO) == 1 && !session.settings.quiet);
+    HttpClient watcher(session.settings.socket_path);
+    watcher.stop_when(&interrupted);
+    const auto watched = watcher.stream(operation_path + "/watch", "application/x-ndjson", [&](std::string_view bytes) {
+      pending += bytes;
+      for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
+        if (auto document = wire::JsonNode::parse(pending.substr(0, end)); document) last = std::move(*document);
+        pending.erase(0, end + 1);
+        line.draw(last);
+      }
+      return interrupted == 0;
+    });
+    if (interrupted != 0) {
+      TRY(session.http.expect("DELETE", operation_path));
+      return fail(ErrorCode::kCancelled, cat(last.text("kind"), " ", last.text("subject"), " was cancelled"));
+    }
+    TRY(watched);
+  }
+  if (last.text("state") != "succeeded") return fail(error_of(last));
+  return last;
+}
+
+}  // namespace skerry::cli

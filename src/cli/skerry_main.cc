@@ -1,0 +1,31 @@
+// skerry: the command line.
+#include <exception>
+
+#include "base/log.h"
+#include "cli/arguments.h"
+#include "cli/output.h"
+
+namespace skerry::cli {
+namespace {
+
+int run_program(int argc, const char* const* argv) {
+  const Invocation invocation = parse_arguments(argc, argv);
+  if (!invocation.verb) return invocation.exit_code;
+  HttpClient http(invocation.settings.socket_path);
+  const auto outcome = invocation.verb({invocation.settings, http});
+  if (outcome) return *outcome;
+  complain(outcome.error());
+  return exit_code_of(outcome.error());
+}
+
+}  // namespace
+}  // namespace skerry::cli
+
+int main(int argc, char** argv) {
+  try {
+    return skerry::cli::run_program(argc, argv);
+  } catch (const std::exception& problem) {
+    skerry::cli::note(std::string("skerry: ") + problem.what());
+    return skerry::cli::kExitFailed;
+  }
+}

@@ -1,0 +1,134 @@
+// The verbs of the command line: what each does once its arguments are known. Nothing here knows how arguments are
+// written (arguments*.cc) and nothing there what they do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/settings.h"
+
+namespace skerry::cli {
+
+// Which environments a verb speaks of: all (`skerry ls`) or VMs only (`skerry vms list`).
+enum class Scope : std::uint8_t { kEnvironments, kVms };
+// "/api/v1/environments" or "/api/v1/vms".
+std::string_view path_of(Scope scope);
+
+// run.cc ── what was given; unset: not said
+struct RunOptions {
+  std::string source;  // image
+  std::vector<std::string> command;
+  std::string config_path;
+  std::optional<std::string> name, hostname, isolation, kind, zone, plugin, entrypoint, workdir, user, restart, seccomp;
+  std::optional<std::string> cpu;
+  std::optional<std::uint32_t> memory_mb, pids;
+  std::vector<std::string> env, env_files, volumes, tmpfs, ports, dns, labels, cap_add, cap_drop;
+  bool remove = false, detach = false, interactive = false, terminal = false, read_only = false, user_namespace = false;
+  std::string pull = "missing";
+  bool insecure_pull = false;
+  Scope scope = Scope::kEnvironments;
+};
+Outcome run(const Session& session, const RunOptions& options);
+// Defines it without starting.
+Outcome create(const Session& session, const RunOptions& options);
+// `skerry vms create`: creates and starts; says "VM <name> created with IP <ip>".
+Outcome create_vm(const Session& session, const RunOptions& options);
+
+// lifecycle.cc
+struct TargetOptions {
+  std::vector<std::string> names;
+  Scope scope = Scope::kEnvironments;
+  std::uint32_t grace_ms = 10'000;
+  std::string signal = "KILL";
+  bool force = false;
+};
+Outcome act(const Session& session, const TargetOptions& options, std::string_view verb);
+Outcome kill(const Session& session, const TargetOptions& options);
+Outcome remove(const Session& session, const TargetOptions& options);
+Outcome wait(const Session& session, const TargetOptions& options);
+struct UpdateOptions {
+  std::string name;
+  std::optional<std::string> cpu;
+  std::optional<std::uint32_t> memory_mb, pids;
+  Scope scope = Scope::kEnvironments;
+};
+Outcome update(const Session& session, const UpdateOptions& options);
+
+// list.cc
+struct ListOptions {
+  Scope scope = Scope::kEnvironments;
+  bool running_only = false;
+  std::vector<std::string> filters;  // "state=running"
+};
+Outcome list(const Session& session, const ListOptions& options);
+Outcome show(const Session& session, const TargetOptions& options);
+
+// exec.cc
+struct ExecOptions {
+  std::string name;
+  std::vector<std::string> command;
+  std::vector<std::string> env;
+  std::string workdir, user;
+  bool interactive = false, terminal = false;
+  Scope scope = Scope::kEnvironments;
+};
+Outcome exec(const Session& session, const ExecOptions& options);
+Outcome attach(const Session& session, const ExecOptions& options);
+
+// logs.cc
+struct LogOptions {
+  std::string name;
+  bool follow = false, timestamps = false;
+  std::optional<std::uint64_t> tail;
+  std::optional<std::string> since;
+  Scope scope = Scope::kEnvironments;
+};
+Outcome logs(const Session& session, const LogOptions& options);
+
+// stats.cc
+Outcome stats(const Session& session, const TargetOptions& options, bool follow);
+
+// images.cc
+struct ImageOptions {
+  std::vector<std::string> names;
+  std::string path, new_name;
+  bool insecure = false;
+};
+Outcome pull_images(const Session& session, const ImageOptions& options);
+Outcome list_images(const Session& session);
+Outcome inspect_images(const Session& session, const ImageOptions& options);
+Outcome remove_images(const Session& session, const ImageOptions& options);
+Outcome prune_images(const Session& session);
+Outcome tag_image(const Session& session, const ImageOptions& options);
+Outcome load_image(const Session& session, const ImageOptions& options);
+Outcome save_image(const Session& session, const ImageOptions& options);
+// Pulls one image, with progress on a terminal; says nothing else.
+Status pull_image(const Session& session, const std::string& reference, bool insecure);
+
+// events.cc
+struct EventOptions {
+  bool follow = false;
+  std::string type, resource;
+  std::optional<std::uint64_t> after;
+  std::uint64_t limit = 1000;
+};
+Outcome events(const Session& session, const EventOptions& options);
+
+// system.cc
+Outcome show_system(const Session& session);
+Outcome doctor(const Session& session);
+Outcome list_operations(const Session& session);
+Outcome cancel_operation(const Session& session, const std::string& id);
+
+// tokens.cc
+struct TokenOptions {
+  std::string name, role = "viewer";
+  std::vector<std::string> zones;
+};
+Outcome create_token(const Session& session, const TokenOptions& options);
+Outcome list_tokens(const Session& session);
+Outcome revoke_token(const Session& session, const TokenOptions& options);
+
+}  // namespace skerry::cli

@@ -1,0 +1,97 @@
+#include "wire/run_config.h"
+
+#include "core/net.h"
+#include "wire/spec_fields.h"
+
+namespace skerry::wire {
+namespace {
+
+void read_command(ObjectReader& fields, EnvironmentSpec& spec) {
+  fields.value("command", [&](const Json& value, const std::string& path) {
+    if (value.is_string()) {
+      spec.command = {value.get<std::string>()};
+      return;
+    }
+    if (!value.is_array()) return fields.errors().add(path, "must be a string or an array of strings");
+    for (const auto& word : value) {
+      if (!word.is_string()) return fields.errors().add(cat(path, "[", spec.command.size(), "]"), "must be a string");
+      spec.command.push_back(word.get<std::string>());
+    }
+  });
+  std::vector<std::string> arguments;
+  fields.texts("args", arguments);
+  if (!arguments.empty() && spec.command.empty()) fields.error("args", "without a command");
+  spec.command.insert(spec.command.end(), arguments.begin(), arguments.end());
+}
+
+void read_limits(ObjectReader& fields, Resources& resources) {
+  fields.object("resources", [&](ObjectReader& inner) {
+    read_cores(inner, "cpu_limit", resources.cpu_milli);
+    inner.number("memory_limit_mb", resources.memory_mib, 1U);
+    inner.number("process_limit", resources.pids, 1U);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+void read_security(ObjectReader& fields, EnvironmentSpec& spec) {
+  fields.object("security", [&](ObjectReader& inner) {
+    inner.flag("readonly_rootfs", spec.security.read_only_root);
+    inner.flag("user_namespace", spec.security.user_namespace);
+    inner.text("user", spec.user, 256);
+    inner.texts("drop_capabilities", spec.security.cap_drop, 128);
+    inner.texts("add_capabilities", spec.security.cap_add, 128);
+    inner.text("seccomp_profile", spec.security.seccomp_profile, 4095);
+    read_mounts(inner, "bind_mounts", spec.mounts);
+    read_tmpfs(inner, spec.tmpfs);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+void read_network(ObjectReader& fields, EnvironmentSpec& spec) {
+  fields.object("network", [&](ObjectReader& inner) {
+    inner.text("zone", spec.zone, 256);
+    read_ports(inner, spec.ports);
+    inner.texts("dns", spec.dns, 16);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
+template <typename T>
+void read_choice(ObjectReader& fields, const char* name, T& into, Result<T> (*parse)(std::string_view)) {
+  std::string text;
+  fields.text(name, text, 64);
+  if (text.empty()) return;
+  const auto parsed = parse(text);
+  if (!parsed) return fields.error(name, parsed.error().message());
+  into = *parsed;
+}
+
+}  // namespace
+
+Result<EnvironmentSpec> parse_run_config(std::string_view json) {
+  const Json document = TRY(parse_json(json, "run configuration", kMaxRunConfig));
+  FieldErrors errors;
+  ObjectReader fields(document, {}, errors);
+  EnvironmentSpec spec;
+  fields.text("name", spec.name, 256);
+  fields.text("hostname", spec.hostname, 256);
+  fields.text("image", spec.image, 1024);
+  fields.text("rootfs_path", spec.rootfs_path, 4095);
+  fields.text("plugin", spec.plugin, 256);
+  read_command(fields, spec);
+  fields.pairs("env", spec.env);
+  fields.text("workdir", spec.workdir, 4095);
+  read_limits(fields, spec.resources);
+  read_security(fields, spec);
+  read_network(fields, spec);
+  read_choice<Isolation>(fields, "isolation", spec.isolation, parse_isolation);
+  read_choice<Kind>(fields, "kind", spec.kind, parse_kind);
+  read_restart(fields, spec.restart);
+  read_health_check(fields, spec.health_check);
+  fields.pairs("labels", spec.labels);
+  fields.finish(Unknown::kRefuse);
+  TRY(errors.status());
+  return spec;
+}
+
+}  // namespace skerry::wire

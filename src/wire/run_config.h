@@ -1,0 +1,25 @@
+// The run configuration: the JSON file of `skerry run --config`.
+//
+//   {"name","hostname","image" | "rootfs_path","command","args","env":{},"workdir",
+//    "resources":{"memory_limit_mb","cpu_limit","process_limit"},
+//    "security":{"readonly_rootfs","user_namespace","user","drop_capabilities","add_capabilities","seccomp_profile",
+//                "bind_mounts":[{"source","target","readonly"}],"tmpfs":[{"target","size_mb"}]},
+//    "network":{"zone","ports":["8080:80"],"dns":[]},"isolation","kind","restart","plugin","health_check","labels"}
+//
+// `command` is the program, as a string, or with its arguments, as an array; `args` follow it. An unknown or wrong
+// field is kInvalidArgument that names its path.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/environment.h"
+
+namespace skerry::wire {
+
+inline constexpr std::size_t kMaxRunConfig = 1U << 20U;
+
+Result<EnvironmentSpec> parse_run_config(std::string_view json);
+
+}  // namespace skerry::wire
