@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -14,9 +15,15 @@ std::int64_t read_clock(clockid_t id) {
   return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
-Result<int> digits(std::string_view text, std::size_t at, std::size_t count) {
-  if (at + count > text.size()) return fail(ErrorCode::kCorrupt, "time too short");
-  return parse_int<int>(text.substr(at, count), "time");
+// `count` digits at `at`, a number from `lowest` to `highest`.
+Result<int> digits(std::string_view text, std::size_t at, std::size_t count, int lowest, int highest) {
+  int value = 0;
+  for (const char c : text.substr(std::min(at, text.size()), count)) {
+    if (c < '0' || c > '9') return fail(ErrorCode::kCorrupt, "time: a digit expected");
+    value = value * 10 + (c - '0');
+  }
+  if (at + count > text.size() || value < lowest || value > highest) return fail(ErrorCode::kCorrupt, "time");
+  return value;
 }
 
 }  // namespace
@@ -57,23 +64,27 @@ std::string to_rfc3339(WallTime time) {
 }
 
 Result<WallTime> parse_rfc3339(std::string_view text) {
-  constexpr std::size_t kFractionAt = 20;
+  constexpr std::string_view kShape = "____-__-__T__:__:__";
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    if (i >= text.size() || (kShape[i] != '_' && text[i] != kShape[i])) return fail(ErrorCode::kCorrupt, "time");
+  }
   tm parts{};
-  parts.tm_year = TRY(digits(text, 0, 4)) - 1900;
-  parts.tm_mon = TRY(digits(text, 5, 2)) - 1;
-  parts.tm_mday = TRY(digits(text, 8, 2));
-  parts.tm_hour = TRY(digits(text, 11, 2));
-  parts.tm_min = TRY(digits(text, 14, 2));
-  parts.tm_sec = TRY(digits(text, 17, 2));
+  // Later years do not fit into 64 bits of nanoseconds.
+  parts.tm_year = TRY(digits(text, 0, 4, 1970, 2261)) - 1900;
+  parts.tm_mon = TRY(digits(text, 5, 2, 1, 12)) - 1;
+  parts.tm_mday = TRY(digits(text, 8, 2, 1, 31));
+  parts.tm_hour = TRY(digits(text, 11, 2, 0, 23));
+  parts.tm_min = TRY(digits(text, 14, 2, 0, 59));
+  parts.tm_sec = TRY(digits(text, 17, 2, 0, 60));
   const std::int64_t seconds = ::timegm(&parts);
-  if (text.back() != 'Z' || text[4] != '-' || text[10] != 'T') return fail(ErrorCode::kCorrupt, "time");
-  if (text.size() == kFractionAt) return WallTime{seconds * 1'000'000'000};
-  const std::string_view fraction = text.substr(kFractionAt, text.size() - kFractionAt - 1);
-  if (text[kFractionAt - 1] != '.' || fraction.empty() || fraction.size() > 9) {
+  std::string_view rest = text.substr(kShape.size());
+  if (rest == "Z") return WallTime{seconds * 1'000'000'000};
+  if (!rest.starts_with('.') || !rest.ends_with('Z') || rest.size() < 3 || rest.size() > 11) {
     return fail(ErrorCode::kCorrupt, "time");
   }
-  std::int64_t ns = TRY(parse_int<std::int64_t>(fraction, "time"));
-  for (std::size_t i = fraction.size(); i < 9; ++i) ns *= 10;
+  rest = rest.substr(1, rest.size() - 2);
+  std::int64_t ns = TRY(digits(rest, 0, rest.size(), 0, 999'999'999));
+  for (std::size_t i = rest.size(); i < 9; ++i) ns *= 10;
   return WallTime{seconds * 1'000'000'000 + ns};
 }
 
