@@ -37,6 +37,11 @@ Environment Actor::snapshot() const {
   return environment_;
 }
 
+bool Actor::gone() const {
+  const std::lock_guard lock(mutex_);
+  return gone_;
+}
+
 // ── tasks ──
 
 void Actor::command(VerbCommand command, Completion done) {
@@ -104,12 +109,7 @@ void Actor::work() {
 
 void Actor::run_task(Task& task) {
   Status outcome;
-  bool gone = false;
-  {
-    const std::lock_guard lock(mutex_);
-    gone = gone_;
-  }
-  if (gone) {
+  if (gone()) {
     if (task.done) task.done(fail(ErrorCode::kNotFound, cat("\"", place_.name, "\" has been deleted")));
     return;
   }
@@ -232,10 +232,7 @@ Status Actor::converge(const StopRequest& stop) {
       context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
       return done;
     }
-    {
-      const std::lock_guard lock(mutex_);
-      if (gone_) return {};
-    }
+    if (gone()) return {};
   }
   return fail(ErrorCode::kInternal, cat("\"", place_.name, "\" does not come to rest"));
 }
@@ -390,14 +387,25 @@ Status Actor::do_destroy(const StopRequest& stop) {
   Environment last = snapshot();
   last.status.state = State::kDeleting;
   last.status.pid = 0;
-  TRY(context_.store.delete_environment(place_.id, {environment_event(last, "deleted", context_.clock.now())}));
+  // Before the event: whoever acts on it must no longer find the environment.
+  set_gone(true);
+  auto deleted =
+      context_.store.delete_environment(place_.id, {environment_event(last, "deleted", context_.clock.now())});
+  if (!deleted) {
+    set_gone(false);
+    return deleted;
+  }
   {
     const std::lock_guard lock(mutex_);
     environment_ = last;
-    gone_ = true;
   }
   context_.forget(place_.id);
   return context_.refresh_firewall();
+}
+
+void Actor::set_gone(bool gone) {
+  const std::lock_guard lock(mutex_);
+  gone_ = gone;
 }
 
 Status Actor::save(const Environment& changed, std::string_view event) {

@@ -43,6 +43,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Actor(ActorContext& context, Driver& driver, Environment environment);
 
   [[nodiscard]] Environment snapshot() const;
+  // Deleted, or about to be: no longer counted among the environments.
+  [[nodiscard]] bool gone() const;
   [[nodiscard]] const EnvironmentPlace& place() const { return place_; }
   [[nodiscard]] Driver& driver() const { return driver_; }
 
@@ -97,6 +99,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   // Replaces the stored environment and the copy that readers see, together with an event ("" for none).
   Status save(const Environment& changed, std::string_view event);
   void finish_waiters();
+  void set_gone(bool gone);
 
   ActorContext& context_;
   Driver& driver_;

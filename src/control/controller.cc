@@ -164,7 +164,7 @@ std::shared_ptr<Actor> LiveController::add_actor(Driver& driver, Environment env
 Result<std::shared_ptr<Actor>> LiveController::actor(const std::string& name) {
   const std::lock_guard lock(mutex_);
   for (const auto& each : actors_) {
-    if (each->place().name == name) return each;
+    if (each->place().name == name && !each->gone()) return each;
   }
   return fail(ErrorCode::kNotFound, cat("environment \"", name, "\" does not exist"), "see: skerry ls");
 }
@@ -282,7 +282,9 @@ std::vector<Environment> LiveController::environments() {
   }
   std::vector<Environment> out;
   out.reserve(actors.size());
-  for (const auto& each : actors) out.push_back(each->snapshot());
+  for (const auto& each : actors) {
+    if (!each->gone()) out.push_back(each->snapshot());
+  }
   return out;
 }
 

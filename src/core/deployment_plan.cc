@@ -30,11 +30,15 @@ bool is_ready(const ReplicaView& replica) {
 std::vector<ReplicaStep> plan_deployment(const DeploymentGoal& goal, const std::vector<ReplicaView>& present) {
   std::vector<ReplicaStep> steps;
   std::set<std::uint32_t> taken;
+  std::set<std::uint32_t> going;
   std::vector<ReplicaView> kept;
   for (const auto& replica : by_number(present)) {
     taken.insert(replica.number);
-    if (replica.state == State::kDeleting) continue;
-    kept.push_back(replica);
+    if (replica.state == State::kDeleting) {
+      going.insert(replica.number);
+    } else {
+      kept.push_back(replica);
+    }
   }
   // Too many: the highest numbers go, whatever state they are in.
   while (kept.size() > goal.replicas) {
@@ -61,8 +65,9 @@ std::vector<ReplicaStep> plan_deployment(const DeploymentGoal& goal, const std::
   std::ranges::stable_sort(steps, {}, &ReplicaStep::number);
   auto missing = goal.replicas - static_cast<std::uint32_t>(kept.size());
   for (std::uint32_t number = 1; missing > 0; ++number) {
-    if (taken.contains(number)) continue;
-    steps.push_back({ReplicaAct::kCreate, number, "scale up"});
+    if (taken.contains(number) && !going.contains(number)) continue;
+    // A number that is being deleted will be free soon, and is then the lowest: wait for it.
+    if (!going.contains(number)) steps.push_back({ReplicaAct::kCreate, number, "scale up"});
     --missing;
   }
   return steps;

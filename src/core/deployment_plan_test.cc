@@ -42,10 +42,11 @@ TEST(DeploymentPlan, ReplacesWhatEndedOrIsUnhealthy) {
   EXPECT_EQ(steps[1], (ReplicaStep{ReplicaAct::kRemove, 3, "ended"}));
 }
 
-TEST(DeploymentPlan, ANumberBeingDeletedIsNotFilledYet) {
+TEST(DeploymentPlan, WaitsForANumberThatIsBeingDeleted) {
   auto going = running(1);
   going.state = State::kDeleting;
-  EXPECT_EQ(numbers(plan_deployment({1, 1}, {going}), ReplicaAct::kCreate), (std::vector<std::uint32_t>{2}));
+  EXPECT_TRUE(plan_deployment({1, 1}, {going}).empty());
+  EXPECT_EQ(numbers(plan_deployment({2, 1}, {going}), ReplicaAct::kCreate), (std::vector<std::uint32_t>{2}));
 }
 
 TEST(DeploymentPlan, RollsOneAfterTheOther) {

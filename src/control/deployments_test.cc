@@ -1,0 +1,159 @@
+#include "control/deployments.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "control/health.h"
+#include "testing/controller_fixture.h"
+
+namespace skerry {
+namespace {
+
+using testing::DriverCall;
+
+class DeploymentsTest : public testing::ControllerTest {
+ protected:
+  void SetUp() override {
+    pool_last_ = "192.168.127.200";
+    ControllerTest::SetUp();
+    open();
+  }
+  void TearDown() override {
+    deployments_.reset();
+    feed_.reset();
+    ControllerTest::TearDown();
+  }
+  void open() {
+    feed_ = std::make_unique<EventFeed>(*store_);
+    deployments_ = Deployments::create(*store_, *controller_, *feed_, clock_).value();
+  }
+  void restart() {
+    deployments_.reset();
+    feed_.reset();
+    restart_daemon();
+    open();
+  }
+  std::set<std::string> running() {
+    std::set<std::string> names;
+    for (const auto& each : controller_->environments()) {
+      if (each.status.state == State::kRunning) names.insert(each.spec.name);
+    }
+    return names;
+  }
+  bool settles(const std::set<std::string>& names) {
+    return eventually([&] { return running() == names && controller_->environments().size() == names.size(); });
+  }
+
+  const std::string config_ = R"({"rootfs_path":"/","memory_mb":64})";
+  std::unique_ptr<EventFeed> feed_;
+  std::unique_ptr<Deployments> deployments_;
+};
+
+TEST_F(DeploymentsTest, KeepsNReplicasUpAndDown) {
+  const auto added = deployments_->add("web", "", config_, 3);
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  ASSERT_TRUE(deployments_->scale("web", 5));
+  EXPECT_TRUE(settles({"web-1", "web-2", "web-3", "web-4", "web-5"}));
+  ASSERT_TRUE(deployments_->scale("web", 2));
+  EXPECT_TRUE(settles({"web-1", "web-2"}));
+  EXPECT_EQ(store_->leases()->size(), 2U);
+  EXPECT_EQ(deployments_->find("web")->ready, 2U);
+  ASSERT_TRUE(deployments_->remove("web"));
+  EXPECT_TRUE(settles({}));
+  EXPECT_TRUE(deployments_->list()->empty());
+}
+
+TEST_F(DeploymentsTest, ReplacesWhatDiesAndWhatIsDeletedByHand) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 3));
+  ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  const auto victim = controller_->find("web-2")->id;
+  driver_.end_run(victim, 1);
+  EXPECT_TRUE(eventually([&] {
+    const auto found = controller_->find("web-2");
+    return found && found->id != victim && found->status.state == State::kRunning;
+  }));
+  ASSERT_TRUE(ask("web-1", Verb::kForceDelete));
+  EXPECT_TRUE(settles({"web-1", "web-2", "web-3"}));
+}
+
+TEST_F(DeploymentsTest, ANewConfigurationRollsThroughAllReplicas) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 3));
+  ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  ASSERT_TRUE(deployments_->update("web", R"({"rootfs_path":"/","memory_mb":128})"));
+  EXPECT_TRUE(eventually([&] {
+    const auto all = controller_->environments();
+    return all.size() == 3 && std::ranges::all_of(all, [](const auto& each) {
+             return each.spec.resources.memory_mib == 128 && each.status.state == State::kRunning;
+           });
+  }));
+}
+
+TEST_F(DeploymentsTest, GoesOnAfterTheDaemonWasReplaced) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 2));
+  ASSERT_TRUE(settles({"web-1", "web-2"}));
+  deployments_.reset();
+  driver_.end_run(controller_->find("web-1")->id, 9);
+  restart();
+  EXPECT_TRUE(settles({"web-1", "web-2"}));
+}
+
+TEST_F(DeploymentsTest, RefusesWhatCannotBeDeployed) {
+  EXPECT_EQ(deployments_->add("Bad_Name", "", config_, 1).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(deployments_->add("web", "", "{", 1).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(deployments_->add("web", "", R"({"rootfs_path":"/","nonsense":1})", 1).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(deployments_->add("web", "", R"({"rootfs_path":"/","ports":["80:80"]})", 2).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(deployments_->add("web", "", config_, 100'000).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(deployments_->scale("web", 1).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+  EXPECT_EQ(deployments_->add("web", "", config_, 1).error().code, ErrorCode::kAlreadyExists);
+}
+
+// Crashes, deletions by hand, scaling, failing starts and daemon deaths in random order: it always ends at N.
+TEST_F(DeploymentsTest, ConvergesWhateverHappens) {
+  std::mt19937 random(3);
+  std::uint32_t wanted = 2;
+  ASSERT_TRUE(deployments_->add("web", "", config_, wanted));
+  for (int i = 0; i < 60; ++i) {
+    const auto all = controller_->environments();
+    switch (random() % 5) {
+      case 0:
+        wanted = static_cast<std::uint32_t>(random() % 5);
+        ASSERT_TRUE(deployments_->scale("web", wanted));
+        break;
+      case 1:
+        if (!all.empty()) driver_.end_run(all[random() % all.size()].id, 1);
+        break;
+      case 2:
+        if (!all.empty()) static_cast<void>(ask(all[random() % all.size()].spec.name, Verb::kForceDelete));
+        break;
+      case 3: driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}); break;
+      default:
+        if (i % 10 == 0) restart();
+    }
+  }
+  ASSERT_TRUE(deployments_->scale("web", 3));
+  EXPECT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  EXPECT_EQ(store_->leases()->size(), 3U);
+}
+
+TEST_F(DeploymentsTest, HealthFollowsTheProbe) {
+  HealthMonitor monitor(*controller_, *feed_, clock_);
+  driver_.set_exec_answer("", 0);
+  EnvironmentSpec checked = spec("checked");
+  checked.health_check = HealthCheck{HealthCheck::Probe::kExec, "", {"/bin/check"}, 20, 1000, 2};
+  ASSERT_TRUE(run(checked));
+  EXPECT_TRUE(eventually([&] { return controller_->find("checked")->status.health == Health::kHealthy; }));
+  driver_.set_exec_answer("", 1);
+  EXPECT_TRUE(eventually([&] { return controller_->find("checked")->status.health == Health::kUnhealthy; }));
+  driver_.set_exec_answer("", 0);
+  EXPECT_TRUE(eventually([&] { return controller_->find("checked")->status.health == Health::kHealthy; }));
+  EXPECT_GE(std::ranges::count(event_types(), "container.unhealthy"), 1);
+}
+
+}  // namespace
+}  // namespace skerry

@@ -1,0 +1,113 @@
+// The fixture of control's tests: a controller over the real store, a fake driver and a fake network.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+#include "control/controller.h"
+#include "image/store.h"
+#include "store/store.h"
+#include "testing/fake_driver.h"
+#include "testing/fake_network.h"
+
+namespace skerry::testing {
+
+inline constexpr auto kDeadline = std::chrono::seconds(20);
+
+// A host: directories, a driver and a network that outlive the daemons a test starts on it.
+class ControllerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { boot(); }
+  void TearDown() override {
+    controller_.reset();
+    EXPECT_EQ(driver_.violations(), std::vector<std::string>{});
+  }
+
+  void boot() {
+    store_ = Store::open(dir_ / "skerry.db").value();
+    images_ = ImageStore::open({dir_ / "images", {}}).value();
+    ControllerConfig config;
+    config.state_dir = dir_ / "state";
+    config.run_dir = dir_ / "run";
+    config.zone.pool_last = pool_last_;
+    config.workers = 4;
+    auto made = Controller::create(config, {clock_, *store_, *images_, network_, {&driver_}});
+    ASSERT_TRUE(made) << made.error().message();
+    controller_ = std::move(*made);
+  }
+  // The daemon dies and a new one starts. (Between steps: a killed one leaves no more than this.)
+  void restart_daemon() {
+    controller_.reset();
+    images_.reset();
+    store_.reset();
+    boot();
+  }
+
+  static EnvironmentSpec spec(const std::string& name) {
+    EnvironmentSpec out;
+    out.name = name;
+    out.rootfs_path = "/";
+    out.restart.backoff_ms = 1;
+    return out;
+  }
+  Result<Environment> submit(Command command) {
+    std::promise<Result<Environment>> promise;
+    auto future = promise.get_future();
+    controller_->submit(std::move(command), [&](Result<Environment> result) { promise.set_value(std::move(result)); });
+    if (future.wait_for(kDeadline) != std::future_status::ready) std::abort();  // the promise must not outlive us
+    return future.get();
+  }
+  Result<Environment> run(EnvironmentSpec the_spec) { return submit(CreateCommand{std::move(the_spec), true}); }
+  Result<Environment> ask(const std::string& name, Verb verb) {
+    VerbCommand command;
+    command.name = name;
+    command.verb = verb;
+    return submit(command);
+  }
+  Result<Environment> wait_exit(const std::string& name) {
+    std::promise<Result<Environment>> promise;
+    auto future = promise.get_future();
+    controller_->wait_exit(name, [&](Result<Environment> result) { promise.set_value(std::move(result)); });
+    if (future.wait_for(kDeadline) != std::future_status::ready) std::abort();
+    return future.get();
+  }
+  template <typename Predicate>
+  bool eventually(Predicate predicate) {
+    const auto until = std::chrono::steady_clock::now() + kDeadline;
+    while (!predicate()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  State state_of(const std::string& name) {
+    const auto found = controller_->find(name);
+    return found ? found->status.state : State::kDeleting;
+  }
+  std::vector<std::string> event_types() {
+    std::vector<std::string> out;
+    const auto events = store_->events({}).value();
+    for (const auto& event : events) out.push_back(event.type);
+    return out;
+  }
+
+  std::string pool_last_ = "192.168.127.102";
+  SystemClock clock_;
+  TempDir dir_ = TempDir::create("controller").value();
+  FakeDriver driver_;
+  FakeNetwork network_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<Controller> controller_;
+};
+
+}  // namespace skerry::testing
