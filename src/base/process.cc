@@ -36,6 +36,7 @@ struct ChildFailure {
 
 // Everything the child needs, as plain pointers made before the fork.
 struct ChildPlan {
+  const char* program = nullptr;
   std::vector<char*> argv;
   std::vector<char*> env;
   std::vector<SpawnSpec::InheritFd> fds;  // sources already above every target
@@ -70,7 +71,7 @@ void reset_signals() {
   }
   // CLOEXEC on the rest instead of closing: the report pipe must stay open until exec.
   ::syscall(SYS_close_range, highest + 1, ~0U, 1U << 2U /* CLOSE_RANGE_CLOEXEC */);
-  ::execvpe(plan.argv[0], plan.argv.data(), plan.env.data());
+  ::execvpe(plan.program, plan.argv.data(), plan.env.data());
   child_fail(plan.report_fd, "exec");
 }
 
@@ -129,6 +130,7 @@ Result<Child> Child::spawn(const SpawnSpec& spec) {
   if (spec.argv.empty()) return fail(ErrorCode::kInvalidArgument, "spawn: empty command");
   ChildPlan plan;
   plan.argv = pointers(spec.argv);
+  plan.program = spec.program.empty() ? plan.argv[0] : spec.program.c_str();
   plan.env = spec.env ? pointers(*spec.env) : current_environment();
   plan.fds = spec.fds;
   const auto owners = TRY(raise_sources(plan.fds));
@@ -154,7 +156,7 @@ Result<Child> Child::spawn(const SpawnSpec& spec) {
   const auto got = sys::read(report.read_end.get(), &failure, sizeof failure);
   if (got && *got == sizeof failure) {
     ::waitpid(pid, nullptr, 0);
-    return fail(exec_error(failure, spec.argv[0]));
+    return fail(exec_error(failure, plan.program));
   }
   if (!pidfd) {
     ::kill(pid, SIGKILL);

@@ -33,6 +33,7 @@ struct SpawnSpec {
     int target = -1;  // number in the child
   };
   std::vector<std::string> argv;  // argv[0] is looked up in PATH when it has no slash
+  std::string program;            // what to execute when that is not argv[0]
   std::optional<std::vector<std::string>> env;
   std::string working_directory;                                      // empty: inherited
   std::vector<InheritFd> fds;                                         // 0, 1, 2 default to /dev/null unless named here

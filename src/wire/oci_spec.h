@@ -94,7 +94,7 @@ struct Process {
   std::vector<std::string> args;
   std::vector<std::string> env;
   std::string cwd = "/";
-  std::optional<Capabilities> capabilities;  // absent: the process keeps what the runtime has
+  std::optional<Capabilities> capabilities;  // absent: none at all
   std::vector<Rlimit> rlimits;
   bool no_new_privileges = false;
   std::string apparmor_profile;

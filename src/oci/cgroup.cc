@@ -1,0 +1,106 @@
+#include "oci/cgroup.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+
+namespace skerry::oci {
+namespace {
+
+// "a//./b/" → "/a/b"; ".." is refused: a group outside of where cgroupsPath points is nobody's intention.
+Result<std::string> clean_path(std::string_view path) {
+  std::string out;
+  for (const auto part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == "..") return fail(ErrorCode::kInvalidArgument, cat("/linux/cgroupsPath: \"..\" in ", path));
+    out += cat("/", part);
+  }
+  return out.empty() ? "/" : out;
+}
+
+std::string below(const CgroupHierarchy& hierarchy, const std::string& cgroups_path, const std::string& clean) {
+  const bool relative = !cgroups_path.empty() && cgroups_path.front() != '/';
+  const std::string base = relative && hierarchy.own_path != "/" ? hierarchy.own_path : "";
+  return hierarchy.mount_point + base + clean;
+}
+
+Status make_directory(const std::string& mount_point, const std::string& directory) {
+  auto made = sys::mkdir(directory, 0755);
+  if (made || made.error().sys_errno == EEXIST) return {};
+  if (made.error().sys_errno != ENOENT) return made;
+  const auto slash = directory.rfind('/');
+  if (slash == std::string::npos || slash <= mount_point.size()) return made;
+  TRY(make_directory(mount_point, directory.substr(0, slash)));
+  return make_directory(mount_point, directory);
+}
+
+}  // namespace
+
+const CgroupRecord::Directory* find_directory(const CgroupRecord& record, std::string_view controller) {
+  const CgroupRecord::Directory* unified = nullptr;
+  for (const auto& directory : record.directories) {
+    if (is_unified(directory)) unified = &directory;
+    if (std::ranges::find(directory.controllers, controller) != directory.controllers.end()) return &directory;
+  }
+  return unified;
+}
+
+Result<CgroupRecord> plan_cgroup(const CgroupLayout& layout, CgroupManager manager, const std::string& cgroups_path,
+                                 const std::string& id) {
+  CgroupRecord record;
+  record.manager = manager == CgroupManager::kDisabled ? "disabled" : "cgroupfs";
+  if (manager == CgroupManager::kDisabled) return record;
+  const std::string clean = TRY(clean_path(cgroups_path.empty() ? cat("/skerry/", id) : cgroups_path));
+  if (clean == "/") return fail(ErrorCode::kInvalidArgument, "/linux/cgroupsPath: the root group is not a container's");
+  for (const auto& hierarchy : layout.v1) {
+    record.directories.push_back({hierarchy.controllers, below(hierarchy, cgroups_path, clean)});
+  }
+  if (layout.unified) record.directories.push_back({{}, below(*layout.unified, cgroups_path, clean)});
+  return record;
+}
+
+Status make_cgroup(const CgroupLayout& layout, const CgroupRecord& record, const Resources& resources) {
+  for (const auto& directory : record.directories) {
+    const auto* hierarchy = is_unified(directory) ? &*layout.unified : layout.find_v1(directory.controllers.front());
+    TRY_IN("make cgroup", make_directory(hierarchy->mount_point, directory.path));
+    if (std::ranges::find(directory.controllers, "cpuset") != directory.controllers.end()) {
+      TRY_IN("make cpuset cgroup", prepare_v1_cpuset(hierarchy->mount_point, directory.path));
+    }
+    if (layout.is_pure_v2()) TRY(enable_v2_controllers(hierarchy->mount_point, directory.path, resources));
+  }
+  return update_cgroup(record, resources);
+}
+
+Status update_cgroup(const CgroupRecord& record, const Resources& resources) {
+  const bool has_v1 = std::ranges::any_of(record.directories, [](const auto& entry) { return !is_unified(entry); });
+  if (has_v1) return set_v1_limits(record, resources);
+  if (record.directories.empty()) {
+    const bool asked = resources.memory || resources.cpu || resources.pids_limit || !resources.unified.empty();
+    if (!asked) return {};
+    return fail(ErrorCode::kUnsupported, "/linux/resources: limits need cgroups, which are disabled or not mounted");
+  }
+  return set_v2_limits(record.directories.front().path, resources);
+}
+
+Result<CgroupDoor> open_cgroup(const CgroupRecord& record) {
+  CgroupDoor door;
+  for (const auto& directory : record.directories) {
+    if (is_unified(directory)) {
+      door.unified = TRY(sys::open(directory.path, O_RDONLY | O_DIRECTORY));
+    } else {
+      door.v1_tasks.push_back(TRY(sys::open(directory.path + "/tasks", O_WRONLY)));
+    }
+  }
+  return door;
+}
+
+Status enter_v1(const CgroupDoor& door) {
+  for (const auto& tasks : door.v1_tasks) TRY_IN("join cgroup", sys::write_all(tasks.get(), "0"));
+  return {};
+}
+
+}  // namespace skerry::oci

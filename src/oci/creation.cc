@@ -1,0 +1,155 @@
+#include "oci/creation.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+
+#include "base/clock.h"
+#include "base/file_io.h"
+#include "base/process.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "base/unix_socket.h"
+#include "oci/final_exec.h"
+#include "oci/own_proc.h"
+#include "oci/process_attributes.h"
+#include "oci/rlimits.h"
+#include "oci/status_message.h"
+
+namespace skerry::oci {
+namespace {
+
+Result<std::string> absolute_path(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (::realpath(path.c_str(), resolved) == nullptr) return fail_errno(path);
+  return std::string(resolved);
+}
+
+// Descriptors that were promised to the program must be there: a hole would be filled by one of ours.
+Status check_preserved(unsigned count) {
+  for (unsigned fd = 3; fd < 3 + count; ++fd) {
+    if (::fcntl(static_cast<int>(fd), F_GETFD) < 0) {
+      return fail(ErrorCode::kInvalidArgument, cat("--preserve-fds ", count, ": descriptor ", fd, " is not open"));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Bundle> load_bundle(const CreateRequest& request) {
+  Bundle bundle;
+  bundle.path = TRY_IN("bundle", absolute_path(request.bundle));
+  const std::string name = request.config.empty() ? "config.json" : request.config;
+  const std::string file = name.front() == '/' ? name : cat(bundle.path, "/", name);
+  bundle.text = TRY(read_file(file, kMaxConfigBytes));
+  bundle.spec = TRY_IN(file, parse_spec(bundle.text));
+  const std::string& root = bundle.spec.root.path;
+  bundle.rootfs = TRY_IN("/root/path", absolute_path(root.front() == '/' ? root : cat(bundle.path, "/", root)));
+  return bundle;
+}
+
+Status check_spec(const Spec& spec, const NamespacePlan& namespaces) {
+  if (!spec.process) return fail(ErrorCode::kInvalidArgument, "/process: is required");
+  TRY(check_rlimits(spec.process->rlimits));
+  TRY(check_process_attributes(*spec.process, spec.linux_part));
+  TRY(check_sysctls(spec.linux_part.sysctl, namespaces));
+  if (!spec.hostname.empty() && !namespaces.has(CLONE_NEWUTS)) {
+    return fail(ErrorCode::kInvalidArgument, "/hostname: the container does not have a uts namespace of its own");
+  }
+  if (!spec.domainname.empty() && !namespaces.has(CLONE_NEWUTS)) {
+    return fail(ErrorCode::kInvalidArgument, "/domainname: the container does not have a uts namespace of its own");
+  }
+  if (!namespaces.makes(CLONE_NEWNS) && (!spec.mounts.empty() || spec.process->terminal)) {
+    return fail(ErrorCode::kInvalidArgument, "/mounts: mounts and terminals need a new mount namespace");
+  }
+  return {};
+}
+
+Status write_pid_file(const std::string& path, pid_t pid) {
+  if (path.empty()) return {};
+  return annotate(write_file_atomic(path, cat(pid), 0644), "--pid-file");
+}
+
+Status Creation::claim_name(const CreateRequest& request) {
+  dir_ = TRY(store_.claim(request.id));
+  rollback_.add([this] { (void)dir_->remove(); });
+  const Spec& spec = bundle_.spec;
+  record_.id = request.id;
+  record_.oci_version = spec.oci_version;
+  record_.bundle = bundle_.path;
+  record_.rootfs = bundle_.rootfs;
+  record_.created = to_rfc3339(SystemClock().now());
+  record_.owner_uid = ::geteuid();
+  record_.annotations = spec.annotations;
+  layout_ = TRY(read_cgroup_layout());
+  record_.cgroup = TRY(plan_cgroup(layout_, options_.cgroup_manager, spec.linux_part.cgroups_path, request.id));
+  TRY(dir_->save(record_));
+  return dir_->save_spec(bundle_.text);
+}
+
+Status Creation::make_plan(const CreateRequest& request, StartBy start_by, Fd console) {
+  const Spec& spec = bundle_.spec;
+  TRY(check_preserved(request.preserve_fds));
+  plan_.id = request.id;
+  plan_.spec = &spec;
+  plan_.rootfs = bundle_.rootfs;
+  plan_.namespaces = &namespaces_;
+  plan_.layout = &layout_;
+  plan_.record = &record_;
+  plan_.cgroup = &record_.cgroup;
+  plan_.door = &door_;
+  plan_.preserved_fds = request.preserve_fds;
+  plan_.root_switch = request.no_pivot ? RootSwitch::kMoveMount : RootSwitch::kPivot;
+  plan_.new_keyring = !request.no_new_keyring;
+  plan_.console_socket = std::move(console);
+  // In a new user namespace the process holds every capability over what that namespace owns.
+  const auto own = TRY(own_capabilities());
+  const bool in_user_namespace = namespaces_.has(CLONE_NEWUSER);
+  plan_.capabilities = plan_capabilities(spec.process->capabilities.value_or(Capabilities{}),
+                                         in_user_namespace ? ~CapabilityMask{0} : own.permitted & own.bounding);
+  for (const auto& warning : plan_.capabilities.warnings) options_.warn(warning);
+  if (spec.linux_part.seccomp) {
+    plan_.seccomp = TRY(seccomp_filter(*spec.linux_part.seccomp, store_.root() + "/.seccomp"));
+  }
+  plan_.mounts = TRY(prepare_mounts(spec, in_user_namespace && ::geteuid() == 0));
+  plan_.disguise = TRY(make_disguise());
+  if (start_by == StartBy::kCommand) plan_.start_listener = TRY(unix_listen(dir_->start_socket(), 0600, 1));
+  return {};
+}
+
+Status Creation::make_groups() {
+  rollback_.add([this] { (void)remove_cgroup(record_.cgroup); });
+  TRY(make_cgroup(layout_, record_.cgroup, bundle_.spec.linux_part.resources));
+  door_ = TRY(open_cgroup(record_.cgroup));
+  return {};
+}
+
+Status Creation::make_process() {
+  launched_ = TRY(launch(plan_));
+  rollback_.add([this] { abandon(launched_); });
+  record_.pid = launched_.pid;
+  record_.pid_start_time = TRY(process_start_time(launched_.pid));
+  TRY(dir_->save(record_));
+  return wait_until_ready(launched_, plan_);
+}
+
+Status Creation::prepare(const CreateRequest& request, StartBy start_by, Fd console) {
+  namespaces_ = TRY(plan_namespaces(bundle_.spec.linux_part));
+  TRY(check_spec(bundle_.spec, namespaces_));
+  TRY(claim_name(request));
+  TRY(make_plan(request, start_by, std::move(console)));
+  TRY(make_groups());
+  TRY(make_process());
+  return write_pid_file(request.pid_file, launched_.pid);
+}
+
+Status Creation::go() {
+  TRY(send_go(launched_.status.get()));
+  return wait_until_executed(launched_, bundle_.spec.process->args.front());
+}
+
+}  // namespace skerry::oci

@@ -1,0 +1,187 @@
+#include "oci/final_exec.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <new>
+
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "oci/final_exec_code.h"
+
+// The first and the last byte of the program in memory (ld.so(8), end(3)).
+extern "C" const char __executable_start[];
+extern "C" const char _end[];
+
+namespace skerry::oci {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+std::size_t round_up(std::size_t value) { return (value + kPage - 1) & ~(kPage - 1); }
+
+std::size_t bytes_of(const std::vector<std::string>& texts) {
+  std::size_t bytes = (texts.size() + 1) * sizeof(char*);
+  for (const auto& text : texts) bytes += text.size() + 1;
+  return bytes;
+}
+
+// Memory that belongs to no file and stays when the program is unmapped; handed out from front to back.
+class Arena {
+ public:
+  static Result<Arena> create(std::size_t bytes) {
+    const std::size_t size = round_up(bytes);
+    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return fail_errno("mmap");
+    return Arena(static_cast<char*>(memory), size);
+  }
+
+  void* take(std::size_t bytes) {
+    used_ = (used_ + 15) & ~std::size_t{15};
+    void* out = base_ + used_;
+    used_ += bytes;
+    return out;
+  }
+  char* copy(std::string_view text) {
+    auto* out = static_cast<char*>(take(text.size() + 1));
+    std::memcpy(out, text.data(), text.size());
+    return out;  // the zero behind it is there: fresh pages are zero
+  }
+  char** copy(const std::vector<std::string>& texts) {
+    auto** out = static_cast<char**>(take((texts.size() + 1) * sizeof(char*)));
+    for (std::size_t i = 0; i < texts.size(); ++i) out[i] = copy(texts[i]);
+    return out;
+  }
+
+ private:
+  Arena(char* base, std::size_t size) : base_(base), size_(size) {}
+  char* base_;
+  std::size_t size_;
+  std::size_t used_ = 0;
+};
+
+std::size_t arena_bytes(const FinalRequest& request) {
+  // Alignment costs at most 16 bytes a piece.
+  std::size_t pieces = 16 + request.args.size() + request.env.size();
+  std::size_t bytes = sizeof(FinalPlan) + bytes_of(request.args) + bytes_of(request.env) + request.path.size() +
+                      request.title.size() + 64;
+  if (request.seccomp != nullptr) bytes += request.seccomp->program.size() * sizeof(sock_filter);
+  return bytes + pieces * 16;
+}
+
+void fill_capabilities(FinalPlan& plan, const CapabilityPlan& wanted) {
+  plan.set_capabilities = true;
+  plan.capability_header.version = _LINUX_CAPABILITY_VERSION_3;
+  for (unsigned half = 0; half < 2; ++half) {
+    plan.capability_data[half].effective = static_cast<std::uint32_t>(wanted.effective >> (32 * half));
+    plan.capability_data[half].permitted = static_cast<std::uint32_t>(wanted.permitted >> (32 * half));
+    plan.capability_data[half].inheritable = static_cast<std::uint32_t>(wanted.inheritable >> (32 * half));
+  }
+  plan.ambient = wanted.ambient;
+}
+
+// All fields must be ordered addresses of user memory (prctl(2)); only the command line and the executable matter.
+void fill_memory_map(FinalPlan& plan, char* title, std::size_t title_bytes, int disguise_fd) {
+  const auto here = reinterpret_cast<std::uint64_t>(&plan);
+  prctl_mm_map& map = plan.memory_map;
+  map.start_code = here;
+  map.end_code = here + 1;
+  map.start_data = map.end_data = map.start_brk = map.brk = map.start_stack = here;
+  map.arg_start = reinterpret_cast<std::uint64_t>(title);
+  map.arg_end = map.arg_start + title_bytes;
+  map.env_start = map.env_end = map.arg_end;
+  map.exe_fd = static_cast<std::uint32_t>(disguise_fd);
+}
+
+FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
+  auto* plan = new (arena.take(sizeof(FinalPlan))) FinalPlan{};
+  const auto begin = reinterpret_cast<std::uintptr_t>(__executable_start) & ~(kPage - 1);
+  plan->image_begin = begin;
+  plan->image_size = round_up(reinterpret_cast<std::uintptr_t>(_end)) - begin;
+  plan->status_fd = request.status_fd;
+  plan->start_listener = request.start_listener;
+  plan->started = request.started;
+  plan->fork_last = request.fork_last;
+  plan->no_new_privileges = request.no_new_privileges;
+  plan->seccomp_first = !request.no_new_privileges;
+  if (request.seccomp != nullptr) {
+    const auto& program = request.seccomp->program;
+    auto* copy = static_cast<sock_filter*>(arena.take(program.size() * sizeof(sock_filter)));
+    std::ranges::copy(program, copy);
+    plan->seccomp = {static_cast<unsigned short>(program.size()), copy};
+    plan->seccomp_flags = request.seccomp->flags;
+  }
+  if (request.capabilities != nullptr) fill_capabilities(*plan, *request.capabilities);
+  plan->path = arena.copy(request.path);
+  plan->argv = arena.copy(request.args);
+  plan->envp = arena.copy(request.env);
+  fill_memory_map(*plan, arena.copy(request.title), request.title.size() + 1, request.disguise_fd);
+  return plan;
+}
+
+// Never writable and executable at the same time.
+Result<FinalEntry> copy_code() {
+  const auto size = static_cast<std::size_t>(__stop_skerry_final - __start_skerry_final);
+  void* code = ::mmap(nullptr, round_up(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (code == MAP_FAILED) return fail_errno("mmap");
+  std::memcpy(code, __start_skerry_final, size);
+  if (::mprotect(code, round_up(size), PROT_READ | PROT_EXEC) < 0) return fail_errno("mprotect");
+  const auto offset = reinterpret_cast<const char*>(&skerry_final_code) - __start_skerry_final;
+  return reinterpret_cast<FinalEntry>(static_cast<char*>(code) + offset);
+}
+
+// A handler would lie in the unmapped program; blocked until just before the exec, as dispositions survive it.
+void quiet_signals() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
+}
+
+}  // namespace
+
+std::string_view final_step_name(FinalStep step) {
+  switch (step) {
+    case FinalStep::kNone: return "nothing";
+    case FinalStep::kHideRuntime: return "hide the runtime's program (PR_SET_MM_MAP)";
+    case FinalStep::kFork: return "enter the PID namespace (clone)";
+    case FinalStep::kWait: return "wait for the start";
+    case FinalStep::kSeccomp: return "install the seccomp filter";
+    case FinalStep::kCapabilities: return "set the capabilities";
+    case FinalStep::kAmbient: return "raise an ambient capability";
+    case FinalStep::kNoNewPrivileges: return "set no_new_privs";
+    case FinalStep::kExec: return "exec";
+  }
+  return "unknown step";
+}
+
+Result<Fd> make_disguise() {
+  constexpr unsigned kExecutable = 0x10;  // MFD_EXEC, Linux 6.3
+  int raw = ::memfd_create("skerry-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable);
+  if (raw < 0 && errno == EINVAL) raw = ::memfd_create("skerry-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (raw < 0) return fail_errno("memfd_create");
+  const Fd writable(raw);
+  if (::fcntl(raw, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+    return fail_errno("seal memory file");
+  }
+  // A file open for writing cannot be anybody's program: a second, read-only descriptor.
+  return sys::open(cat("/proc/self/fd/", raw), O_RDONLY);
+}
+
+Result<void> run_final_steps(const FinalRequest& request) {
+  Arena arena = TRY(Arena::create(arena_bytes(request)));
+  const FinalPlan* plan = fill_plan(request, arena);
+  const FinalEntry enter = TRY(copy_code());
+  quiet_signals();
+  enter(plan);
+  return fail(ErrorCode::kInternal, "the final steps returned");
+}
+
+}  // namespace skerry::oci

@@ -1,0 +1,265 @@
+#include "oci/linux_runtime.h"
+
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "base/file_io.h"
+#include "base/process.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "base/unix_socket.h"
+#include "oci/console_socket.h"
+#include "oci/creation.h"
+#include "oci/foreground.h"
+#include "oci/hooks.h"
+#include "oci/intel_rdt.h"
+#include "oci/status_message.h"
+
+namespace skerry::oci {
+namespace {
+
+constexpr std::chrono::seconds kKillTimeout{10};
+
+// What the container's first process says on the connection of `start`: nothing when its program was executed.
+Result<std::optional<StatusMessage>> read_start_answer(int connection) {
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const auto got = ::read(connection, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    // A process that ends before it has read our byte resets the connection.
+    if (got < 0 && errno == ECONNRESET) return fail(ErrorCode::kConflict, "the container ended before it was started");
+    if (got < 0) return fail_errno("wait for the start");
+    if (got == 0) break;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  if (text.empty()) return std::nullopt;
+  StatusMessage message;
+  if (text.size() < sizeof message.header) return fail(ErrorCode::kInternal, "short answer from the container");
+  text.copy(reinterpret_cast<char*>(&message.header), sizeof message.header);
+  message.text = text.substr(sizeof message.header);
+  return message;
+}
+
+std::unexpected<Error> wrong_status(const std::string& id, std::string_view verb, ContainerStatus status) {
+  if (status == ContainerStatus::kStopped && verb == "kill") {
+    // containerd and podman look for these words.
+    return fail(ErrorCode::kConflict, cat("container not running: \"", id, "\" (no such process)"));
+  }
+  return fail(ErrorCode::kConflict,
+              cat("cannot ", verb, " a container that is ", status_name(status), ": \"", id, "\""));
+}
+
+// Field 3 of /proc/PID/stat: a zombie has ended, nobody has reaped it yet.
+bool is_zombie(pid_t pid) {
+  const auto text = read_file(cat("/proc/", pid, "/stat"));
+  if (!text) return true;
+  const auto close = text->rfind(')');
+  return close == std::string::npos || close + 2 >= text->size() || (*text)[close + 2] == 'Z' ||
+         (*text)[close + 2] == 'X';
+}
+
+std::string program_of(const StateStore& store, const std::string& id) {
+  const auto text = store.load_spec(id);
+  if (!text) return "?";
+  const auto spec = parse_spec(*text);
+  return spec && spec->process ? spec->process->args.front() : "?";
+}
+
+}  // namespace
+
+bool is_alive(const ContainerRecord& record) {
+  if (record.pid <= 0) return false;
+  const auto started = process_start_time(record.pid);
+  return started && *started == record.pid_start_time && !is_zombie(record.pid);
+}
+
+ContainerStatus LinuxRuntime::status_of(const ContainerRecord& record) const {
+  if (record.pid == 0) return ContainerStatus::kCreating;
+  if (!is_alive(record)) return ContainerStatus::kStopped;
+  if (store_.waits_for_start(record.id)) return ContainerStatus::kCreated;
+  return is_frozen(record.cgroup) ? ContainerStatus::kPaused : ContainerStatus::kRunning;
+}
+
+Status LinuxRuntime::create(const CreateRequest& request) {
+  Creation creation(options_, store_, TRY(load_bundle(request)));
+  Fd console = TRY(connect_console(creation.spec(), request.console_socket));
+  TRY(creation.prepare(request, StartBy::kCommand, std::move(console)));
+  creation.commit();
+  return {};
+}
+
+Status LinuxRuntime::start(const std::string& id) {
+  const StateDir dir = TRY(store_.lock(id));
+  const auto record = TRY(store_.load(id));
+  const auto status = status_of(record);
+  if (status != ContainerStatus::kCreated) return wrong_status(id, "start", status);
+  const Fd connection = TRY(unix_connect(dir.start_socket()));
+  // Gone before the program runs: whoever asks from now on sees "running".
+  TRY(sys::unlink(dir.start_socket()));
+  if (::send(connection.get(), "g", 1, MSG_NOSIGNAL) < 0) return fail_errno("start the container");
+  const auto answer = TRY(read_start_answer(connection.get()));
+  if (answer) return fail(failure_of(*answer, program_of(store_, id)));
+  return run_poststart(record);
+}
+
+Status LinuxRuntime::run_poststart(const ContainerRecord& record) {
+  const auto text = TRY(store_.load_spec(record.id));
+  // Parsing costs more than the whole start; a configuration without the word has no such hook.
+  if (text.find("\"poststart\"") == std::string::npos) return {};
+  const auto spec = TRY(parse_spec(text));
+  const auto warnings =
+      run_all_hooks(spec.hooks.poststart, "poststart", state_document(record, ContainerStatus::kRunning));
+  for (const auto& warning : warnings) options_.warn(warning);
+  return {};
+}
+
+Result<int> LinuxRuntime::run(const RunRequest& request) {
+  const ForegroundSignals signals;
+  Creation creation(options_, store_, TRY(load_bundle(request.create)));
+  auto console = TRY(open_run_console(creation.spec(), request.create.console_socket, request.detach));
+  TRY(creation.prepare(request.create, StartBy::kCaller, std::move(console.container_end)));
+  TRY(creation.go());
+  creation.commit();
+  TRY(run_poststart(creation.record()));
+  if (request.detach) return 0;
+  const int code = TRY(wait_in_foreground(creation.launched(), signals, std::move(console.runtime_end)));
+  if (!request.keep) TRY(remove_locked(creation.dir(), creation.record()));
+  return code;
+}
+
+Status LinuxRuntime::kill(const KillRequest& request) {
+  const auto record = TRY(store_.load(request.id));
+  const auto status = status_of(record);
+  if (request.all) {
+    // Also of a stopped container: what is left of it in the group.
+    return signal_cgroup(record.cgroup, request.signal_number);
+  }
+  if (status == ContainerStatus::kStopped || status == ContainerStatus::kCreating) {
+    return wrong_status(request.id, "kill", status);
+  }
+  const Fd pidfd = TRY(open_pidfd(record.pid));
+  // Between reading the record and opening the pidfd the pid may have become somebody else's.
+  if (!is_alive(record)) return wrong_status(request.id, "kill", ContainerStatus::kStopped);
+  TRY(send_signal(pidfd.get(), request.signal_number));
+  // A frozen process only dies when it is thawed.
+  if (request.signal_number == SIGKILL && status == ContainerStatus::kPaused) {
+    return freeze_cgroup(record.cgroup, Freeze::kThaw);
+  }
+  return {};
+}
+
+Status LinuxRuntime::remove_locked(const StateDir& dir, const ContainerRecord& record) {
+  TRY(remove_cgroup(record.cgroup));
+  TRY(remove_intel_rdt(record.intel_rdt_group));
+  const auto text = store_.load_spec(record.id);
+  if (text && text->find("\"poststop\"") != std::string::npos) {
+    if (const auto spec = parse_spec(*text)) {
+      const auto state = state_document(record, ContainerStatus::kStopped);
+      for (const auto& warning : run_all_hooks(spec->hooks.poststop, "poststop", state)) options_.warn(warning);
+    }
+  }
+  return dir.remove();
+}
+
+// Ends what the record names, and whatever is in its groups.
+Status LinuxRuntime::end_processes(const ContainerRecord& record) {
+  if (is_alive(record)) {
+    if (const auto pidfd = open_pidfd(record.pid); pidfd && is_alive(record)) {
+      TRY(send_signal(pidfd->get(), SIGKILL));
+      if (is_frozen(record.cgroup)) TRY(freeze_cgroup(record.cgroup, Freeze::kThaw));
+      if (!TRY(has_ended(pidfd->get(), kKillTimeout))) {
+        return fail(ErrorCode::kDeadlineExceeded, cat("process ", record.pid, " does not end after SIGKILL"));
+      }
+    }
+  }
+  return signal_cgroup(record.cgroup, SIGKILL);
+}
+
+Status LinuxRuntime::remove(const std::string& id, Force force) {
+  const auto dir = store_.lock(id);
+  if (!dir) {
+    if (force == Force::kYes && dir.error().code == ErrorCode::kNotFound) return {};
+    return fail(dir.error());
+  }
+  const auto record = TRY(store_.load(id));
+  const auto status = status_of(record);
+  // "creating" under our lock: its creator is dead.
+  const bool ended = status == ContainerStatus::kStopped || status == ContainerStatus::kCreating;
+  if (!ended && force == Force::kNo) return wrong_status(id, "delete", status);
+  if (!ended || force == Force::kYes) TRY(end_processes(record));
+  return remove_locked(*dir, record);
+}
+
+Result<ContainerView> LinuxRuntime::state(const std::string& id) {
+  ContainerView view{TRY(store_.load(id)), {}};
+  view.status = status_of(view.record);
+  return view;
+}
+
+Result<std::vector<ContainerView>> LinuxRuntime::list() {
+  std::vector<ContainerView> out;
+  for (const auto& id : TRY(store_.ids())) {
+    auto view = state(id);
+    if (view) {
+      out.push_back(std::move(*view));
+    } else if (view.error().code != ErrorCode::kNotFound) {
+      options_.warn(view.error().message());
+    }
+  }
+  return out;
+}
+
+Result<std::vector<int>> LinuxRuntime::processes(const std::string& id) {
+  const auto record = TRY(store_.load(id));
+  if (record.cgroup.directories.empty()) {
+    return fail(ErrorCode::kUnsupported, "the container has no cgroup to list its processes from");
+  }
+  return cgroup_pids(record.cgroup);
+}
+
+Status LinuxRuntime::pause(const std::string& id) {
+  const StateDir dir = TRY(store_.lock(id));
+  const auto record = TRY(store_.load(id));
+  const auto status = status_of(record);
+  if (status != ContainerStatus::kRunning && status != ContainerStatus::kCreated)
+    return wrong_status(id, "pause", status);
+  return freeze_cgroup(record.cgroup, Freeze::kFreeze);
+}
+
+Status LinuxRuntime::resume(const std::string& id) {
+  const StateDir dir = TRY(store_.lock(id));
+  const auto record = TRY(store_.load(id));
+  const auto status = status_of(record);
+  if (!is_frozen(record.cgroup)) return wrong_status(id, "resume", status);
+  return freeze_cgroup(record.cgroup, Freeze::kThaw);
+}
+
+Status LinuxRuntime::update(const std::string& id, const Resources& resources) {
+  const StateDir dir = TRY(store_.lock(id));
+  const auto record = TRY(store_.load(id));
+  const auto status = status_of(record);
+  if (status == ContainerStatus::kStopped || status == ContainerStatus::kCreating) {
+    return wrong_status(id, "update", status);
+  }
+  return update_cgroup(record.cgroup, resources);
+}
+
+Result<std::string> LinuxRuntime::statistics(const std::string& id) {
+  return fail(ErrorCode::kUnsupported, cat("events of ", id));
+}
+Result<std::string> LinuxRuntime::features() { return fail(ErrorCode::kUnsupported, "features"); }
+Status LinuxRuntime::checkpoint(const CheckpointRequest& request) {
+  return fail(ErrorCode::kUnsupported, cat("checkpoint of ", request.id));
+}
+Result<int> LinuxRuntime::restore(const RestoreRequest& request) {
+  return fail(ErrorCode::kUnsupported, cat("restore of ", request.run.create.id));
+}
+
+}  // namespace skerry::oci

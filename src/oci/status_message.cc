@@ -1,0 +1,94 @@
+#include "oci/status_message.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/text.h"
+#include "oci/final_exec.h"
+
+namespace skerry::oci {
+namespace {
+
+constexpr std::size_t kMaxText = 4096;
+
+Status send_message(int socket, const StatusHeader& header, std::string_view text) {
+  std::string message(reinterpret_cast<const char*>(&header), sizeof header);
+  message += text.substr(0, kMaxText);
+  // No SIGPIPE: a runtime that is gone is noticed by the caller.
+  if (::send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0) return fail_errno("send status");
+  return {};
+}
+
+}  // namespace
+
+Status send_status(int socket, StatusKind kind, std::int32_t value) {
+  return send_message(socket, {kind, value, 0}, {});
+}
+
+void send_failure(int socket, const Error& error) {
+  std::string text(1, static_cast<char>(error.code));
+  text += error.step;
+  text += '\0';
+  text += error.hint;
+  (void)send_message(socket, {StatusKind::kFailed, error.sys_errno, 0}, text);
+}
+
+Result<std::optional<StatusMessage>> receive_status(int socket) {
+  std::array<char, sizeof(StatusHeader) + kMaxText> buffer{};
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket, buffer.data(), buffer.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && errno != ECONNRESET) return fail_errno("receive status");
+  if (got <= 0) return std::nullopt;
+  if (static_cast<std::size_t>(got) < sizeof(StatusHeader)) return fail(ErrorCode::kInternal, "short status message");
+  StatusMessage out;
+  std::memcpy(&out.header, buffer.data(), sizeof out.header);
+  out.text.assign(buffer.data() + sizeof out.header, static_cast<std::size_t>(got) - sizeof out.header);
+  return out;
+}
+
+Error failure_of(const StatusMessage& message, const std::string& program) {
+  if (message.text.empty()) {
+    const auto step = static_cast<FinalStep>(message.header.step);
+    const bool exec = step == FinalStep::kExec;
+    Error error = Error::from_errno(message.header.value,
+                                    exec ? cat("exec \"", program, "\"") : std::string(final_step_name(step)));
+    if (exec) {
+      error.code = message.header.value == ENOENT ? ErrorCode::kCommandNotFound : ErrorCode::kNotExecutable;
+      if (message.header.value == ENOENT) error.step += ": executable file not found (or its interpreter)";
+      if (message.header.value == EACCES) error.step += ": permission denied";
+    }
+    return error;
+  }
+  const auto zero = message.text.find('\0', 1);
+  Error error;
+  error.code = static_cast<ErrorCode>(message.text.front());
+  error.sys_errno = message.header.value;
+  error.step = message.text.substr(1, zero == std::string::npos ? zero : zero - 1);
+  if (zero != std::string::npos) error.hint = message.text.substr(zero + 1);
+  return error;
+}
+
+Status send_go(int socket, std::string_view text) {
+  const std::string message = cat("g", text.substr(0, kMaxText));
+  if (::send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0) return fail_errno("let the container go on");
+  return {};
+}
+
+Result<std::string> await_go(int socket) {
+  std::array<char, kMaxText + 1> buffer{};
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket, buffer.data(), buffer.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return fail_errno("wait for the runtime");
+  if (got == 0) return fail(ErrorCode::kCancelled, "the runtime went away");
+  return std::string(buffer.data() + 1, static_cast<std::size_t>(got) - 1);
+}
+
+}  // namespace skerry::oci
