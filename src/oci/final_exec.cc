@@ -107,6 +107,7 @@ FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
   plan->start_listener = request.start_listener;
   plan->started = request.started;
   plan->fork_last = request.fork_last;
+  plan->has_terminal = request.has_terminal;
   plan->no_new_privileges = request.no_new_privileges;
   plan->seccomp_first = !request.no_new_privileges;
   if (request.seccomp != nullptr) {

@@ -50,7 +50,9 @@ struct FinalRequest {
   int start_listener = -1;
   bool started = false;  // neither reports ready nor waits: somebody did both already
   // A joined PID namespace only takes in children: the last steps are done by one, whose pid is reported (kStaged).
+  // That child leads a new session, with descriptor 0 as its terminal when `has_terminal`.
   bool fork_last = false;
+  bool has_terminal = false;
   int disguise_fd = -1;  // what /proc/self/exe becomes; see make_disguise()
   std::string title;     // what /proc/PID/cmdline shows while waiting
 };

@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -98,7 +99,11 @@ FINAL_INLINE int wait_for_start(const FinalPlan* plan) {
 // The child goes on; its parent reports the child's pid and is done.
 FINAL_INLINE void fork_last(const FinalPlan* plan) {
   const long pid = call(SYS_clone, CLONE_PARENT | SIGCHLD);
-  if (pid == 0) return;
+  if (pid == 0) {
+    call(SYS_setsid);
+    if (plan->has_terminal) call(SYS_ioctl, 0, TIOCSCTTY, 0);
+    return;
+  }
   if (pid < 0) give_up(plan->status_fd, pid, FinalStep::kFork);
   report(plan->status_fd, StatusKind::kStaged, -pid, FinalStep::kNone);
   call(SYS_exit_group, 0);

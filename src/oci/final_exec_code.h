@@ -18,6 +18,7 @@ struct FinalPlan {
   int start_listener = -1;
   bool started = false;
   bool fork_last = false;
+  bool has_terminal = false;
   bool set_capabilities = false;
   bool seccomp_first = false;  // without no_new_privs loading needs CAP_SYS_ADMIN: before it is given up
   bool no_new_privileges = false;

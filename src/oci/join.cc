@@ -38,7 +38,7 @@ Status enter_container(const JoinPlan& plan) {
   }
   TRY(sys::set_not_dumpable());
   TRY(enter_v1(*plan.door));
-  if (::setsid() < 0 && errno != EPERM) return fail_errno("setsid");
+  if ((plan.namespace_flags & CLONE_NEWPID) == 0 && ::setsid() < 0 && errno != EPERM) return fail_errno("setsid");
   // One call for all of them: either everything is joined or nothing (setns(2), pidfd).
   if (plan.namespace_flags != 0)
     TRY_IN("join the container's namespaces", sys::setns(plan.container.get(), plan.namespace_flags));
@@ -83,16 +83,18 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
   ::_exit(126);
 }
 
-// Reads until kReady; the pid of the program when the joining process made one.
-Result<pid_t> await_ready(int status, const std::string& program) {
+// Reads until the program is ready and, when the joining process makes it, its pid is known: the two speak in any
+// order.
+Result<pid_t> await_ready(int status, const std::string& program, bool forks) {
   pid_t pid = 0;
-  for (;;) {
+  for (bool ready = false; !ready || (forks && pid == 0);) {
     const auto message = TRY(receive_status(status));
     if (!message) return fail(ErrorCode::kIo, "the joining process ended without a word");
     if (message->header.kind == StatusKind::kFailed) return fail(failure_of(*message, program));
     if (message->header.kind == StatusKind::kStaged) pid = message->header.value;
-    if (message->header.kind == StatusKind::kReady) return pid;
+    if (message->header.kind == StatusKind::kReady) ready = true;
   }
+  return pid;
 }
 
 }  // namespace
@@ -106,7 +108,7 @@ Result<Launched> join_container(const JoinPlan& plan) {
   }
   child_end.reset();
   Launched out{made.pid, std::move(made.pidfd), std::move(runtime_end)};
-  auto pid = await_ready(out.status.get(), plan.process->args.front());
+  auto pid = await_ready(out.status.get(), plan.process->args.front(), (plan.namespace_flags & CLONE_NEWPID) != 0);
   if (!pid) {
     abandon(out);
     return fail(std::move(pid).error());

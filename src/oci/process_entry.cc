@@ -152,7 +152,9 @@ Result<void> enter_process(const ProcessEntry& entry) {
   TRY(set_process_attributes(entry));
   TRY(set_security_labels(process));
   if (entry.terminal_slave >= 0) {
-    TRY(take_terminal(entry.terminal_slave));
+    TRY(use_terminal(entry.terminal_slave));
+    // The one who forks last must not lead the session: its end would hang up the terminal.
+    if (!entry.fork_last) TRY(take_terminal(entry.terminal_slave));
   } else {
     give_stdio(process.user.uid);
   }
@@ -172,6 +174,7 @@ Result<void> enter_process(const ProcessEntry& entry) {
   final_request.start_listener = entry.start_listener;
   final_request.started = entry.started;
   final_request.fork_last = entry.fork_last;
+  final_request.has_terminal = entry.terminal_slave >= 0;
   final_request.disguise_fd = entry.disguise_fd;
   final_request.title = entry.title;
   return run_final_steps(final_request);

@@ -65,6 +65,10 @@ Status bind_console(int root_fd, int slave) {
 
 Status take_terminal(int slave) {
   if (::ioctl(slave, TIOCSCTTY, 0) < 0) return fail_errno("take the controlling terminal");
+  return {};
+}
+
+Status use_terminal(int slave) {
   for (int target = 0; target <= 2; ++target) {
     if (::dup2(slave, target) < 0) return fail_errno("dup2 terminal");
   }

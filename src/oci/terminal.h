@@ -21,7 +21,9 @@ struct Terminal {
 Result<Terminal> make_terminal(int root_fd, const std::optional<ConsoleSize>& size, uid_t uid);
 // Binds the slave on /dev/console inside the root.
 Status bind_console(int root_fd, int slave);
-// Makes the slave the controlling terminal of a new session and descriptors 0, 1 and 2 of the caller.
+// Makes the slave descriptors 0, 1 and 2 of the caller.
+Status use_terminal(int slave);
+// Makes it the controlling terminal of the caller, who leads a session.
 Status take_terminal(int slave);
 
 // Hands the master over a connected socket, with its path as the message (as runc's console protocol does).
