@@ -17,14 +17,13 @@ namespace {
 constexpr std::size_t kBlock = 256U << 10U;
 // Rotation numbers are tried upward until one is missing, up to here.
 constexpr int kMaxFiles = 1000;
-// A rotation moves names while we look; it is over in microseconds.
+// A rotation moves names while we look: upward, the oldest first. So one number may be missing in the middle, and a
+// file is never found below where it was.
 constexpr int kMaxTries = 100;
+// A file that so many looks did not find is gone.
+constexpr int kLooks = 3;
 
-struct FileId {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const FileId&) const = default;
-};
+using FileId = LogReader::FileId;
 
 FileId id_of(const struct stat& st) { return {st.st_dev, st.st_ino}; }
 
@@ -100,10 +99,12 @@ Status LogReader::seek_tail(std::size_t lines) {
   for (int number = 0; number <= kMaxFiles; ++number) {
     auto file = open_log(name(number));
     if (!file && file.error().code == ErrorCode::kNotFound) {
-      if (number == 0) continue;  // a rotation may be between renaming the old and making the new one
+      if (number == 0 || sys::exists(name(number + 1))) continue;  // in the middle of a rotation
       return {};
     }
     if (!file) return fail(std::move(file).error());
+    const bool same = file_ && id_of(TRY(sys::fstat(file_.get()))) == id_of(TRY(sys::fstat(file->get())));
+    if (same) continue;  // rotated under our hands
     const auto ends = TRY(last_line_ends(file->get(), lines));
     const bool enough = ends.size() > lines;
     offset_ = enough ? ends.front() : 0;
@@ -118,7 +119,7 @@ Status LogReader::seek_tail(std::size_t lines) {
 Result<Fd> LogReader::open_oldest() const {
   for (int tries = 0; tries < kMaxTries; ++tries) {
     int oldest = 0;
-    while (oldest < kMaxFiles && sys::exists(name(oldest + 1))) ++oldest;
+    while (oldest < kMaxFiles && (sys::exists(name(oldest + 1)) || sys::exists(name(oldest + 2)))) ++oldest;
     auto file = open_log(name(oldest));
     if (!file && file.error().code != ErrorCode::kNotFound) return fail(std::move(file).error());
     if (!file && oldest == 0) return Fd{};
@@ -128,18 +129,29 @@ Result<Fd> LogReader::open_oldest() const {
   return fail(ErrorCode::kUnavailable, cat(path_, " is rotated faster than it can be read"));
 }
 
+// The number a file has now; nullopt when it was not found.
+Result<std::optional<int>> LogReader::find_number(const FileId& held) const {
+  for (int number = 0; number <= kMaxFiles; ++number) {
+    const auto there = TRY(id_by_name(name(number)));
+    if (there == held) return number;
+    if (!there && number > 0 && !sys::exists(name(number + 1))) break;
+  }
+  return std::nullopt;
+}
+
 // The file that was begun when file_ was full; none while file_ is the current one.
 Result<Fd> LogReader::find_newer() {
   const FileId held = id_of(TRY(sys::fstat(file_.get())));
+  int absent = 0;
   for (int tries = 0; tries < kMaxTries; ++tries) {
-    int number = 0;
-    std::optional<FileId> there = TRY(id_by_name(name(0)));
-    if (there == held) return Fd{};
-    while (there != held && number < kMaxFiles && (there || number == 0)) there = TRY(id_by_name(name(++number)));
-    if (there != held) {
+    const auto found = TRY(find_number(held));
+    if (!found && ++absent < kLooks) continue;
+    if (!found) {
       missed_ = true;
       return open_oldest();
     }
+    const int number = *found;
+    if (number == 0) return Fd{};
     auto newer = open_log(name(number - 1));
     if (!newer && newer.error().code == ErrorCode::kNotFound) return Fd{};  // the new one is not made yet
     if (!newer) return fail(std::move(newer).error());

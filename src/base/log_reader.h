@@ -38,6 +38,11 @@ struct LogStart {
 
 class LogReader {
  public:
+  struct FileId {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const FileId&) const = default;
+  };
   // There need not be a log yet.
   static Result<LogReader> open(std::string path, const LogStart& start = {});
 
@@ -53,6 +58,7 @@ class LogReader {
   [[nodiscard]] std::string name(int number) const;
   Status seek_tail(std::size_t lines);
   Result<Fd> open_oldest() const;
+  [[nodiscard]] Result<std::optional<int>> find_number(const FileId& held) const;
   Result<Fd> find_newer();
   Result<std::size_t> take_lines(std::size_t most, std::vector<LogRecord>& out);
   Result<bool> advance();
