@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "agent/dial_session.h"
+#include "agent/identity.h"
 #include "agent/power.h"
 #include "agent/process_session.h"
 #include "agent/secrets.h"
@@ -158,7 +159,10 @@ wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentReques
     case wire::AgentOp::kStats: response.body = wire::encode_stats(sample_stats()); break;
     case wire::AgentOp::kSignal: workload_.signal(request.signal); break;
     case wire::AgentOp::kSync: ::sync(); break;
-    case wire::AgentOp::kIdentity:
+    case wire::AgentOp::kIdentity: take(become(request.identity)); break;
+    case wire::AgentOp::kBoot:
+      response.error = Error{ErrorCode::kConflict, 0, "the guest has booted already", {}};
+      break;
     case wire::AgentOp::kRead:
     case wire::AgentOp::kWrite:
       response.error = Error{ErrorCode::kUnsupported, 0, cat(wire::to_text(request.op), " is not served"), {}};

@@ -40,13 +40,13 @@ void provide_stdio() {
 // Without the kernel's own limit on what dies first: the agent last.
 void protect_from_oom() { std::ignore = write_existing("/proc/self/oom_score_adj", "-1000"); }
 
-Status serve(const wire::BootDocument& document, std::vector<std::string> warnings) {
+Status serve(const wire::BootDocument& document, std::vector<std::string> warnings, Fd port) {
   const auto more = TRY(prepare_guest(document));
   warnings.insert(warnings.end(), more.begin(), more.end());
   protect_from_oom();
   for (const auto& warning : warnings) say(warning);
   auto loop = TRY(EventLoop::create());
-  Fd port = TRY(open_agent_port());
+  if (!port) port = TRY(open_agent_port());
   Agent agent(loop, std::move(port), document);
   return agent.run(warnings);
 }
@@ -56,20 +56,24 @@ Status stage_one() {
   provide_stdio();
   std::vector<std::string> warnings;
   if (auto failed = load_modules(kModules); !failed.empty()) warnings.push_back(cat("modules: ", failed));
-  const auto document = TRY(read_boot_document());
+  auto document = TRY(read_boot_document());
+  Handover handover;
+  if (document.park) {
+    TRY_IN("parked", await_document(handover));
+    document = TRY(read_document_file(handover));
+    if (::lseek(handover.document.get(), 0, SEEK_SET) < 0) return fail_errno("lseek");
+  }
   if (document.root.mode == wire::RootMode::kDisk) {
     for (const auto& warning : warnings) say(warning);
-    return fail(enter_root_disk(document.root));
+    return fail(enter_root_disk(document.root, std::move(handover)));
   }
-  return serve(document, std::move(warnings));
+  return serve(document, std::move(warnings), {});
 }
 
-Status stage_two() {
-  const auto document = TRY(read_boot_document());
-  return serve(document, {});
+Status stage_two(Handover handover) {
+  const auto document = handover.document ? TRY(read_document_file(handover)) : TRY(read_boot_document());
+  return serve(document, {}, std::move(handover.port));
 }
-
-int layer_descriptor(const char* text) { return parse_int<int>(text, "descriptor").value_or(-1); }
 
 }  // namespace
 }  // namespace skerry::agent
@@ -84,15 +88,17 @@ int main(int argc, char** argv) {
     std::fputs("skerry-agent: runs as PID 1 of a microVM, not here\n", stderr);
     return 2;
   }
-  const bool second = argc > 2 && std::strcmp(argv[1], agent::kStageTwo) == 0;
   int layer = -1;
   try {
-    if (second) {
-      layer = agent::layer_descriptor(argv[2]);
-      if (layer >= 0) std::ignore = sys::set_cloexec(layer, true);
-    }
     ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del comes as SIGINT
-    const auto served = second ? agent::stage_two() : agent::stage_one();
+    Status served;
+    if (argc > 2 && std::strcmp(argv[1], agent::kStageTwo) == 0) {
+      auto handover = agent::parse_handover({argv + 2, argv + argc});
+      if (handover) layer = handover->layer.release();  // until the power goes off
+      served = handover ? agent::stage_two(std::move(*handover)) : fail(std::move(handover).error());
+    } else {
+      served = agent::stage_one();
+    }
     if (!served) agent::say(served.error().message());
   } catch (const std::exception& problem) {
     agent::say(problem.what());

@@ -35,12 +35,6 @@ struct KernelMount {
   const char* options;
 };
 
-bool is_mount_point(const std::string& path) {
-  const auto inside = sys::lstat(path);
-  const auto outside = sys::lstat(path + "/..");
-  return inside && outside && inside->st_dev != outside->st_dev;
-}
-
 // What is mounted there already stays as it is.
 Status mount_one(const KernelMount& mount) {
   TRY(sys::mkdir_all(mount.target, 0755));
@@ -102,6 +96,12 @@ std::string agent_port() {
 
 }  // namespace
 
+bool is_mount_point(const std::string& path) {
+  const auto inside = sys::lstat(path);
+  const auto outside = sys::lstat(path + "/..");
+  return inside && outside && inside->st_dev != outside->st_dev;
+}
+
 Status mount_kernel_filesystems() {
   constexpr std::uint64_t kStrict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   TRY(mount_one({"proc", "/proc", kStrict, ""}));
@@ -152,6 +152,18 @@ Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& documen
   for (const auto& mount : document.mounts) TRY_IN(cat("mount ", mount.target), mount_asked(mount));
   if (document.root.read_only) TRY_IN("make the root read-only", make_read_only());
   return warnings;
+}
+
+Result<Handover> parse_handover(const std::vector<std::string_view>& numbers) {
+  if (numbers.size() != 3) return fail(ErrorCode::kInvalidArgument, "stage 2: three descriptors expected");
+  std::array<Fd, 3> fds;
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    const int number = TRY(parse_int<int>(numbers[i], "stage 2: descriptor"));
+    if (number < 0) continue;
+    TRY(sys::set_cloexec(number, true));
+    fds[i] = Fd(number);
+  }
+  return Handover{std::move(fds[0]), std::move(fds[1]), std::move(fds[2])};
 }
 
 Result<Fd> open_agent_port() {

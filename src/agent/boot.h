@@ -18,12 +18,18 @@
 
 namespace skerry::agent {
 
-// How stage 1 tells the re-executed agent that it is stage 2: the argument "stage2" and the descriptor of the writable
-// layer's file system, -1 when that is in memory.
+// How stage 1 tells the re-executed agent that it is stage 2: the argument "stage2" and three descriptors (-1: none).
 inline constexpr const char* kStageTwo = "stage2";
+struct Handover {
+  Fd layer;     // root directory of the writable layer's file system; none: it is in memory
+  Fd port;      // the agent's port, where stage 1 has opened it already
+  Fd document;  // a file with the boot document's JSON, where it did not come by the command line
+};
+Result<Handover> parse_handover(const std::vector<std::string_view>& numbers);
 
 // /proc, /sys, /dev: what everything else needs. What is mounted already stays.
 Status mount_kernel_filesystems();
+bool is_mount_point(const std::string& path);
 
 // The boot document the host gave: from the command line or from the manifest disk. None given: a guest that waits for
 // requests, named "skerry".
@@ -31,7 +37,15 @@ Result<wire::BootDocument> read_boot_document();
 
 // RootMode::kDisk: mounts the disk (and overlay), makes it the root, drops the initramfs and re-executes the agent in
 // it. Returns only with an error.
-Error enter_root_disk(const wire::GuestRoot& root);
+Error enter_root_disk(const wire::GuestRoot& root, Handover handover);
+
+// Only the read-only disk, where enter_root_disk() will look for it.
+Status mount_root_disk();
+
+// Parked (BootDocument::park): mounts the root disk, which is the same for every environment of an image, and waits on
+// the port for the document. Fills in port and document.
+Status await_document(Handover& handover);
+Result<wire::BootDocument> read_document_file(const Handover& handover);
 
 // Stage 2 up to the point where the workload could start. What does not work but need not stop the guest (a module, a
 // resolver file on a read-only disk) is returned as warnings.

@@ -55,7 +55,7 @@ Result<Fd> mount_root(const wire::GuestRoot& root) {
     TRY_IN("root disk", mount_disk("root", kNewRoot, root.read_only));
     return Fd();
   }
-  TRY_IN("root disk", mount_disk("root", kLower, true));
+  if (!is_mount_point(kLower)) TRY_IN("root disk", mount_disk("root", kLower, true));
   Fd layer = TRY_IN("overlay disk", mount_upper());
   // The root directory's own mode and owner come from the upper directory.
   const auto lower = TRY(sys::stat(kLower));
@@ -90,15 +90,23 @@ Status switch_root() {
   return {};
 }
 
-Status enter(const wire::GuestRoot& root) {
+// A descriptor as an argument; it stays open over the exec.
+Result<std::string> hand_over(const Fd& fd) {
+  if (fd) TRY(sys::set_cloexec(fd.get(), false));
+  return cat(fd.get());
+}
+
+Status enter(const wire::GuestRoot& root, const Handover& handover) {
   const Fd self = TRY(sys::open("/proc/self/exe", O_RDONLY));
   const Fd layer = TRY(mount_root(root));
   TRY(move_mounts());
   drop_initramfs();
   TRY(switch_root());
-  if (layer) TRY(sys::set_cloexec(layer.get(), false));
-  const std::string layer_number = cat(layer.get());
-  const char* const argv[] = {"skerry-agent", kStageTwo, layer_number.c_str(), nullptr};
+  const std::string layer_number = TRY(hand_over(layer));
+  const std::string port_number = TRY(hand_over(handover.port));
+  const std::string document_number = TRY(hand_over(handover.document));
+  const char* const argv[] = {"skerry-agent",          kStageTwo, layer_number.c_str(), port_number.c_str(),
+                              document_number.c_str(), nullptr};
   const char* const env[] = {nullptr};
   ::fexecve(self.get(), const_cast<char* const*>(argv), const_cast<char* const*>(env));
   return fail_errno("re-exec in the new root");
@@ -106,8 +114,10 @@ Status enter(const wire::GuestRoot& root) {
 
 }  // namespace
 
-Error enter_root_disk(const wire::GuestRoot& root) {
-  auto entered = enter(root);
+Status mount_root_disk() { return annotate(mount_disk("root", kLower, true), "root disk"); }
+
+Error enter_root_disk(const wire::GuestRoot& root, Handover handover) {
+  auto entered = enter(root, handover);
   return entered ? Error{} : std::move(entered).error();
 }
 

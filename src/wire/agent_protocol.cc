@@ -8,13 +8,13 @@
 namespace skerry::wire {
 namespace {
 
-const std::vector<std::string_view> kOps{"ping",     "hello", "exec", "shutdown", "start",  "stats",
-                                         "identity", "dial",  "read", "write",    "signal", "sync"};
+const std::vector<std::string_view> kOps{"ping", "hello", "exec",  "shutdown", "start", "stats", "identity",
+                                         "dial", "read",  "write", "signal",   "sync",  "boot"};
 const std::vector<std::string_view> kRootModes{"initramfs", "disk"};
 const std::vector<std::string_view> kRestartModes{"no", "on-failure", "always"};
 const std::vector<std::string_view> kEventTypes{"workload_started", "workload_exited", "healthy", "unhealthy",
                                                 "warning"};
-const std::vector<std::string_view> kWorkloadStates{"running", "waiting", "none", "ended", "failed"};
+const std::vector<std::string_view> kWorkloadStates{"running", "waiting", "none", "ended", "failed", "parked"};
 constexpr int kMaxSignal = 64;
 
 template <typename Enum>
@@ -157,6 +157,7 @@ void read_boot_document(ObjectReader& fields, BootDocument& document) {
   fields.object("health_check", [&](ObjectReader& check) { document.health_check = read_health(check); });
   fields.objects("mounts", [&](ObjectReader& mount) { document.mounts.push_back(read_mount(mount)); });
   fields.flag("wait_for_start", document.wait_for_start);
+  fields.flag("park", document.park);
   fields.finish(Unknown::kRefuse);
 }
 
@@ -190,6 +191,7 @@ std::string encode_boot_document(const BootDocument& document) {
               {"max", document.restart.max},
               {"backoff_ms", document.restart.backoff_ms}}},
             {"wait_for_start", document.wait_for_start}};
+  if (document.park) json["park"] = true;
   if (document.network) json["network"] = network_json(*document.network);
   if (!document.base_url.empty()) json["base_url"] = document.base_url;
   if (const auto& check = document.health_check) {
@@ -287,6 +289,11 @@ void read_request(ObjectReader& fields, AgentRequest& request) {
     case AgentOp::kIdentity:
       fields.object("identity", [&](ObjectReader& identity) { read_identity(identity, request.identity); });
       break;
+    case AgentOp::kBoot:
+      fields.required("document");
+      fields.raw("document", request.document);
+      fields.object("identity", [&](ObjectReader& identity) { read_identity(identity, request.identity); });
+      break;
     case AgentOp::kDial:
       fields.required("address");
       fields.text("address", request.dial, 512);
@@ -323,6 +330,10 @@ std::string encode_request(const AgentRequest& request) {
       }
       break;
     case AgentOp::kIdentity: json["identity"] = identity_json(request.identity); break;
+    case AgentOp::kBoot:
+      json["document"] = Json::parse(request.document, nullptr, false);
+      json["identity"] = identity_json(request.identity);
+      break;
     case AgentOp::kDial: json["address"] = request.dial; break;
     case AgentOp::kRead:
     case AgentOp::kWrite: json["path"] = request.path; break;

@@ -3,7 +3,7 @@
 //
 //   host                                           guest (skerry-agent, PID 1)
 //    │  kernel command line: boot document           │
-//    │ ◀──── kReady  session 0  Hello ───────────────│  stage 2 is up, workload started (or waiting for "start")
+//    │ ◀──── kReady  session 0  Hello ───────────────│  workload started; or "parked": waits for the request "boot"
 //    │ ◀──── kStdout/kStderr session 0 ──────────────│  the workload's output
 //    │ ◀──── kEvent  session 0  AgentEvent ──────────│  restarts, health
 //    │ ───── kRequest session N  AgentRequest ──────▶│
@@ -103,6 +103,9 @@ struct BootDocument {
   std::optional<GuestHealthCheck> health_check;
   std::vector<GuestMount> mounts;
   bool wait_for_start = false;  // do not run the workload until the request "start" came
+  // Stop before anything of one environment is there (writable layer, name, addresses) and wait for the request "boot"
+  // with the real document. A snapshot taken in this state can become any environment of the same image.
+  bool park = false;
 };
 
 std::string encode_boot_document(const BootDocument& document);
@@ -114,7 +117,7 @@ struct AgentHello {
   std::string kernel_release;
   std::string boot_id;
   std::int64_t uptime_ms = 0;  // of the guest's kernel when this was said
-  std::string workload;        // "running", "waiting" (for start), "none", "ended", "failed"
+  std::string workload;        // "running", "waiting" (for start), "none", "ended", "failed", "parked"
   std::int64_t workload_pid = 0;
   std::optional<Error> error;  // "failed": why it could not be started; kExit follows
 };
@@ -134,6 +137,7 @@ enum class AgentOp : std::uint8_t {
   kWrite,     // unpacks the tar stream (kStdin) below the directory `path`, then kExit 0
   kSignal,    // sends `signal` to the workload
   kSync,      // flushes every file system, for a consistent snapshot
+  kBoot,      // ends park: boots `document`, with the random seed and clock of `identity`; a second kReady follows
 };
 std::string_view to_text(AgentOp op);
 
@@ -161,7 +165,8 @@ struct AgentRequest {
   std::uint32_t grace_ms = 0;    // kShutdown
   std::vector<std::string> env;  // kStart: secrets, "NAME=value"
   std::vector<GuestFile> files;  // kStart: secrets
-  GuestIdentity identity;        // kIdentity
+  GuestIdentity identity;        // kIdentity; kBoot: random_seed and wall_clock_ns only
+  std::string document;          // kBoot: JSON of a BootDocument
   std::string dial;              // kDial
   std::string path;              // kRead, kWrite
   int signal = 0;                // kSignal

@@ -92,6 +92,19 @@ TEST(Requests, SurviveTheTrip) {
   EXPECT_EQ(back->files.at(0).content, "bytes");
 }
 
+TEST(Requests, BootCarriesAWholeDocument) {
+  AgentRequest request;
+  request.op = AgentOp::kBoot;
+  request.document = encode_boot_document(full_document());
+  request.identity.random_seed = "seed";
+  const auto back = decode_request(encode_request(request));
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(back->identity.random_seed, "seed");
+  const auto document = decode_boot_document(back->document);
+  ASSERT_TRUE(document) << document.error().message();
+  EXPECT_EQ(encode_boot_document(*document), request.document);
+}
+
 TEST(Requests, RefuseTheUnknown) {
   EXPECT_FALSE(decode_request(R"({"op":"format"})"));
   EXPECT_FALSE(decode_request(R"({"op":"ping","extra":1})"));
