@@ -61,9 +61,9 @@ Result<MacAddress> MacAddress::parse(std::string_view text) {
   MacAddress mac;
   for (std::size_t i = 0; i < mac.octets.size(); ++i) {
     if (i > 0 && text[i * 3 - 1] != ':') return wrong("MAC address", text, kWhy);
-    const auto pair = text.substr(i * 3, 2);
-    const auto [end, error] = std::from_chars(pair.data(), pair.data() + 2, mac.octets[i], 16);
-    if (error != std::errc{} || end != pair.data() + 2) return wrong("MAC address", text, kWhy);
+    const char* pair = &text[i * 3];
+    const auto [end, error] = std::from_chars(pair, pair + 2, mac.octets[i], 16);
+    if (error != std::errc{} || end != pair + 2) return wrong("MAC address", text, kWhy);
   }
   return mac;
 }

@@ -42,9 +42,10 @@ Status check_names(const FirewallState& state) {
 // As sockets do: one owner for a port, and an owner of every address excludes all others.
 Status check_publications(const std::vector<Publication>& sorted) {
   for (std::size_t i = 1; i < sorted.size(); ++i) {
-    for (std::size_t j = i; j-- > 0 && sorted[j].host_port == sorted[i].host_port;) {
-      const auto& a = sorted[j];
-      const auto& b = sorted[i];
+    const auto& b = sorted[i];
+    for (std::size_t before = i; before > 0; --before) {
+      const auto& a = sorted[before - 1];
+      if (a.host_port != b.host_port) break;
       if (a.protocol != b.protocol || (a.host_ip && b.host_ip && *a.host_ip != *b.host_ip)) continue;
       return fail(ErrorCode::kConflict,
                   cat("host port ", b.host_port, "/", to_text(b.protocol), " is wanted by ", a.guest.text(), " and ",
@@ -114,8 +115,11 @@ struct Collection {
   std::vector<std::string> keys;
   std::vector<std::string> values;  // of a map: parallel to keys
 
-  [[nodiscard]] std::string element(std::size_t i) const {
-    return values.empty() ? keys[i] : cat(keys[i], " : ", values[i]);
+  // As nftables writes them: keys, with their values where it is a map.
+  [[nodiscard]] std::vector<std::string> elements() const {
+    std::vector<std::string> out = keys;
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] += cat(" : ", values[i]);
+    return out;
   }
 };
 
@@ -166,9 +170,7 @@ void write_collections(Writer& out, const Collections& collections, std::string_
     if (collection->family != family) continue;
     out.open(cat(collection->kind, ' ', collection->name));
     out.line(cat("type ", collection->type));
-    std::vector<std::string> items;
-    for (std::size_t i = 0; i < collection->keys.size(); ++i) items.push_back(collection->element(i));
-    if (!items.empty()) out.line(cat("elements = { ", join(items, ", "), " }"));
+    if (!collection->keys.empty()) out.line(cat("elements = { ", join(collection->elements(), ", "), " }"));
     out.close();
   }
 }
@@ -297,17 +299,13 @@ FirewallState part_missing_from(const FirewallState& base, const FirewallState& 
   return part;
 }
 
+// `verb` is "add" or "delete"; a key alone says what to delete.
 void append_commands(std::string& commands, std::string_view verb, const FirewallState& part) {
   const auto collections = collect(part, all_publications(part));
   for (const auto* collection : collections.all()) {
-    if (collection == &collections.bridges) continue;  // of the frame
-    std::vector<std::string> items = collection->keys;
-    if (verb == "add") {
-      for (std::size_t i = 0; i < items.size(); ++i) items[i] = collection->element(i);
-    }
-    if (items.empty()) continue;
+    if (collection == &collections.bridges || collection->keys.empty()) continue;  // bridges are of the frame
     commands += cat(verb, " element ", collection->family, ' ', part.table, ' ', collection->name, " { ",
-                    join(items, ", "), " }\n");
+                    join(verb == "add" ? collection->elements() : collection->keys, ", "), " }\n");
   }
 }
 

@@ -26,6 +26,7 @@ class NetlinkMessage {
   NetlinkMessage(std::uint16_t type, std::uint16_t flags);
   NetlinkMessage(const NetlinkMessage&) = delete;
   NetlinkMessage& operator=(const NetlinkMessage&) = delete;
+  ~NetlinkMessage() = default;
 
   // The family's fixed header (ifinfomsg, ifaddrmsg, rtmsg), zeroed. First, and once per message or nest.
   template <typename Header>

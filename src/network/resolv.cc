@@ -42,6 +42,7 @@ bool is_printable(std::string_view text) {
 
 Result<std::vector<std::string>> choose_resolvers(std::string_view host_resolv_conf, const DnsConfig& config) {
   std::vector<std::string> servers;
+  servers.reserve(config.servers.size() + kMaxServers);
   for (const auto& given : config.servers) servers.push_back(TRY_IN("dns", Ipv4::parse(given)).text());
   if (servers.empty()) {
     for_each_line(host_resolv_conf, [&](std::string_view keyword, std::string_view rest) {
