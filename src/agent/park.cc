@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "agent/boot.h"
+#include "agent/guest_network.h"
 #include "agent/identity.h"
 #include "base/clock.h"
 #include "base/file_io.h"
@@ -84,6 +85,7 @@ Result<std::string> accept_document(const wire::AgentRequest& request) {
   }
   TRY(reseed_random(request.identity.random_seed));
   TRY(set_wall_clock(request.identity.wall_clock_ns));
+  if (!request.identity.new_mac.empty()) TRY(change_mac({}, request.identity.new_mac));
   return request.document;
 }
 

@@ -165,7 +165,7 @@ struct AgentRequest {
   std::uint32_t grace_ms = 0;    // kShutdown
   std::vector<std::string> env;  // kStart: secrets, "NAME=value"
   std::vector<GuestFile> files;  // kStart: secrets
-  GuestIdentity identity;        // kIdentity; kBoot: random_seed and wall_clock_ns only
+  GuestIdentity identity;        // kIdentity; kBoot: random_seed, wall_clock_ns, new_mac
   std::string document;          // kBoot: JSON of a BootDocument
   std::string dial;              // kDial
   std::string path;              // kRead, kWrite

@@ -73,16 +73,19 @@ std::vector<std::string> arguments(const Machine& machine, const std::string& pr
   out.option("-display", "none");
   out.option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   add_machine(out, machine);
-  out.option("-kernel", machine.kernel);
-  out.option("-initrd", machine.initramfs);
-  out.option("-append", machine.command_line);
+  if (machine.incoming) {
+    out.option("-incoming", "defer");
+  } else {
+    out.option("-kernel", machine.kernel);
+    out.option("-initrd", machine.initramfs);
+    out.option("-append", machine.command_line);
+  }
   add_channels(out, machine);
   if (machine.network) {
     out.option("-netdev", cat("tap,id=net0,fd=", machine.network->tap_fd));
     out.option("-device", cat("virtio-net-device,netdev=net0,mac=", machine.network->mac));
   }
   for (std::size_t i = 0; i < machine.disks.size(); ++i) add_disk(out, machine.disks[i], i);
-  if (machine.incoming) out.option("-incoming", "defer");
   return out.take();
 }
 

@@ -45,7 +45,7 @@ struct Machine {
   std::optional<NetworkCard> network;
   std::vector<Disk> disks;
   std::optional<MemoryFile> memory;
-  bool incoming = false;  // waits for a migration instead of booting
+  bool incoming = false;  // waits for a migration instead of booting: needs no kernel
 };
 
 // The name of the virtio port the agent opens.

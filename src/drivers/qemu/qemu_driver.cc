@@ -1,6 +1,7 @@
 #include "drivers/qemu/qemu_driver.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 
 #include <mutex>
 #include <utility>
@@ -15,6 +16,8 @@
 #include "drivers/qemu/agent_client.h"
 #include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/guest_plan.h"
+#include "drivers/qemu/memory_template.h"
+#include "drivers/qemu/qmp_client.h"
 #include "drivers/qemu/tsc.h"
 #include "drivers/qemu/vmm.h"
 #include "network/port.h"
@@ -24,6 +27,8 @@ namespace {
 
 using namespace qemu;
 
+// Bytes of the host's random pool that a fork's own pool starts from.
+constexpr std::size_t kSeedBytes = 64;
 // A guest that is being shut down by its agent: what comes on top of the grace it was given.
 constexpr Duration kShutdownMargin = std::chrono::seconds(5);
 constexpr Duration kAgentTimeout = std::chrono::seconds(10);
@@ -31,12 +36,31 @@ constexpr Duration kAgentTimeout = std::chrono::seconds(10);
 constexpr Duration kProbeTimeout = std::chrono::seconds(3);
 constexpr std::uint32_t kProbeMemoryMib = 128;
 
+// Errors that another way of starting would only repeat.
+bool is_the_workloads_fault(const Error& error) {
+  return error.code == ErrorCode::kCommandNotFound || error.code == ErrorCode::kNotExecutable ||
+         error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument;
+}
+
+Result<wire::AgentRequest> boot_request(const wire::BootDocument& document) {
+  wire::AgentRequest request;
+  request.op = wire::AgentOp::kBoot;
+  request.document = wire::encode_boot_document(document);
+  if (document.network) request.identity.new_mac = document.network->mac;
+  request.identity.random_seed.resize(kSeedBytes);
+  if (::getrandom(request.identity.random_seed.data(), kSeedBytes, 0) != static_cast<ssize_t>(kSeedBytes)) {
+    return fail_errno("getrandom");
+  }
+  request.identity.wall_clock_ns = SystemClock().now().ns;
+  return request;
+}
+
 std::string overlay_path(const EnvironmentPlace& place) { return place.state_dir + "/overlay.img"; }
 
 class QemuDriver final : public Driver {
  public:
   QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
-      : jail_(std::move(jail)), images_(images), config_(std::move(config)) {}
+      : jail_(std::move(jail)), images_(images), config_(std::move(config)), templates_(config_.most_templates) {}
 
   [[nodiscard]] Isolation isolation() const override { return Isolation::kMicrovm; }
   Availability availability() override;
@@ -59,10 +83,17 @@ class QemuDriver final : public Driver {
 
  private:
   Result<AcceleratorVerdict> accelerator();
+  Result<std::string> accelerator_key_once();
+  // A document too large for the command line comes by a disk: a cold boot reads it there.
+  [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
+    return config_.most_templates > 0 && spec.disks.size() == 2;
+  }
   Result<BootFiles> boot_files() { return prepare_boot_files({config_.kernel, config_.agent, config_.cache_dir}); }
   Status boot_probe_guest(Accelerator accelerator);
   Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
-  Result<Started> start_prepared(const Launch& launch, const VmmSpec& spec);
+  Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
+  Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
+  Status load_fork(const EnvironmentPlace& place);
   Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
   Error why_ended(const EnvironmentPlace& place, const Error& seen);
   Status require_running(const EnvironmentPlace& place, std::string_view doing);
@@ -72,6 +103,8 @@ class QemuDriver final : public Driver {
   QemuConfig config_;
   std::mutex verdict_mutex_;
   std::optional<AcceleratorVerdict> verdict_;
+  std::string host_key_;
+  TemplatePool templates_;
 };
 
 // ── accelerator ──
@@ -121,6 +154,12 @@ Result<AcceleratorVerdict> QemuDriver::accelerator() {
       break;
   }
   return *verdict_;
+}
+
+Result<std::string> QemuDriver::accelerator_key_once() {
+  const std::lock_guard lock(verdict_mutex_);
+  if (host_key_.empty()) host_key_ = TRY(accelerator_key(config_.program));
+  return host_key_;
 }
 
 Availability QemuDriver::availability() {
@@ -186,7 +225,44 @@ Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& ag
   return {};
 }
 
-Result<Started> QemuDriver::start_prepared(const Launch& launch, const VmmSpec& spec) {
+// A memory snapshot of the right shape, or a new one; then the same machine with its own devices behind.
+Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document) {
+  const auto& place = launch.place;
+  const std::string base = TRY(images_.base_disk(*launch.image, {}));
+  const std::string key = template_key(spec, base, TRY(accelerator_key_once()));
+  const auto source = TRY(templates_.get(key, [&] {
+    const std::string dir = cat(config_.cache_dir, "/template");
+    const EnvironmentPlace own{cat("template-", place.id), "template", dir + "/state", dir + "/run"};
+    return make_template(jail_, own, spec, base, key, config_.boot_timeout);
+  }));
+  spec.memory = VmmMemory{source->memory.get(), false};
+  // A description of its own: the offset is not shared with other forks.
+  const Fd state = TRY(sys::open(cat("/proc/self/fd/", source->state.get()), O_RDONLY));
+  spec.incoming_state = state.get();
+  Rollback give_up;  // a template whose fork fails is not tried twice
+  give_up.add([&] { templates_.drop(key); });
+  Started started;
+  started.pid = TRY(create_vmm(jail_, place, spec));
+  if (launch.attach) started.stdio = TRY(jail_.attach(place));
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  TRY(jail_.start(place));
+  TRY(load_fork(place));
+  give_up.commit();
+  TRY(agent.request(TRY(boot_request(document)), kAgentTimeout));
+  TRY_IN("boot the guest", await_workload(place, agent));
+  return started;
+}
+
+Status QemuDriver::load_fork(const EnvironmentPlace& place) {
+  auto qmp = TRY(QmpClient::connect(place.run_dir));
+  TRY(qmp.ignore_shared_memory());
+  TRY(qmp.execute("migrate-incoming", cat(R"({"uri":"fd:)", kIncomingFd, R"("})")));
+  TRY(qmp.await_migration(kAgentTimeout));
+  TRY(qmp.execute("cont"));
+  return {};
+}
+
+Result<Started> QemuDriver::start_cold(const Launch& launch, const VmmSpec& spec) {
   const auto& place = launch.place;
   Started started;
   started.pid = TRY(create_vmm(jail_, place, spec));
@@ -212,9 +288,16 @@ Result<Started> QemuDriver::start(const Launch& launch) {
       log::warning("cannot undo a start", {{"name", place.name}, {"error", collected.error().message()}});
     }
   });
-  const VmmSpec spec = TRY(prepare(launch, document));
-  Started started = TRY(start_prepared(launch, spec));
-  undo.commit();
+  VmmSpec spec = TRY(prepare(launch, document));
+  auto started = can_fork(spec) ? start_forked(launch, spec, document) : start_cold(launch, spec);
+  if (!started && can_fork(spec) && !is_the_workloads_fault(started.error())) {
+    log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", started.error().message()}});
+    spec.memory.reset();
+    spec.incoming_state = -1;
+    TRY(jail_.remove(place));
+    started = start_cold(launch, spec);
+  }
+  if (started) undo.commit();
   return started;
 }
 

@@ -30,6 +30,9 @@ struct QemuConfig {
   AccelChoice accel = AccelChoice::kAuto;
   std::uint64_t overlay_mib = 8192;  // most that a guest may write
   Duration boot_timeout = std::chrono::seconds(60);
+  // Start from a memory snapshot of a parked guest where one fits; the first start of a shape makes it. Each holds what
+  // a booted guest has touched (about 90 MiB); 0: always boot cold.
+  std::size_t most_templates = 4;
 };
 
 // `images` outlives the driver.

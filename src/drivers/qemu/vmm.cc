@@ -13,7 +13,7 @@ namespace {
 constexpr int kAgentFd = 3;
 constexpr int kQmpFd = 4;
 constexpr int kConsoleFd = 5;
-constexpr int kFirstOther = 6;
+static_assert(kIncomingFd == kConsoleFd + 1);
 
 // The links that make a bare /usr a usable system (merged /usr, as Debian 12 has it).
 Status make_rootfs(const std::string& path) {
@@ -34,7 +34,7 @@ Machine machine_of(const EnvironmentPlace& place, const VmmSpec& spec) {
   Machine machine;
   machine.name = place.name;
   machine.accelerator = spec.accelerator;
-  machine.vcpus = (spec.cpu_milli + kMilliPerCore - 1) / kMilliPerCore;
+  machine.vcpus = vcpus_of(spec);
   machine.memory_mib = spec.memory_mib;
   machine.kernel = kJailKernel;
   machine.initramfs = kJailInitramfs;
@@ -47,19 +47,27 @@ Machine machine_of(const EnvironmentPlace& place, const VmmSpec& spec) {
 
 }  // namespace
 
+std::uint32_t vcpus_of(const VmmSpec& spec) { return (spec.cpu_milli + kMilliPerCore - 1) / kMilliPerCore; }
+
 Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec) {
   JailSpec jailed;
-  jailed.channels = {{"agent", kAgentFd, ChannelMode::kFramed},
-                     {"qmp", kQmpFd, ChannelMode::kRaw},
-                     {"console", kConsoleFd, ChannelMode::kConsole}};
+  jailed.channels = {{"agent", kAgentFd, ChannelMode::kFramed}, {"console", kConsoleFd, ChannelMode::kConsole}};
+  if (spec.qmp) {
+    jailed.fds.push_back({spec.qmp.get(), kQmpFd});
+  } else {
+    jailed.channels.push_back({"qmp", kQmpFd, ChannelMode::kRaw});
+  }
   Machine machine = machine_of(place, spec);
-  int next = kFirstOther;
-  const auto lend = [&](const Fd& fd) {
-    jailed.fds.push_back({fd.get(), next});
+  int next = kConsoleFd + 1;
+  const auto lend = [&](int fd) {
+    jailed.fds.push_back({fd, next});
     return next++;
   };
-  if (spec.tap) machine.network = NetworkCard{lend(spec.tap), spec.mac};
-  for (const auto& disk : spec.disks) machine.disks.push_back({disk.serial, lend(disk.file), disk.read_only});
+  machine.incoming = spec.incoming_state >= 0;
+  if (machine.incoming) lend(spec.incoming_state);  // kIncomingFd
+  if (spec.memory) machine.memory = MemoryFile{lend(spec.memory->fd), spec.memory->shared};
+  if (spec.tap) machine.network = NetworkCard{lend(spec.tap.get()), spec.mac};
+  for (const auto& disk : spec.disks) machine.disks.push_back({disk.serial, lend(disk.file.get()), disk.read_only});
 
   VmmJailInputs inputs;
   inputs.rootfs = place.run_dir + "/vmm";

@@ -21,6 +21,11 @@ struct VmmDisk {
   bool read_only = true;
 };
 
+struct VmmMemory {
+  int fd = -1;  // borrowed
+  bool shared = false;
+};
+
 struct VmmSpec {
   std::string program;  // of QEMU
   BootFiles boot;
@@ -31,7 +36,14 @@ struct VmmSpec {
   Fd tap;  // invalid: no network card
   std::string mac;
   std::vector<VmmDisk> disks;
+  std::optional<VmmMemory> memory;
+  int incoming_state = -1;  // borrowed: a fork loads its devices from it (migrate-incoming fd:kIncomingFd) and waits
+  Fd qmp;                   // valid: QMP goes over this socket; else over the keeper's channel "qmp"
 };
+// The number the incoming state has inside.
+inline constexpr int kIncomingFd = 6;
+
+std::uint32_t vcpus_of(const VmmSpec& spec);
 
 // Makes the jail with the machine in it, not yet started. What is in place.run_dir when it fails is the caller's to
 // remove. The descriptors of `spec` are borrowed.

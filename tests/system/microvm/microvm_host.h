@@ -115,9 +115,14 @@ class MicrovmTest : public testing::Test {
     config.agent = bin("skerry-agent");
     // Shared by all tests of a build: what is in it follows from kernel and agent alone.
     config.cache_dir = cat(SKERRY_BIN_DIR, "/../microvm-test-cache");
+    cache_dir_ = config.cache_dir;
     config.accel = AccelChoice::kTcg;
+    config.most_templates = most_templates();
     driver_ = make_qemu_driver(jail, *images_, config);
   }
+
+  // By default every guest boots.
+  [[nodiscard]] virtual std::size_t most_templates() const { return 0; }
 
   void TearDown() override {
     for (const auto& [name, launch] : launches_) {
@@ -212,6 +217,7 @@ class MicrovmTest : public testing::Test {
   }
 
   std::optional<TempDir> temp_;
+  std::string cache_dir_;
   std::unique_ptr<ImageStore> images_;
   Image image_;
   std::unique_ptr<Driver> driver_;

@@ -1,0 +1,158 @@
+#include "drivers/qemu/memory_template.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/file_io.h"
+#include "base/rollback.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "base/unix_socket.h"
+#include "drivers/qemu/agent_client.h"
+#include "drivers/qemu/guest_plan.h"
+#include "drivers/qemu/qmp_client.h"
+#include "drivers/qemu/tsc.h"
+
+namespace skerry::qemu {
+namespace {
+
+constexpr Duration kSaveTimeout = std::chrono::seconds(30);
+constexpr std::uint64_t kMib = 1U << 20U;
+// The template's own address, before a fork gets its real one.
+constexpr const char* kTemplateMac = "02:53:00:00:00:00";
+
+// A tap that leads nowhere: only so that the template's network card has the features of the forks' ones.
+Result<Fd> unattached_tap() {
+  Fd tap = TRY(sys::open("/dev/net/tun", O_RDWR | O_NONBLOCK));
+  ifreq request{};
+  std::strncpy(request.ifr_name, "sktpl%d", IFNAMSIZ - 1);
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  if (::ioctl(tap.get(), TUNSETIFF, &request) < 0) return fail_errno("make a tap for a template");
+  return tap;
+}
+
+Result<Fd> memory_file(std::uint32_t memory_mib) {
+  Fd memory = TRY(sys::memfd("skerry-template"));
+  TRY(sys::ftruncate(memory.get(), memory_mib * kMib));
+  return memory;
+}
+
+wire::BootDocument parked_document() {
+  wire::BootDocument document;
+  document.root.mode = wire::RootMode::kDisk;
+  document.park = true;
+  return document;
+}
+
+// The same kinds of devices as the environment's, with nothing of its own behind them.
+Result<VmmSpec> template_spec(const EnvironmentPlace& place, const VmmSpec& like, const std::string& base_disk,
+                              const Fd& memory, Fd qmp) {
+  VmmSpec spec;
+  spec.program = like.program;
+  spec.boot = like.boot;
+  spec.accelerator = like.accelerator;
+  spec.cpu_milli = like.cpu_milli;
+  spec.memory_mib = like.memory_mib;
+  spec.command_line = TRY(command_line(parked_document(), {}, host_tsc_khz())).text;
+  if (like.tap) {
+    spec.tap = TRY(unattached_tap());
+    spec.mac = kTemplateMac;
+  }
+  for (const auto& disk : like.disks) {
+    if (disk.serial == "root") {
+      spec.disks.push_back({disk.serial, TRY(sys::open(base_disk, O_RDONLY)), true});
+      continue;
+    }
+    // Empty, but of the size the guest will see: the driver reads it once, when it finds the disk.
+    const auto info = TRY(sys::fstat(disk.file.get()));
+    Fd empty = TRY(sys::open(cat(place.run_dir, "/", disk.serial), O_RDWR | O_CREAT | O_TRUNC, 0600));
+    TRY(sys::ftruncate(empty.get(), static_cast<std::uint64_t>(info.st_size)));
+    spec.disks.push_back({disk.serial, std::move(empty), disk.read_only});
+  }
+  spec.memory = VmmMemory{memory.get(), true};
+  spec.qmp = std::move(qmp);
+  return spec;
+}
+
+Result<Fd> save(QmpClient& qmp) {
+  Fd state = TRY(sys::memfd("skerry-template-state"));
+  TRY(qmp.execute("stop"));
+  TRY(qmp.ignore_shared_memory());
+  TRY(qmp.execute("getfd", R"({"fdname":"state"})", {state.get()}));
+  TRY(qmp.execute("migrate", R"({"uri":"fd:state"})"));
+  TRY(qmp.await_migration(kSaveTimeout));
+  return state;
+}
+
+// No write by anybody, ever again; only possible once the template's own mapping is gone.
+Status seal(const Fd& file) {
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+    return fail_errno("seal the template");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key) {
+  std::string key =
+      cat(host_key, "|", spec.boot.key, "|", base_disk, "|", spec.accelerator == Accelerator::kKvm ? "kvm" : "tcg", "|",
+          vcpus_of(spec), "|", spec.memory_mib, "|", spec.tap ? "net" : "none");
+  for (const auto& disk : spec.disks) key += cat("|", disk.serial, disk.read_only ? ":ro" : ":rw");
+  return key;
+}
+
+Result<MemoryTemplate> make_template(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec,
+                                     const std::string& base_disk, std::string key, Duration boot_timeout) {
+  MemoryTemplate made;
+  made.key = std::move(key);
+  made.memory_mib = spec.memory_mib;
+  made.memory = TRY(memory_file(spec.memory_mib));
+  Rollback remove;
+  remove.add([&] {
+    static_cast<void>(jail.remove(place));
+    static_cast<void>(sys::remove_tree(place.run_dir));
+    static_cast<void>(sys::remove_tree(place.state_dir));
+  });
+  TRY(sys::mkdir_all(place.state_dir, 0700));
+  TRY(sys::mkdir_all(place.run_dir, 0700));
+  auto control = TRY(unix_pair());
+  {
+    const VmmSpec own = TRY(template_spec(place, spec, base_disk, made.memory, std::move(control.second)));
+    TRY(create_vmm(jail, place, own));
+  }
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  TRY(jail.start(place));
+  const auto hello = TRY_IN("boot a template", agent.await_ready(boot_timeout));
+  if (hello.workload != "parked") return fail(ErrorCode::kInternal, "the template did not park");
+  auto qmp = TRY(QmpClient::over(std::move(control.first)));
+  made.state = TRY_IN("save a template", save(qmp));
+  TRY(jail.kill(place));
+  TRY(seal(made.memory));
+  TRY(seal(made.state));
+  return made;
+}
+
+Result<std::shared_ptr<const MemoryTemplate>> TemplatePool::get(const std::string& key, const Make& make) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(recent_first_, key, [](const auto& item) { return item->key; });
+  if (found != recent_first_.end()) {
+    recent_first_.splice(recent_first_.begin(), recent_first_, found);
+    return recent_first_.front();
+  }
+  recent_first_.push_front(std::make_shared<const MemoryTemplate>(TRY(make())));
+  if (recent_first_.size() > most_) recent_first_.pop_back();
+  return recent_first_.front();
+}
+
+void TemplatePool::drop(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(recent_first_, [&](const auto& item) { return item->key == key; });
+}
+
+}  // namespace skerry::qemu

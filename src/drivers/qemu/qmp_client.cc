@@ -1,0 +1,96 @@
+#include "drivers/qemu/qmp_client.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/keeper_protocol.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "base/unix_socket.h"
+
+namespace skerry::qemu {
+namespace {
+
+constexpr Duration kCommandTimeout = std::chrono::seconds(10);
+constexpr std::size_t kMaxLine = 1U << 20U;
+constexpr int kPollMs = 1;
+
+}  // namespace
+
+Result<QmpClient> QmpClient::over(Fd socket) {
+  QmpClient client(std::move(socket));
+  const auto negotiated = client.execute("qmp_capabilities");
+  // "CommandNotFound" is QEMU's way to say that it is in command mode already.
+  if (!negotiated && negotiated.error().step.find("CommandNotFound") == std::string::npos) {
+    return fail(Error(negotiated.error()));
+  }
+  return client;
+}
+
+Result<QmpClient> QmpClient::connect(const std::string& run_dir) {
+  return over(TRY(unix_connect(KeeperPaths{run_dir}.channel_socket("qmp"))));
+}
+
+Result<std::string> QmpClient::read_line(MonoTime deadline) {
+  std::array<char, 4096> chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+  while (true) {
+    if (const auto end = buffer_.find('\n'); end != std::string::npos) {
+      std::string line = buffer_.substr(0, end);
+      buffer_.erase(0, end + 1);
+      return line;
+    }
+    if (buffer_.size() > kMaxLine) return fail(ErrorCode::kCorrupt, "QMP: a line too long");
+    const auto left_ms = (deadline - SystemClock().monotonic()).count() / 1'000'000;
+    pollfd ready{socket_.get(), POLLIN, 0};
+    if (left_ms <= 0 || ::poll(&ready, 1, static_cast<int>(left_ms)) <= 0) {
+      return fail(ErrorCode::kDeadlineExceeded, "QMP: no answer in time");
+    }
+    const auto got = TRY(sys::read(socket_.get(), chunk.data(), chunk.size()));
+    if (got == 0) return fail(ErrorCode::kUnavailable, "QMP: the VMM is gone");
+    buffer_.append(chunk.data(), got);
+  }
+}
+
+Result<wire::JsonNode> QmpClient::execute(std::string_view command, std::string_view arguments,
+                                          const std::vector<int>& fds) {
+  const MonoTime deadline = SystemClock().monotonic() + kCommandTimeout;
+  const auto id = static_cast<std::int64_t>(next_id_++);
+  const std::string line = cat(R"({"execute":")", command, R"(","arguments":)", arguments, R"(,"id":)", id, "}\n");
+  if (fds.empty()) {
+    TRY(sys::write_all(socket_.get(), line));
+  } else {
+    TRY(send_with_fds(socket_.get(), line, fds));
+  }
+  while (true) {
+    const std::string answer = TRY(read_line(deadline));
+    const auto json = wire::JsonNode::parse(answer, "QMP", kMaxLine);
+    // The first line a later client sees may be cut; nothing with our id is.
+    if (!json || json->at("id").is_null() || json->integer("id") != id) continue;
+    if (json->at("error").is_null()) return json->at("return");
+    return fail(ErrorCode::kInternal,
+                cat("QMP ", command, ": ", json->text("error.class"), ": ", json->text("error.desc")));
+  }
+}
+
+Status QmpClient::await_migration(Duration timeout) {
+  const MonoTime deadline = SystemClock().monotonic() + timeout;
+  while (true) {
+    const auto state = TRY(execute("query-migrate"));
+    const std::string status = state.text("status");
+    if (status == "completed") return {};
+    if (status == "failed" || status == "cancelled") {
+      return fail(ErrorCode::kIo, cat("migration ", status, ": ", state.text("error-desc")));
+    }
+    if (SystemClock().monotonic() >= deadline) return fail(ErrorCode::kDeadlineExceeded, "the migration did not end");
+    ::poll(nullptr, 0, kPollMs);
+  }
+}
+
+Status QmpClient::ignore_shared_memory() {
+  TRY(execute("migrate-set-capabilities", R"({"capabilities":[{"capability":"x-ignore-shared","state":true}]})"));
+  return {};
+}
+
+}  // namespace skerry::qemu

@@ -1,0 +1,92 @@
+// Starts from a memory snapshot: fast, and no two forks share what must be one guest's own.
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "microvm_host.h"
+
+namespace skerry {
+namespace {
+
+using testing::HasSubstr;
+
+class ForkTest : public MicrovmTest {
+ protected:
+  [[nodiscard]] std::size_t most_templates() const override { return 2; }
+
+  // Milliseconds that start() took.
+  long start(Launch& launch) {
+    const SystemClock clock;
+    const MonoTime before = clock.monotonic();
+    const auto started = driver_->start(launch);
+    EXPECT_TRUE(started) << started.error().message();
+    return (clock.monotonic() - before) / std::chrono::milliseconds(1);
+  }
+};
+
+TEST_F(ForkTest, ASecondStartIsMuchFasterThanTheFirst) {
+  auto& first = launch_of("first", {"sleep", "1000"});
+  const long cold_ms = start(first);
+  long best_ms = cold_ms;
+  for (int i = 0; i < 3; ++i) best_ms = std::min(best_ms, start(launch_of(cat("fork-", i), {"sleep", "1000"})));
+  RecordProperty("cold_ms", static_cast<int>(cold_ms));
+  RecordProperty("fork_ms", static_cast<int>(best_ms));
+  std::printf("first start %ld ms (with the template), best fork %ld ms\n", cold_ms, best_ms);
+  EXPECT_LT(best_ms * 3, cold_ms);
+}
+
+TEST_F(ForkTest, ForksShareNothingThatIsOneGuestsOwn) {
+  constexpr int kForks = 6;
+  std::map<std::string, std::set<std::string>> seen;
+  for (int i = 0; i < kForks; ++i) {
+    auto& launch = launch_of(cat("twin-", i), {"sleep", "1000"});
+    start(launch);
+    seen["host name"].insert(exec(launch, {"hostname"}).out);
+    seen["boot id"].insert(exec(launch, {"cat", "/proc/sys/kernel/random/boot_id"}).out);
+    seen["uuid"].insert(exec(launch, {"cat", "/proc/sys/kernel/random/uuid"}).out);
+    seen["random bytes"].insert(exec(launch, {"dd", "if=/dev/urandom", "bs=32", "count=1"}).out);
+    // The kernel gives each new process its own AT_RANDOM; a stack address shows the layout's randomness.
+    seen["layout"].insert(exec(launch, {"sh", "-c", "cat /proc/self/maps"}).out);
+    const long now = std::strtol(exec(launch, {"date", "+%s"}).out.c_str(), nullptr, 10);
+    EXPECT_LE(std::labs(now - SystemClock().now().ns / 1'000'000'000), 2);
+  }
+  for (const auto& [what, values] : seen) EXPECT_EQ(values.size(), static_cast<std::size_t>(kForks)) << what;
+}
+
+TEST_F(ForkTest, WhatOneForkWritesNoOtherSees) {
+  auto& one = launch_of("one", {"sleep", "1000"});
+  auto& other = launch_of("other", {"sleep", "1000"});
+  start(one);
+  EXPECT_EQ(exec(one, {"sh", "-c", "echo secret > /root/mine; echo secret > /dev/shm/mine; sync"}).code, 0);
+  start(other);
+  EXPECT_NE(exec(other, {"cat", "/root/mine"}).code, 0);
+  EXPECT_NE(exec(other, {"cat", "/dev/shm/mine"}).code, 0);
+  EXPECT_EQ(exec(one, {"cat", "/root/mine", "/dev/shm/mine"}).out, "secret\nsecret\n");
+}
+
+TEST_F(ForkTest, AnAppThatStopsForksAgainWithItsDisk) {
+  auto& launch = launch_of("again", {"sleep", "1000"});
+  start(launch);
+  EXPECT_EQ(exec(launch, {"sh", "-c", "echo kept > /root/file"}).code, 0);
+  ASSERT_OK(driver_->stop(launch.place, {5000}));
+  ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
+  start(launch);
+  EXPECT_EQ(exec(launch, {"cat", "/root/file"}).out, "kept\n");
+}
+
+TEST_F(ForkTest, AWorkloadThatCannotRunIsToldNotRetried) {
+  auto& launch = launch_of("missing", {"nosuch"});
+  const auto started = driver_->start(launch);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kCommandNotFound);
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
+}
+
+TEST_F(ForkTest, TheTemplateLeavesNothingBehind) {
+  start(launch_of("one", {"sleep", "1000"}));
+  EXPECT_FALSE(sys::exists(cache_dir_ + "/template/run"));
+  EXPECT_FALSE(sys::exists(cache_dir_ + "/template/state"));
+}
+
+}  // namespace
+}  // namespace skerry
