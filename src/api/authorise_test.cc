@@ -1,0 +1,169 @@
+// Who may: role × route over TCP, tokens, Host and Origin.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "api/api_testing.h"
+#include "api/route.h"
+#include "api/token_store.h"
+#include "base/file_io.h"
+#include "base/text.h"
+
+namespace skerry::api::testing {
+namespace {
+
+class TcpTest : public ApiTest {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    config_.listen = "127.0.0.1:0";
+    serve();
+  }
+  RawClient tcp() {
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->tcp_port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return RawClient(std::move(socket));
+  }
+  // The status of one request.
+  int ask(std::string_view method, std::string_view path, std::string_view headers) {
+    auto socket = tcp();
+    socket.send(cat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\nConnection: close\r\n",
+                    headers, method == "GET" ? "\r\n" : "Content-Length: 0\r\n\r\n"));
+    const auto answer = socket.read_until("\r\n\r\n");
+    return answer.size() < 12 ? 0 : parse_int<int>(std::string_view(answer).substr(9, 3), "status").value_or(0);
+  }
+  std::string token(std::string_view role, std::string_view zones = "[]") {
+    const auto answer = client().call("POST", "/api/v1/tokens",
+                                      cat(R"({"name":")", role, R"(","role":")", role, R"(","zones":)", zones, "}"));
+    return json(answer).text("token");
+  }
+  static std::string bearer(std::string_view secret) { return cat("Authorization: Bearer ", secret, "\r\n"); }
+};
+
+std::string example_path(std::string_view pattern) {
+  std::string out;
+  for (const auto part : split(pattern, '/')) {
+    if (!part.empty()) out += cat("/", part.starts_with('{') ? "x" : part);
+  }
+  return out;
+}
+
+// Every route, every role: below the route's role it is refused before its handler runs, from it on it is not.
+TEST_F(TcpTest, MatrixOfRolesAndRoutes) {
+  const std::pair<Role, std::string> callers[] = {{Role::kNobody, ""},
+                                                  {Role::kViewer, bearer(token("viewer"))},
+                                                  {Role::kOperator, bearer(token("operator"))},
+                                                  {Role::kAdmin, bearer(token("admin"))}};
+  for (const auto& route : routes()) {
+    for (const auto& [role, header] : callers) {
+      const int status = ask(route.method, example_path(route.path), header);
+      const bool refused = status == 401 || status == 403;
+      EXPECT_EQ(refused, role < route.role)
+          << route.method << " " << route.path << " as " << to_text(role) << ": " << status;
+      if (role == Role::kNobody && refused) {
+        EXPECT_EQ(status, 401);
+      }
+    }
+  }
+}
+
+TEST_F(TcpTest, WithoutATokenNothingIsToldButHealth) {
+  EXPECT_EQ(ask("GET", "/healthz", ""), 200);
+  EXPECT_EQ(ask("GET", "/api/v1/environments", ""), 401);
+  EXPECT_EQ(ask("GET", "/api/v1/no-such-path", ""), 401);
+  EXPECT_EQ(ask("GET", "/api/v1/environments", "Authorization: Basic cm9vdDpyb290\r\n"), 401);
+  EXPECT_EQ(ask("GET", "/api/v1/environments", bearer("skt_" + std::string(43, 'A'))), 401);
+}
+
+TEST_F(TcpTest, ARevokedTokenIsNobodys) {
+  const auto header = bearer(token("viewer"));
+  EXPECT_EQ(ask("GET", "/api/v1/environments", header), 200);
+  EXPECT_EQ(client().call("DELETE", "/api/v1/tokens/viewer")->status, 204);
+  EXPECT_EQ(ask("GET", "/api/v1/environments", header), 401);
+}
+
+TEST_F(TcpTest, ATokenInTheUrlIsNotTaken) {
+  const auto secret = token("viewer");
+  EXPECT_EQ(ask("GET", cat("/api/v1/environments?token=", secret), ""), 401);
+}
+
+TEST_F(TcpTest, OtherSitesPagesAreRefused) {
+  const auto header = bearer(token("viewer"));
+  EXPECT_EQ(ask("GET", "/api/v1/environments", cat(header, "Origin: http://evil.example\r\n")), 403);
+  EXPECT_EQ(ask("GET", "/api/v1/environments", cat(header, "Origin: http://localhost\r\n")), 200);
+  auto socket = tcp();
+  socket.send(cat("GET /api/v1/environments HTTP/1.1\r\nHost: evil.example\r\n", header, "\r\n"));
+  EXPECT_TRUE(socket.read_until("\r\n\r\n").starts_with("HTTP/1.1 403"));
+}
+
+TEST_F(TcpTest, AZonesTokenSeesOnlyItsZones) {
+  auto other = add_running("other");
+  Environment mine = other;
+  mine.spec.name = "mine";
+  mine.spec.zone = "work";
+  controller_.add(mine);
+  const auto header = bearer(token("operator", R"(["work"])"));
+  EXPECT_EQ(ask("GET", "/api/v1/environments/mine", header), 200);
+  EXPECT_EQ(ask("GET", "/api/v1/environments/other", header), 404);
+  EXPECT_EQ(ask("POST", "/api/v1/environments/other/stop", header), 404);
+  EXPECT_EQ(ask("GET", "/api/v1/events", header), 403);
+  auto socket = tcp();
+  socket.send(cat("GET /api/v1/environments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", header, "\r\n"));
+  const auto list = socket.read_all();
+  EXPECT_NE(list.find("mine"), std::string::npos);
+  EXPECT_EQ(list.find("other"), std::string::npos);
+}
+
+TEST_F(TcpTest, WhatReachesTheHostIsForAdmins) {
+  const auto header = bearer(token("operator"));
+  for (const auto* field :
+       {R"("mounts":["/:/host"])", R"("rootfs_path":"/")", R"("security":{"cap_add":["CAP_SYS_ADMIN"]})",
+        R"("security":{"seccomp_profile":"unconfined"})"}) {
+    const std::string body =
+        cat(R"({"name":"x",)", std::string_view(field).find("rootfs") == 1 ? "" : R"("image":"a",)", field, "}");
+    auto socket = tcp();
+    socket.send(cat("POST /api/v1/environments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n",
+                    header, "Content-Length: ", body.size(), "\r\n\r\n", body));
+    EXPECT_TRUE(socket.read_until("\r\n\r\n").starts_with("HTTP/1.1 403")) << field;
+  }
+}
+
+TEST(Listen, OnlyLoopback) {
+  const TempDir dir = TempDir::create("skerry-api").value();
+  SystemClock clock;
+  ::skerry::testing::FakeController controller(dir.path());
+  ::skerry::testing::FakeImages images;
+  const auto store = Store::open(dir / "db").value();
+  Operations operations(clock);
+  for (const auto* listen : {"0.0.0.0:8080", "192.168.1.1:80", "nonsense", "127.0.0.1", "127.0.0.1:99999"}) {
+    ApiConfig config;
+    config.listen = listen;
+    const auto server = ApiServer::create(config, {controller, operations, images, *store, clock});
+    ASSERT_FALSE(server) << listen;
+    EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
+  }
+}
+
+TEST(Tokens, SurviveARestartAndTheirSecretsAreNotKept) {
+  const TempDir dir = TempDir::create("skerry-tokens").value();
+  std::string secret;
+  {
+    auto store = TokenStore::open(dir / "tokens").value();
+    secret = store->create("ci", Role::kOperator, {"work"}, {1}).value();
+    EXPECT_EQ(store->create("ci", Role::kViewer, {}, {1}).error().code, ErrorCode::kAlreadyExists);
+  }
+  auto store = TokenStore::open(dir / "tokens").value();
+  const auto caller = store->find(secret);
+  ASSERT_TRUE(caller);
+  EXPECT_EQ(caller->role, Role::kOperator);
+  EXPECT_EQ(caller->zones, std::vector<std::string>{"work"});
+  EXPECT_EQ(read_file(dir / "tokens")->find(secret.substr(4)), std::string::npos);
+  ASSERT_TRUE(write_file_atomic(dir / "tokens", "{\"tokens\":[{}]}", 0600));
+  EXPECT_EQ(TokenStore::open(dir / "tokens").error().code, ErrorCode::kCorrupt);
+}
+
+}  // namespace
+}  // namespace skerry::api::testing

@@ -1,0 +1,166 @@
+#include "api/api_testing.h"
+#include "base/text.h"
+
+namespace skerry::api::testing {
+namespace {
+
+class EnvironmentsTest : public ApiTest {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    serve();
+  }
+};
+
+// The exchange of the microVM document, letter by letter up to the fields that may follow.
+TEST_F(EnvironmentsTest, TheCreateExchangeOfTheMicrovmDocument) {
+  const auto answer =
+      client().call("POST", "/api/v1/vms", R"({"name":"nginx-demo","plugin":"nginx","cpu_cores":2,"memory_mb":1024})");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 201);
+  EXPECT_TRUE(
+      answer->body.starts_with(R"({"name":"nginx-demo","plugin":"nginx","ip":"192.168.127.100","state":"running",)"
+                               R"("resources":{"cpu_cores":2,"memory_mb":1024)"))
+      << answer->body;
+  EXPECT_EQ(answer->headers.at("location"), "/api/v1/vms/nginx-demo");
+  EXPECT_EQ(controller_.creations().at(0).spec.isolation, Isolation::kMicrovm);
+}
+
+TEST_F(EnvironmentsTest, VmsDoNotShowContainers) {
+  add_running("web");
+  add_running("guest", Isolation::kMicrovm);
+  auto http = client();
+  EXPECT_EQ(json(http.call("GET", "/api/v1/vms")).items().size(), 1U);
+  EXPECT_EQ(json(http.call("GET", "/api/v1/environments")).items().size(), 2U);
+  EXPECT_EQ(http.call("GET", "/api/v1/vms/web")->status, 404);
+  EXPECT_EQ(http.call("POST", "/api/v1/vms/web/stop")->status, 404);
+  EXPECT_EQ(http.call("GET", "/api/v1/vms/guest")->status, 200);
+  EXPECT_EQ(http.call("POST", "/api/v1/vms", R"({"image":"a","isolation":"container"})")->status, 400);
+}
+
+TEST_F(EnvironmentsTest, PagesSortsAndFilters) {
+  for (const auto* name : {"delta", "alpha", "charlie", "bravo"}) add_running(name);
+  auto http = client();
+  const auto page = http.call("GET", "/api/v1/environments?sort=name&order=desc&offset=1&limit=2");
+  EXPECT_EQ(page->headers.at("x-total-count"), "4");
+  const auto items = json(page).items();
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0].text("name"), "charlie");
+  EXPECT_EQ(items[1].text("name"), "bravo");
+  EXPECT_EQ(json(http.call("GET", "/api/v1/environments?state=stopped")).items().size(), 0U);
+  EXPECT_EQ(json(http.call("GET", "/api/v1/environments?offset=99")).items().size(), 0U);
+  EXPECT_EQ(http.call("GET", "/api/v1/environments?limit=x")->status, 400);
+  EXPECT_EQ(http.call("GET", "/api/v1/environments?sort=colour")->status, 400);
+  EXPECT_EQ(http.call("GET", "/api/v1/environments?a=%zz")->status, 400);
+}
+
+TEST_F(EnvironmentsTest, WithoutWaitingItAnswersWhenItIsStored) {
+  controller_.hold();
+  add_running("slow");
+  // The fake stores at release; that one is stored already stands for a real controller's insert.
+  const auto answer = client().call("POST", "/api/v1/environments", R"({"image":"a","name":"slow","wait":false})");
+  EXPECT_EQ(answer->status, 201);
+  controller_.release();
+}
+
+TEST_F(EnvironmentsTest, VerbsReachTheControllerWithTheirArguments) {
+  add_running("web");
+  auto http = client();
+  EXPECT_EQ(http.call("POST", "/api/v1/environments/web/stop", R"({"grace_ms":5})")->status, 200);
+  EXPECT_EQ(http.call("POST", "/api/v1/environments/web/kill", R"({"signal":"HUP"})")->status, 200);
+  EXPECT_EQ(http.call("POST", "/api/v1/environments/web/kill", R"({"signal":15})")->status, 200);
+  EXPECT_EQ(http.call("POST", "/api/v1/environments/web/kill", R"({"signal":"LOUD"})")->status, 400);
+  EXPECT_EQ(http.call("PATCH", "/api/v1/environments/web", R"({"memory_mb":77})")->status, 200);
+  EXPECT_EQ(http.call("POST", "/api/v1/environments/web/suspend")->status, 501);
+  const auto verbs = controller_.verbs();
+  ASSERT_EQ(verbs.size(), 5U);
+  EXPECT_EQ(verbs[0].grace_ms, 5U);
+  EXPECT_EQ(verbs[1].signal, 1);
+  EXPECT_EQ(verbs[2].signal, 15);
+  EXPECT_EQ(verbs[3].resources.memory_mib, 77U);
+}
+
+TEST_F(EnvironmentsTest, DeletionOfWhatRunsNeedsForce) {
+  add_running("web");
+  auto http = client();
+  EXPECT_EQ(http.call("DELETE", "/api/v1/environments/web")->status, 409);
+  EXPECT_EQ(http.call("DELETE", "/api/v1/environments/web?force=perhaps")->status, 400);
+  EXPECT_EQ(http.call("DELETE", "/api/v1/environments/web?force=1")->status, 204);
+  EXPECT_EQ(http.call("GET", "/api/v1/environments/web")->status, 404);
+}
+
+TEST_F(EnvironmentsTest, RefusalsKeepTheirMeaning) {
+  const std::pair<ErrorCode, int> meanings[] = {{ErrorCode::kAlreadyExists, 409},     {ErrorCode::kRefused, 403},
+                                                {ErrorCode::kResourceExhausted, 409}, {ErrorCode::kUnsupported, 501},
+                                                {ErrorCode::kCommandNotFound, 422},   {ErrorCode::kUnavailable, 503},
+                                                {ErrorCode::kDeadlineExceeded, 504}};
+  auto http = client();
+  for (const auto& [code, status] : meanings) {
+    controller_.fail_next({code, 0, "because", {}});
+    const auto answer = http.call("POST", "/api/v1/environments", R"({"image":"a","name":"x"})");
+    EXPECT_EQ(answer->status, status);
+    EXPECT_EQ(json(answer).text("code"), error_code_name(code));
+  }
+  controller_.fail_next(Error::from_errno(ENOSPC, "write"));
+  EXPECT_EQ(http.call("POST", "/api/v1/environments", R"({"image":"a","name":"x"})")->status, 507);
+}
+
+TEST_F(EnvironmentsTest, WaitAnswersAtTheEndOfTheRun) {
+  add_running("web");
+  auto socket = raw();
+  ASSERT_TRUE(socket.send("POST /api/v1/environments/web/wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  // Once another request has been answered this one is being waited for, or will find the run over.
+  EXPECT_EQ(client().call("GET", "/healthz")->status, 200);
+  controller_.end_run("web", 3);
+  EXPECT_NE(socket.read_all().find("\"exit_code\":3"), std::string::npos);
+}
+
+TEST_F(EnvironmentsTest, ImagesInUseStay) {
+  controller_.set_image_users({"web", "db"});
+  auto http = client();
+  const auto answer = http.call("DELETE", "/api/v1/images/localhost/base:1");
+  EXPECT_EQ(answer->status, 409);
+  EXPECT_NE(json(answer).text("error").find("web, db"), std::string::npos);
+  controller_.set_image_users({});
+  EXPECT_EQ(http.call("DELETE", "/api/v1/images/localhost/base:1")->status, 200);
+  const auto events = store_->events({});
+  ASSERT_EQ(events->size(), 1U);
+  EXPECT_EQ(events->at(0).type, "image.removed");
+}
+
+TEST_F(EnvironmentsTest, SystemTellsWhatTheHostCanDo) {
+  add_running("web");
+  const auto system = json(client().call("GET", "/api/v1/system"));
+  EXPECT_TRUE(system.at("isolations.container.available").flag());
+  EXPECT_EQ(system.text("isolations.microvm.reason"), "no hardware virtualisation");
+  EXPECT_EQ(system.integer("environments.by_state.running"), 1);
+}
+
+TEST_F(EnvironmentsTest, MetricsAreInPrometheusForm) {
+  add_running("web");
+  const auto answer = client().call("GET", "/metrics");
+  ASSERT_EQ(answer->status, 200);
+  EXPECT_TRUE(answer->headers.at("content-type").starts_with("text/plain; version=0.0.4"));
+  EXPECT_NE(answer->body.find("skerry_environments{isolation=\"container\",state=\"running\"} 1\n"), std::string::npos);
+  EXPECT_NE(answer->body.find("skerry_environment_memory_bytes{name=\"web\"} 4096\n"), std::string::npos);
+}
+
+TEST_F(EnvironmentsTest, TheDescriptionNamesOnlySchemasThatExist) {
+  const auto document = json(client().call("GET", "/openapi.json"));
+  EXPECT_EQ(document.text("openapi"), "3.1.0");
+  const auto text = document.dump();
+  const auto schemas = document.at("components.schemas");
+  std::size_t references = 0;
+  constexpr std::string_view kPrefix = "#/components/schemas/";
+  for (auto at = text.find(kPrefix); at != std::string::npos; at = text.find(kPrefix, at + 1)) {
+    const auto begin = at + kPrefix.size();
+    const auto name = text.substr(begin, text.find('"', begin) - begin);
+    EXPECT_TRUE(schemas.at(name).is_object()) << name;
+    ++references;
+  }
+  EXPECT_GT(references, 30U);
+  EXPECT_TRUE(document.at("paths").is_object());
+}
+
+}  // namespace
+}  // namespace skerry::api::testing
