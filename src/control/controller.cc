@@ -171,6 +171,7 @@ Result<std::shared_ptr<Actor>> LiveController::actor(const std::string& name) {
 
 Result<Launch> LiveController::make_launch(const Environment& environment, const EnvironmentPlace& place) {
   TRY(check_port_conflicts(environment, environments()));
+  for (const auto& port : environment.spec.ports) TRY(ports_.network.check_port(port));
   Launch launch;
   launch.place = place;
   launch.spec = environment.spec;

@@ -7,6 +7,7 @@
 #include "core/state_machine.h"
 #include "network/bridge.h"
 #include "network/firewall.h"
+#include "network/host_port.h"
 #include "network/link.h"
 #include "network/netlink.h"
 #include "network/nftables.h"
@@ -36,6 +37,8 @@ class HostNetwork final : public Network {
     if (ours) TRY(write_file_atomic(made_mark_, zone.bridge, 0600));
     return network::ensure_bridge({zone.bridge, pool_.gateway});
   }
+
+  Status check_port(const PublishedPort& port) override { return network::check_host_port(port); }
 
   Status apply(const std::vector<Environment>& environments) override {
     network::BridgeRules rules;

@@ -18,6 +18,8 @@ class Network {
   // Makes or adopts the zone's bridge and loads the firewall with no environment let through: from here on it fails
   // closed. Safe to repeat.
   virtual Status open(const Zone& zone) = 0;
+  // Whether the host's port may be published now: no program of the host listens on it. kConflict, kInvalidArgument.
+  virtual Status check_port(const PublishedPort& port) = 0;
   // Replaces the firewall in one transaction by what these environments (all that hold an address) are entitled to;
   // the published ports of those that are alive are open. Does nothing when it would change nothing.
   virtual Status apply(const std::vector<Environment>& environments) = 0;

@@ -26,6 +26,7 @@ class FakeNetwork final : public Network {
   }
 
   Status open(const Zone&) override { return {}; }
+  Status check_port(const PublishedPort&) override { return {}; }
   Status apply(const std::vector<Environment>& environments) override {
     const std::lock_guard lock(mutex_);
     if (failure_) {
