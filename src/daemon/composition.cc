@@ -13,6 +13,7 @@
 #include "control/host_network.h"
 #include "control/operations.h"
 #include "daemon/image_service.h"
+#include "daemon/release.h"
 #include "drivers/container/container_driver.h"
 #include "drivers/qemu/qemu_driver.h"
 #include "image/store.h"
@@ -142,6 +143,7 @@ void LiveComposition::release_host() {
   if (auto closed = network_->close(); !closed) {
     log::warning("cannot give the network back", {{"error", closed.error().message()}});
   }
+  release_run_state(options_);
 }
 
 }  // namespace
