@@ -11,7 +11,7 @@ namespace {
 
 ErrorCode code_of(const SQLite::Exception& exception, int system_errno) {
   switch (exception.getErrorCode()) {
-    case SQLITE_FULL: return ErrorCode::kResourceExhausted;
+    case SQLITE_FULL:
     case SQLITE_NOMEM: return ErrorCode::kResourceExhausted;
     case SQLITE_READONLY:
     case SQLITE_PERM:

@@ -26,7 +26,7 @@ Result<std::string> insert_lease(Connection& connection, const Zone& zone, const
                                  WallTime now) {
   const AddressPool pool = TRY(AddressPool::of(zone));
   const auto leased = TRY(leased_addresses(connection));
-  const std::string ip = TRY_IN(cat("zone ", zone.name), lowest_free(pool, leased)).text();
+  std::string ip = TRY_IN(cat("zone ", zone.name), lowest_free(pool, leased)).text();
   connection.query("INSERT INTO ip_leases (ip, zone, vm_id, leased_at) VALUES (?, ?, ?, ?)")
       .bind(ip, zone.name, environment_id, now)
       .run();
