@@ -13,6 +13,8 @@ namespace skerry {
 namespace {
 
 constexpr std::string_view kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+// What older runtimes accept, too; nothing newer is written.
+constexpr std::string_view kWrittenVersion = "1.0.2";
 constexpr std::uint64_t kCpuPeriodUs = 100'000;
 constexpr std::uint64_t kSharesPerCore = 1024;
 constexpr std::uint32_t kVolumeTmpfsMib = 64;
@@ -191,7 +193,7 @@ Result<oci::Spec> make_container_spec(const Launch& launch, const ContainerInput
   const auto capabilities = TRY(choose_capabilities(spec.security));
 
   oci::Spec out;
-  out.oci_version = oci::kSpecVersion;
+  out.oci_version = kWrittenVersion;
   out.root = {inputs.rootfs, is_read_only(spec)};
   out.hostname = spec.hostname.empty() ? spec.name : spec.hostname;
   out.mounts = mounts_of(launch, inputs);
