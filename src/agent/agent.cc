@@ -62,13 +62,10 @@ Agent::Agent(EventLoop& loop, Fd port, wire::BootDocument document)
 Status Agent::run(const std::vector<std::string>& warnings) {
   TRY(watch_signals());
   TRY(channel_.open());
-  for (const auto& warning : warnings) {
-    wire::AgentEvent event;
-    event.reason = warning;
-    tell(event);
-  }
+  for (const auto& warning : warnings) warn(warning);
   if (!document_.wait_for_start) {
     if (const auto started = workload_.start(); !started) start_error_ = started.error();
+    serve_workload();
   }
   tell_ready();
   if (start_error_) workload_ended(exit_code_of(*start_error_));
@@ -206,6 +203,27 @@ void Agent::end_session(std::uint32_t session, int shell_code) {
   loop_.after(Duration(0), [this, session] { sessions_.erase(session); });
 }
 
+void Agent::serve_workload() {
+  if (start_error_ || workload_.state() == Workload::State::kNone) return;
+  if (!document_.base_url.empty()) {
+    const auto url = parse_http_url(document_.base_url);
+    auto proxy = url ? Proxy::open(loop_, *url) : fail(Error(url.error()));
+    if (proxy) proxy_ = std::move(*proxy);
+    // On the proxy's own port the workload is reached without one.
+    if (!proxy && proxy.error().code != ErrorCode::kConflict) warn(proxy.error().message());
+  }
+  if (!document_.health_check) return;
+  auto url = resolve_endpoint(document_.base_url, document_.health_check->endpoint);
+  if (!url) return warn(url.error().message());
+  probe_ = std::make_unique<HealthProbe>(
+      loop_, *document_.health_check, std::move(*url), [this](bool healthy, const std::string& reason) {
+        wire::AgentEvent event;
+        event.type = healthy ? wire::AgentEvent::Type::kHealthy : wire::AgentEvent::Type::kUnhealthy;
+        event.reason = reason;
+        tell(event);
+      });
+}
+
 Status Agent::start_workload(const wire::AgentRequest& request) {
   TRY(write_secret_files(request.files));
   auto started = workload_.start(request.env);
@@ -213,6 +231,7 @@ Status Agent::start_workload(const wire::AgentRequest& request) {
     start_error_ = started.error();
     loop_.after(Duration(0), [this] { workload_ended(exit_code_of(*start_error_)); });
   }
+  if (started) serve_workload();
   return started;
 }
 
@@ -235,6 +254,12 @@ wire::AgentHello Agent::hello() const {
 void Agent::tell_ready() { channel_.send(FrameKind::kReady, 0, wire::encode_hello(hello())); }
 
 void Agent::tell(const wire::AgentEvent& event) { channel_.send(FrameKind::kEvent, 0, wire::encode_event(event)); }
+
+void Agent::warn(const std::string& reason) {
+  wire::AgentEvent event;  // its type is a warning
+  event.reason = reason;
+  tell(event);
+}
 
 // --- the end --------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "agent/channel.h"
+#include "agent/health_probe.h"
+#include "agent/proxy.h"
 #include "agent/session.h"
 #include "agent/workload.h"
 #include "base/event_loop.h"
@@ -39,11 +41,14 @@ class Agent {
   wire::AgentResponse answer(std::uint32_t session, const wire::AgentRequest& request);
   Result<pid_t> open_exec(std::uint32_t session, wire::GuestProcess process);
   Status open_dial(std::uint32_t session, const std::string& address);
+  // The proxy and the probes, once the workload has been started.
+  void serve_workload();
   Status start_workload(const wire::AgentRequest& request);
   void end_session(std::uint32_t session, int shell_code);
 
   void tell_ready();
   void tell(const wire::AgentEvent& event);
+  void warn(const std::string& reason);
   [[nodiscard]] wire::AgentHello hello() const;
   void workload_ended(int shell_code);
   void shut_down(Duration grace);
@@ -53,6 +58,8 @@ class Agent {
   Channel channel_;
   Workload workload_;
   Fd signals_;
+  std::unique_ptr<Proxy> proxy_;
+  std::unique_ptr<HealthProbe> probe_;
   std::map<std::uint32_t, std::unique_ptr<Session>> sessions_;
   std::map<pid_t, std::uint32_t> processes_;  // exec sessions by process
   std::optional<Error> start_error_;
