@@ -1,5 +1,7 @@
 #include "image/chain_id.h"
 
+#include <charconv>
+
 #include "base/text.h"
 #include "image/sha256.h"
 
@@ -15,6 +17,16 @@ std::vector<Digest> chain_ids(const std::vector<ImageLayer>& layers) {
 
 Digest chain_id(const std::vector<ImageLayer>& layers) {
   return layers.empty() ? sha256_of("") : chain_ids(layers).back();
+}
+
+std::array<std::uint8_t, 16> uuid_of(const Digest& digest) {
+  std::array<std::uint8_t, 16> out{};
+  if (digest.empty()) return out;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const char* const digits = digest.hex().data() + 2 * i;
+    std::from_chars(digits, digits + 2, out[i], 16);
+  }
+  return out;
 }
 
 }  // namespace skerry

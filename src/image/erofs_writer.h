@@ -30,6 +30,10 @@ class ErofsWriter {
   Status write(std::uint64_t offset, std::string_view bytes);
   Status end_file(std::uint64_t size);
 
+  // After this the content so far can be read back from the file: for writers of other file systems, which use this one
+  // only to keep the content.
+  Status flush_content() { return flush(); }
+
   // Writes all that is not content. The tree must be finished. kUnsupported when something does not fit the format.
   Status finish(const MergedTree& tree, const std::array<std::uint8_t, 16>& uuid);
 

@@ -1,7 +1,5 @@
 #include "image/layer_disk.h"
 
-#include <array>
-#include <charconv>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -52,26 +50,22 @@ Status add_layer(const ImageLayer& layer, const BlobStore& blobs, const LayerLim
   return unmet.empty() ? Status() : store_unmet(layer, blobs, limits, unmet, writer);
 }
 
-// The first half of the chain id: the same layers, the same file system.
-std::array<std::uint8_t, 16> uuid_of(const Digest& chain) {
-  std::array<std::uint8_t, 16> out{};
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const char* const digits = chain.hex().data() + 2 * i;
-    std::from_chars(digits, digits + 2, out[i], 16);
-  }
-  return out;
-}
-
 }  // namespace
+
+Status merge_layers(const std::vector<ImageLayer>& layers, const BlobStore& blobs, const LayerLimits& limits,
+                    const Work& work, MergedTree& tree, ErofsWriter& writer) {
+  for (std::size_t i = layers.size(); i-- > 0;) {
+    work.report(cat("reading layer ", i + 1, "/", layers.size()));
+    TRY_IN(cat("layer ", layers[i].digest.text()), add_layer(layers[i], blobs, limits, work, tree, writer));
+  }
+  return {};
+}
 
 Status write_layer_disk(const std::vector<ImageLayer>& layers, const BlobStore& blobs, int disk_fd,
                         const LayerLimits& limits, const Work& work) {
   MergedTree tree;
   ErofsWriter writer(disk_fd);
-  for (std::size_t i = layers.size(); i-- > 0;) {
-    work.report(cat("writing disk, layer ", i + 1, "/", layers.size()));
-    TRY_IN(cat("layer ", layers[i].digest.text()), add_layer(layers[i], blobs, limits, work, tree, writer));
-  }
+  TRY(merge_layers(layers, blobs, limits, work, tree, writer));
   tree.finish();
   return writer.finish(tree, uuid_of(chain_id(layers)));
 }

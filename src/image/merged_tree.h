@@ -68,6 +68,14 @@ class MergedTree {
   // Drops whiteouts and counts the links.
   void finish();
 
+  // After finish(): puts an inode at `path`, replacing what is there, with missing directories made (0755, root).
+  // Symlinks on the way to its directory are followed inside the tree, as the kernel would: "/sbin/x" lands in
+  // /usr/sbin where /sbin leads there. kInvalidArgument when the way is blocked by a file, or by a directory at `path`
+  // itself.
+  Result<Inode*> install(std::string_view path, const LayerEntry& entry);
+  // After finish(): the node at a path, symlinks followed; null when there is none.
+  [[nodiscard]] const Node* find(std::string_view path) const;
+
   [[nodiscard]] const Node& root() const { return root_; }
   [[nodiscard]] std::size_t inode_count() const { return inodes_.size(); }
 
@@ -87,6 +95,7 @@ class MergedTree {
   void apply_whiteout(const std::string& path);
   void apply_opaque(const std::string& path);
   Node* place(const std::string& path);
+  Result<Node*> walk_and_make(std::string_view path);
 
   std::deque<Inode> inodes_;
   Node root_;

@@ -14,80 +14,22 @@
 #include "base/process.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "image/watched_run.h"
 #include "wire/oci_image_json.h"
 
 namespace skerry {
 namespace {
 
-constexpr auto kTick = std::chrono::milliseconds(100);
-constexpr std::size_t kMaxSaid = 64U << 10U;
-
-struct SkopeoRun {
-  ExitStatus status;
-  std::string out;
-  std::string err;
-};
-
-// Reads what is there, at most `limit` bytes are kept; false at the end.
-bool drain(int fd, std::string& into, std::size_t limit) {
-  std::array<char, 16384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
-  const auto got = sys::read(fd, buffer.data(), buffer.size());
-  if (!got || *got == 0) return false;
-  into.append(buffer.data(), std::min(*got, limit - std::min(limit, into.size())));
-  return true;
-}
-
-// Ends the child when it goes out of scope still running.
-class ScopedChild {
- public:
-  explicit ScopedChild(Child child) : child_(std::move(child)) {}
-  ScopedChild(const ScopedChild&) = delete;
-  ScopedChild& operator=(const ScopedChild&) = delete;
-  ~ScopedChild() {
-    if (waited_) return;
-    // Nothing more can be done when this fails: the child has PDEATHSIG as well.
-    std::ignore = child_.signal(SIGKILL);
-    std::ignore = child_.wait();
-  }
-  Result<ExitStatus> wait() {
-    waited_ = true;
-    return child_.wait();
-  }
-
- private:
-  Child child_;
-  bool waited_ = false;
-};
-
-// Runs skopeo to its end. `tick` is called about ten times a second; its error ends skopeo and is the answer.
-Result<SkopeoRun> run_skopeo(std::vector<std::string> arguments, const std::function<Status()>& tick) {
-  auto out = TRY(sys::pipe());
-  auto err = TRY(sys::pipe());
+// Runs skopeo to its end; an error of `tick` ends it.
+Result<WatchedRun> run_skopeo(std::vector<std::string> arguments, const std::function<Status()>& tick) {
   SpawnSpec spec;
   spec.argv = {"skopeo"};
   spec.argv.insert(spec.argv.end(), std::make_move_iterator(arguments.begin()),
                    std::make_move_iterator(arguments.end()));
-  spec.fds = {{out.write_end.get(), 1}, {err.write_end.get(), 2}};
-  // A daemon killed with -9 must not leave a download behind that nobody waits for.
-  spec.parent_death_signal = SIGKILL;
-  auto spawned = Child::spawn(spec);
-  if (!spawned && spawned.error().code == ErrorCode::kCommandNotFound) {
+  auto run = run_watched(std::move(spec), tick, wire::kMaxManifestBytes + 1);
+  if (!run && run.error().code == ErrorCode::kCommandNotFound) {
     return fail(ErrorCode::kUnsupported, "skopeo is not installed", "apt install skopeo");
   }
-  ScopedChild child(TRY(std::move(spawned)));
-  out.write_end.reset();
-  err.write_end.reset();
-  SkopeoRun run;
-  while (out.read_end || err.read_end) {
-    std::array<pollfd, 2> polls{pollfd{out.read_end.get(), POLLIN, 0}, pollfd{err.read_end.get(), POLLIN, 0}};
-    if (::poll(polls.data(), polls.size(), static_cast<int>(kTick.count())) < 0 && errno != EINTR) {
-      return fail_errno("poll skopeo");
-    }
-    if (polls[0].revents != 0 && !drain(out.read_end.get(), run.out, wire::kMaxManifestBytes + 1)) out.read_end.reset();
-    if (polls[1].revents != 0 && !drain(err.read_end.get(), run.err, kMaxSaid)) err.read_end.reset();
-    TRY(tick());
-  }
-  run.status = TRY(child.wait());
   return run;
 }
 

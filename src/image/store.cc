@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "image/layer_disk.h"
 #include "image/store_state.h"
 
 namespace skerry {
@@ -211,6 +212,11 @@ Status ImageStore::State::collect(RemovedImages& removed) {
 
 Result<std::vector<std::string>> ImageStore::lower_directories(const Image& image, const Work& work) {
   return annotate(state_->layers->lower_directories(image.layers, work), cat("unpack image ", image.name));
+}
+
+Status ImageStore::merge(const Image& image, MergedTree& tree, ErofsWriter& writer, const Work& work) const {
+  return annotate(merge_layers(image.layers, state_->blobs, state_->config.limits, work, tree, writer),
+                  cat("image ", image.name));
 }
 
 Result<std::string> ImageStore::base_disk(const Image& image, const Work& work) {

@@ -25,6 +25,9 @@
 
 namespace skerry {
 
+class ErofsWriter;
+class MergedTree;
+
 struct ImageStoreConfig {
   std::string dir;  // "<state>/images"; made with mode 0700
   LayerLimits limits;
@@ -76,6 +79,8 @@ class ImageStore {
   Result<std::vector<std::string>> lower_directories(const Image& image, const Work& work);
   // For microVMs: a read-only EROFS image of the whole file system; the same bytes for the same layers, on any machine.
   Result<std::string> base_disk(const Image& image, const Work& work);
+  // For builders of other file systems: the layers merged; the tree is not finished (image/layer_disk.h).
+  Status merge(const Image& image, MergedTree& tree, ErofsWriter& writer, const Work& work) const;
 
  private:
   struct State;

@@ -5,13 +5,16 @@
 //
 // Prints plain lines on success; on failure "CODE: message" on standard error and exit 1.
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/file_io.h"
 #include "base/text.h"
+#include "image/image_builder.h"
 #include "image/store.h"
 
 namespace skerry {
@@ -125,10 +128,25 @@ Status import(ImageStore& store, const Arguments& arguments) {
   return {};
 }
 
+// build FILE OUTPUT AGENT INIT [KEY]
+Status build(ImageStore& store, const Arguments& arguments) {
+  BuildRequest request;
+  const std::string text = TRY(read_file(arguments.at(0)));
+  request.file = TRY(wire::parse_build_file(text));
+  request.directory = std::filesystem::path(arguments.at(0)).parent_path().string();
+  request.output_dir = arguments.at(1);
+  request.default_agent = arguments.at(2);
+  request.default_init = arguments.at(3);
+  if (arguments.size() > 4) request.signing_key = arguments.at(4);
+  const auto built = TRY(build_image(store, request, printing_work()));
+  std::cout << built.artifact_path << "\n" << built.digest.text() << "\n" << built.size << "\n";
+  return {};
+}
+
 int run(const std::string& dir, const std::string& verb, const Arguments& arguments) {
   const std::map<std::string, std::function<Status(ImageStore&, const Arguments&)>> verbs = {
       {"pull", pull},   {"show", show}, {"ls", list},   {"lower", lower}, {"disk", disk},     {"rm", remove},
-      {"prune", prune}, {"tag", tag},   {"save", save}, {"load", load},   {"import", import},
+      {"prune", prune}, {"tag", tag},   {"save", save}, {"load", load},   {"import", import}, {"build", build},
   };
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {

@@ -529,6 +529,209 @@ class Layers(StoreCase):
         self.assertEqual(os.stat(lower_two[0]).st_ino, inode)
 
 
+class Builds(StoreCase):
+    """`skerry images build`: every file system shows the same tree, and the same input gives the same bytes."""
+
+    AGENT_SOURCE = 'int main(int n, char** v) { return n > 1 ? __builtin_puts("skerry-agent 9.9") < 0 : 0; }'
+
+    def setUp(self):
+        super().setUp()
+        self.init = os.path.join(os.path.dirname(PROBE), "skerry-init")
+        self.agent = os.path.join(self.dir, "agent")
+        subprocess.run(["cc", "-x", "c", "-static", "-o", self.agent, "-"], input=self.AGENT_SOURCE.encode(), check=True)
+        self.sources = os.path.join(self.dir, "sources")
+        os.makedirs(self.sources + "/site/cgi/bin")
+        for path, text, mode in (("site/index.html", "<p>", 0o600), ("site/cgi/bin/tool", "x", 0o600),
+                                 ("site/start.sh", "x", 0o600), ("run", "x", 0o600)):
+            with open(os.path.join(self.sources, path), "w") as out:
+                out.write(text)
+            os.chmod(os.path.join(self.sources, path), mode)
+        os.symlink("index.html", self.sources + "/site/link")
+
+    def image(self):
+        status = b"Package: hello\nStatus: install ok installed\nVersion: 2.10-3\nArchitecture: amd64\n\n" \
+                 b"Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n\n"
+        base = tar(entry("usr", "dir"), entry("usr/sbin", "dir"), entry("sbin", "sym", link="usr/sbin"),
+                   entry("etc", "dir", mode=0o750, uid=5, gid=6), entry("etc/hard", data=b"h" * 70_000, mode=0o640),
+                   entry("etc/hard2", "hard", link="etc/hard"), entry("null", "chr", dev=(1, 3), mode=0o666),
+                   entry("fifo", "fifo"), entry("long", "sym", link="y" * 200), entry("gone", data=b"1"),
+                   entry("var", "dir"), entry("var/lib", "dir"), entry("var/lib/dpkg", "dir"),
+                   entry("var/lib/dpkg/status", data=status), entry("suid", data=b"s", mode=0o4755, uid=70000, gid=80000),
+                   *[entry(f"many/f{i:04d}", data=b"%d" % i, mtime=5_000_000_000) for i in range(800)])
+        top = tar(entry(".wh.gone"), entry("many", "dir", mode=0o1777))
+        return self.pull(ImageFixture([base, top], config={"Entrypoint": ["/bin/app"], "Cmd": ["-x"], "Env": ["A=b"],
+                                                           "WorkingDir": "/w", "User": "1"}), "build")
+
+    def build(self, text, output="out", env=None, key=(), umask=0o022):
+        path = os.path.join(self.sources, "skerry.toml")
+        with open(path, "w") as out:
+            out.write('version = "1"\n' + text)
+        old = os.umask(umask)
+        try:
+            artifact, digest, _ = self.probe("build", path, os.path.join(self.dir, output), self.agent, self.init, *key, env=env)
+        finally:
+            os.umask(old)
+        with open(artifact, "rb") as file:
+            self.assertEqual(sha256(file.read()), digest)
+        return artifact, digest
+
+    def rootfs(self, reference, filesystem, more=""):
+        return f"""
+strategy = "oci_rootfs"
+[source]
+image = "{reference}"
+[filesystem]
+type = "{filesystem}"
+{more}
+[mappings]
+"site" = "/srv/site"
+"run" = "/sbin/run"
+[manifest]
+name = "web"
+version = "1.2"
+[manifest.workload]
+base_url = "http://127.0.0.1:80"
+"""
+
+    def mounted(self, artifact, filesystem):
+        point = os.path.join(self.dir, "mount-" + filesystem)
+        os.mkdir(point)
+        options = "loop,ro,norecovery" if filesystem == "xfs" else "loop,ro"
+        done = subprocess.run(["mount", "-t", filesystem, "-o", options, artifact, point], stderr=subprocess.PIPE, text=True)
+        if "unknown filesystem type" in done.stderr:
+            print(f"SKIP: this kernel cannot mount {filesystem}")
+            return None
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.addCleanup(subprocess.run, ["umount", point], check=True)
+        return point
+
+    def test_every_file_system_shows_the_same(self):
+        reference = self.image()
+        expected = None
+        for filesystem in ("erofs", "ext4", "squashfs", "btrfs", "xfs"):
+            with self.subTest(filesystem):
+                artifact, _ = self.build(self.rootfs(reference, filesystem), "out-" + filesystem)
+                if filesystem == "ext4":
+                    subprocess.run(["e2fsck", "-fn", artifact], check=True, stdout=subprocess.DEVNULL)
+                point = self.mounted(artifact, filesystem)
+                if point is None:
+                    continue
+                seen = Layers.describe(point)
+                seen.pop("lost+found", None)
+                for fact in seen.values():
+                    if filesystem == "squashfs" and fact[4] > 2**32 * 10**9:
+                        self.fail("squashfs has 32-bit times")
+                    if filesystem in ("squashfs", "xfs"):
+                        fact[4] = 0  # 32-bit times; mkfs.xfs gives all files the time of the build
+                if expected is None:
+                    expected = seen
+                    self.assertNotIn("gone", seen)
+                    self.assertEqual(seen["usr/sbin/run"][1], "0o755")
+                    self.assertEqual(seen["usr/bin/skerry-agent"][:4], ["file", "0o755", 0, 0])
+                    self.assertEqual(seen["srv/site/index.html"][1], "0o644")
+                    self.assertEqual(seen["srv/site/cgi/bin/tool"][1], "0o755")
+                    self.assertEqual(seen["srv/site/start.sh"][1], "0o755")
+                    self.assertEqual(seen["srv/site/link"][-1], "index.html")
+                    self.assertEqual(seen["suid"][:4], ["file", "0o4755", 70000, 80000])
+                    continue
+                comparable = {path: list(fact) for path, fact in expected.items()}
+                if filesystem in ("squashfs", "xfs"):
+                    for fact in comparable.values():
+                        fact[4] = 0
+                self.assertEqual(seen, comparable)
+                if filesystem != "xfs":
+                    self.assertTrue(os.path.samefile(point + "/etc/hard", point + "/etc/hard2"))
+
+    def test_same_input_same_bytes(self):
+        reference = self.image()
+        initramfs = 'strategy = "initramfs"\n[mappings]\n"site" = "/srv/site"\n[manifest]\nname = "web"\n'
+        cases = {name: self.rootfs(reference, name) for name in ("erofs", "ext4", "squashfs")}
+        cases["initramfs"] = initramfs
+        for name, text in cases.items():
+            with self.subTest(name):
+                _, first = self.build(text, f"one-{name}", {"LC_ALL": "C", "TZ": "UTC"}, umask=0o022)
+                for path in (self.sources + "/run", self.sources + "/site/index.html"):
+                    os.utime(path, (1, 1))
+                _, second = self.build(text, f"other/two-{name}", {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}, umask=0o077)
+                self.assertEqual(first, second)
+
+    def test_manifest_sbom_and_signature(self):
+        reference = self.image()
+        keys = [os.path.join(self.dir, name) for name in ("key.pub", "key.sec")]
+        subprocess.run(["minisign", "-G", "-W", "-p", keys[0], "-s", keys[1]], check=True, stdout=subprocess.DEVNULL)
+        artifact, digest = self.build(self.rootfs(reference, "erofs"), key=[keys[1]])
+        out = os.path.dirname(artifact)
+        self.assertEqual(sorted(os.listdir(out)), ["manifest.json", "manifest.json.minisig", "rootfs.erofs",
+                                                   "rootfs.erofs.minisig", "sbom.spdx.json", "sbom.spdx.json.minisig"])
+        for name in ("manifest.json", "rootfs.erofs", "sbom.spdx.json"):
+            subprocess.run(["minisign", "-V", "-p", keys[0], "-m", os.path.join(out, name)], check=True,
+                           stdout=subprocess.DEVNULL)
+        with open(out + "/manifest.json") as file:
+            manifest = json.load(file)
+        self.assertEqual(manifest["rootfs"], {"url": "file://" + artifact, "checksum": digest, "format": "erofs"})
+        self.assertEqual(manifest["workload"], {"entrypoint": ["/bin/app", "-x"], "env": {"A": "b"}, "workdir": "/w",
+                                                "user": "1", "base_url": "http://127.0.0.1:80"})
+        with open(out + "/sbom.spdx.json") as file:
+            sbom = json.load(file)
+        self.assertEqual([package["name"] for package in sbom["packages"]][1:], ["hello"])
+        self.assertEqual(sbom["packages"][1]["externalRefs"][0]["referenceLocator"],
+                         "pkg:deb/debian/hello@2.10-3?arch=amd64")
+
+    def test_initramfs(self):
+        artifact, _ = self.build('strategy = "initramfs"\n[agent]\nversion = "9.9"\n[mappings]\n"run" = "/opt/bin/run"\n'
+                                 '[manifest]\nname = "web"\n')
+        listing = subprocess.run(f"zcat {artifact} | cpio -tv --quiet", shell=True, check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout
+        for text in ("init -> /sbin/init", "bin/busybox", "bin/sh -> /bin/busybox", "usr/bin/skerry-agent",
+                     "dev/console", "opt/bin/run", "etc/passwd"):
+            self.assertIn(text, listing)
+        self.assertRegex(listing, r"-rwxr-xr-x\s.* opt/bin/run")
+        self.assertRegex(listing, r"drwxrwxrwt\s.* tmp")
+
+    def test_dockerfile(self):
+        with open(self.sources + "/Dockerfile", "w") as out:
+            out.write("FROM scratch AS base\nARG WHAT\nCOPY run /run-${WHAT}\nFROM base AS last\nCOPY site /site\nCMD [\"/x\"]\n")
+        text = '''strategy = "oci_rootfs"
+[source]
+dockerfile = "Dockerfile"
+target = "base"
+build_args = {WHAT = "this"}
+[manifest]
+name = "web"
+'''
+        artifact, first = self.build(text)
+        point = self.mounted(artifact, "erofs")
+        self.assertEqual(sorted(os.listdir(point)), ["run-this", "usr"])
+        _, second = self.build(text, "again")
+        self.assertEqual(first, second)
+
+    def test_bad_input(self):
+        reference = self.image()
+        good = self.rootfs(reference, "erofs")
+
+        def refused(text, code, *holding):
+            with self.assertRaises(Failed) as caught:
+                self.build(text)
+            self.assertEqual(caught.exception.code, code, str(caught.exception))
+            for part in holding:
+                self.assertIn(part, str(caught.exception))
+            out = os.path.join(self.dir, "out")
+            self.assertEqual(os.listdir(out) if os.path.isdir(out) else [], [])
+        refused(good.replace('"run" =', '"missing" ='), "invalid_argument", "missing")
+        refused(good.replace('"/sbin/run"', '"/etc/../x"'), "invalid_argument", "mappings.run", "..")
+        refused(good.replace('"/sbin/run"', '"/null/x"'), "invalid_argument", "/null")
+        refused(good.replace('"/sbin/run"', '"/etc"'), "invalid_argument", "/etc")
+        refused(good.replace("name =", "nome ="), "invalid_argument")
+        refused(good + "[manifest.unknown]\nx = 1\n", "invalid_argument", "unknown")
+        refused(good.replace('"erofs"', '"ntfs"'), "invalid_argument", "filesystem.type", "ext4")
+        refused("strategy = 1\n", "invalid_argument", "strategy")
+        refused("[[[", "invalid_argument", "line")
+        refused(good.replace(reference, f"127.0.0.1:{self.registry.port}/none:1"), "not_found", "none:1")
+        refused('strategy = "initramfs"\n[agent]\nversion = "1.1"\n[manifest]\nname = "web"\n', "invalid_argument", "1.1")
+        refused('strategy = "initramfs"\n[source]\nbusybox = "/bin/ls"\n[manifest]\nname = "web"\n', "invalid_argument",
+                "/bin/ls")
+
+
 class HostileLayers(StoreCase):
     """Each is refused with the entry's name, by both ways of using a layer, and nothing of it stays."""
 
