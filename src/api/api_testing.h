@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <string>
 
@@ -66,6 +67,8 @@ class RawClient {
 class ApiTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    // As skerryd does: a peer that has gone is an error of the write, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
     config_.socket_path = dir_ / "api.sock";
     config_.tokens_path = dir_ / "tokens.json";
     config_.audit_path = dir_ / "audit.log";

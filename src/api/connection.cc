@@ -275,8 +275,11 @@ class Session {
 }  // namespace
 
 asio::awaitable<void> serve_connection(Core& core, Stream stream, std::optional<Result<Caller>> local) {
+  const int socket = stream.socket().native_handle();
+  const auto entry = core.sockets.insert(socket);
   Session session(core, std::move(stream), std::move(local));
   co_await session.run();
+  core.sockets.erase(entry);
 }
 
 }  // namespace skerry::api

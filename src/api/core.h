@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 
 #include "api/asio.h"
 #include "api/audit.h"
@@ -30,6 +31,7 @@ struct Core : std::enable_shared_from_this<Core> {
   Metrics metrics;
   Context context;
   std::atomic<std::size_t> connections{0};
+  std::multiset<int> sockets;  // of the connections; I/O thread only
   std::atomic<std::uint64_t> next_request{1};
   asio::thread_pool workers;
   // Destroyed first: with it go the coroutines, which refer to everything above.

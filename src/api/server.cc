@@ -1,6 +1,7 @@
 #include "api/server.h"
 
 #include <grp.h>
+#include <sys/socket.h>
 
 #include <thread>
 #include <utility>
@@ -186,8 +187,13 @@ void ApiServer::stop() {
   if (std::exchange(state_->stopped, true)) return;
   auto& core = *state_->core;
   if (!core.config.socket_path.empty()) static_cast<void>(sys::unlink(core.config.socket_path));
-  core.io.stop();
-  if (state_->thread.joinable()) state_->thread.join();
+  if (state_->thread.joinable()) {
+    asio::post(core.io, [&core] {
+      for (const int socket : core.sockets) ::shutdown(socket, SHUT_RDWR);
+      core.io.stop();
+    });
+    state_->thread.join();
+  }
   core.workers.stop();
   core.workers.join();
 }

@@ -32,6 +32,7 @@ enum ExitCode : int {
   kExitNotStarted = 125,
   kExitNotExecutable = 126,
   kExitCommandNotFound = 127,
+  kExitBrokenPipe = 141,  // 128 + SIGPIPE, as a shell tells it
 };
 int exit_code_of(const Error& error);
 // For run and exec.

@@ -1,4 +1,6 @@
 // skerry: the command line.
+#include <cerrno>
+#include <csignal>
 #include <exception>
 
 #include "base/log.h"
@@ -14,6 +16,8 @@ int run_program(int argc, const char* const* argv) {
   HttpClient http(invocation.settings.socket_path);
   const auto outcome = invocation.verb({invocation.settings, http});
   if (outcome) return *outcome;
+  // The reader of our output has seen enough: end as if by SIGPIPE.
+  if (outcome.error().sys_errno == EPIPE) return kExitBrokenPipe;
   complain(outcome.error());
   return exit_code_of(outcome.error());
 }
@@ -23,6 +27,7 @@ int run_program(int argc, const char* const* argv) {
 
 int main(int argc, char** argv) {
   try {
+    std::signal(SIGPIPE, SIG_IGN);
     return skerry::cli::run_program(argc, argv);
   } catch (const std::exception& problem) {
     skerry::cli::note(std::string("skerry: ") + problem.what());
