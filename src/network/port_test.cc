@@ -177,5 +177,43 @@ TEST_F(Port, TapVanishesWithItsLastDescriptorAndComesBack) {
   EXPECT_TRUE(attach_tap(spec("vm", "192.168.127.150")));
 }
 
+// What a VMM writes and reads: a virtio-net header of 10 bytes (all zero: nothing offloaded), then the frame.
+TEST_F(Port, FramesCrossTheTap) {
+  const auto vm = spec("vm", "192.168.127.150");
+  const Fd tap = attach_tap(vm).value();
+  constexpr std::size_t kHeader = 10;
+  constexpr std::size_t kArp = 14 + 28;
+  std::string question(kHeader, '\0');
+  const auto put = [&](const auto& bytes) {
+    question.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  const auto address = [](Ipv4 ip) {
+    std::string bytes;
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) bytes += static_cast<char>(ip.value >> shift);
+    return bytes;
+  };
+  question.append(6, '\xFF');                                        // to everybody
+  put(vm.mac.octets);                                                // from us
+  put(std::string("\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01", 10));  // ARP, Ethernet and IPv4, request
+  put(vm.mac.octets);
+  put(address(vm.address.address));
+  question.append(6, '\0');
+  put(address(vm.gateway));
+  ASSERT_EQ(::write(tap.get(), question.data(), question.size()), static_cast<ssize_t>(kHeader + kArp));
+
+  std::string answer(2048, '\0');
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kReachable_ms);
+  bool answered = false;
+  while (!answered && std::chrono::steady_clock::now() < deadline) {  // other frames (IGMP, …) may come first
+    pollfd wait{tap.get(), POLLIN, 0};
+    if (::poll(&wait, 1, kReachable_ms) != 1) break;
+    const auto got = ::read(tap.get(), answer.data(), answer.size());
+    const std::string_view frame = std::string_view(answer).substr(kHeader);
+    answered = got >= static_cast<ssize_t>(kHeader + kArp) && frame.substr(12, 2) == std::string_view("\x08\x06", 2) &&
+               frame.substr(20, 2) == std::string_view("\x00\x02", 2) && frame.substr(28, 4) == address(vm.gateway);
+  }
+  EXPECT_TRUE(answered) << "the host did not answer for the gateway's address";
+}
+
 }  // namespace
 }  // namespace skerry::network
