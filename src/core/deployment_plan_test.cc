@@ -88,8 +88,12 @@ TEST(DeploymentPlan, ConvergesFromAnywhere) {
       for (auto& [number, replica] : present) list.push_back(replica);
       const auto steps = plan_deployment(goal, list);
       for (const auto& step : steps) {
-        if (step.act == ReplicaAct::kCreate) ASSERT_TRUE(present.emplace(step.number, running(step.number)).second);
-        if (step.act == ReplicaAct::kRemove) ASSERT_EQ(present.erase(step.number), 1U);
+        if (step.act == ReplicaAct::kCreate) {
+          ASSERT_TRUE(present.emplace(step.number, running(step.number)).second);
+        }
+        if (step.act == ReplicaAct::kRemove) {
+          ASSERT_EQ(present.erase(step.number), 1U);
+        }
       }
       bool moved = !steps.empty();
       for (auto it = present.begin(); it != present.end();) {

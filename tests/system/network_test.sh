@@ -49,7 +49,8 @@ fetch_in() { nsenter --net="/proc/$1/ns/net" timeout 3 busybox wget -q -O - "$2"
 # A world outside: a namespace with a web server behind a veth that is none of ours, without a route to the zone.
 ip link set lo up
 unshare --net sleep infinity & outside=$!
-eventually test -e "/proc/$outside/ns/net"
+in_own_netns() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+eventually in_own_netns "$outside" || die "no namespace for the world outside"
 ip link add wan0 type veth peer name eth0 netns "$outside"
 ip addr add 10.99.0.1/24 dev wan0
 ip link set wan0 up
