@@ -56,9 +56,12 @@ Result<StateDir> StateStore::claim(const std::string& id) const {
   return open_locked(path, sys::LockWait::kWait);
 }
 
-Result<StateDir> StateStore::lock(const std::string& id) const {
+Result<StateDir> StateStore::lock(const std::string& id) const { return lock_existing(id, true); }
+Result<StateDir> StateStore::try_lock(const std::string& id) const { return lock_existing(id, false); }
+
+Result<StateDir> StateStore::lock_existing(const std::string& id, bool wait) const {
   TRY(check_container_id(id));
-  auto opened = open_locked(directory(id), sys::LockWait::kWait);
+  auto opened = open_locked(directory(id), wait ? sys::LockWait::kWait : sys::LockWait::kTry);
   if (!opened && opened.error().sys_errno == ENOENT) return not_there(id);
   // Whoever held the lock may have removed the directory meanwhile.
   if (opened && !sys::exists(directory(id))) return not_there(id);

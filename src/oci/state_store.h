@@ -28,6 +28,9 @@ class StateDir {
 
   [[nodiscard]] Status save(const ContainerRecord& record) const;
   [[nodiscard]] Status save_spec(std::string_view json) const;
+  // Lets others in. A cloned process shares the lock: it has to close `lock_fd` itself.
+  void unlock() { lock_.reset(); }
+  [[nodiscard]] int lock_fd() const { return lock_.get(); }
   // Removes the directory. The last step of delete.
   [[nodiscard]] Status remove() const;
 
@@ -46,6 +49,8 @@ class StateStore {
   [[nodiscard]] Result<StateDir> claim(const std::string& id) const;
   // Locks an existing one, waiting for whoever holds it. kNotFound: "container … does not exist".
   [[nodiscard]] Result<StateDir> lock(const std::string& id) const;
+  // The same without waiting: kConflict when somebody holds it.
+  [[nodiscard]] Result<StateDir> try_lock(const std::string& id) const;
   // Reads without a lock.
   [[nodiscard]] Result<ContainerRecord> load(const std::string& id) const;
   [[nodiscard]] Result<std::string> load_spec(const std::string& id) const;
@@ -54,6 +59,8 @@ class StateStore {
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
 
  private:
+  [[nodiscard]] Result<StateDir> lock_existing(const std::string& id, bool wait) const;
+
   std::string root_;
 };
 
