@@ -103,8 +103,9 @@ Status LiveController::open() {
         const std::lock_guard lock(mutex_);
         std::erase_if(actors_, [&](const auto& each) { return each->place().id == id; });
       }});
-  TRY(sys::mkdir_all(cat(config_.state_dir, "/environments"), 0700));
-  TRY(sys::mkdir_all(cat(config_.run_dir, "/environments"), 0700));
+  // To be passed through, not listed: a container in a user namespace reaches its own directories below.
+  TRY(sys::mkdir_all(cat(config_.state_dir, "/environments"), 0711));
+  TRY(sys::mkdir_all(cat(config_.run_dir, "/environments"), 0711));
   TRY_IN("prepare the network", ports_.network.open(config_.zone));
 
   std::set<std::string> known;

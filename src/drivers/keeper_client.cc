@@ -64,10 +64,14 @@ Result<Fd> living(pid_t pid, std::uint64_t start_time) {
   return process;
 }
 
+// A record that a power failure damaged is as good as none: who is behind it is found in other ways, or gone.
 template <typename T>
 Result<std::optional<T>> unless_missing(Result<T> value) {
   if (value) return std::optional<T>(std::move(*value));
-  if (value.error().code == ErrorCode::kNotFound) return std::nullopt;
+  const ErrorCode code = value.error().code;
+  if (code == ErrorCode::kNotFound || code == ErrorCode::kCorrupt || code == ErrorCode::kInvalidArgument) {
+    return std::nullopt;
+  }
   return fail(std::move(value).error());
 }
 

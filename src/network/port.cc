@@ -194,7 +194,16 @@ Result<Fd> attach_tap(const PortSpec& spec) {
 
 Status detach(const std::string& environment) {
   Netlink netlink = TRY(Netlink::open());
-  return delete_link(netlink, port_alt_name(environment));
+  TRY(delete_link(netlink, port_alt_name(environment)));
+  // Killed between making a port and giving it its second name: then only the first one tells whose it is.
+  const std::string own_part = short_hash(environment, kEnvironmentPart);
+  const auto links = TRY(list_links(netlink));
+  for (const auto& link : links) {
+    const bool ours = link.name.starts_with("sk") && link.name.ends_with(own_part) &&
+                      link.name.size() == port_name("", environment).size();
+    if (ours) TRY(delete_link(netlink, link.name));
+  }
+  return {};
 }
 
 }  // namespace skerry::network

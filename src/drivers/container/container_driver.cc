@@ -85,6 +85,7 @@ Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
   ContainerInputs inputs;
   if (launch.spec.security.user_namespace) {
     inputs.ids = id_range_for(launch.place.id, launch.network ? launch.network->ip : std::string());
+    TRY(let_through(launch.place, *inputs.ids));
   }
   inputs.rootfs = TRY(make_rootfs(launch, layers, inputs.ids));
   TRY(make_network(launch));
@@ -152,8 +153,8 @@ Status ContainerDriver::stop(const EnvironmentPlace& place, const StopRequest& r
     return jail_.kill(place);
   }
   if (request.grace_ms > 0) {
-    const auto config = TRY(jail_.read_config(place));
-    const auto asked = jail_.signal(place, stop_signal_of(config));
+    const auto config = jail_.read_config(place);
+    const auto asked = jail_.signal(place, config ? stop_signal_of(*config) : SIGTERM);
     // A frozen process hears the signal when it is thawed.
     if (observed.phase == Phase::kPaused) TRY(jail_.thaw(place));
     // Ended before the signal came: as good.

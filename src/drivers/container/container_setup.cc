@@ -12,6 +12,7 @@
 #include "network/netns.h"
 #include "network/port.h"
 #include "network/resolv.h"
+#include "network/sysctl.h"
 
 namespace skerry {
 
@@ -103,13 +104,21 @@ Result<network::PortSpec> port_of(const Launch& launch) {
   return port;
 }
 
+// Low ports, and ping: what elsewhere needs a capability concerns only the container's own network here. Not by the
+// configuration's sysctls: in a user namespace the runtime could not write them.
+Status open_to_everybody() {
+  TRY(network::set_sysctl("ipv4/ip_unprivileged_port_start", "0"));
+  return network::set_sysctl("ipv4/ping_group_range", "0 2147483647");
+}
+
 }  // namespace
 
 Status make_network(const Launch& launch) {
   const ContainerPlace place{launch.place};
   TRY(network::create_netns(place.netns()));
-  if (!launch.network) return {};
   const Fd netns = TRY(network::open_netns(place.netns()));
+  TRY(network::run_in_netns(netns.get(), open_to_everybody));
+  if (!launch.network) return {};
   const auto port = TRY_IN("network", port_of(launch));
   return network::attach_veth(port, netns.get());
 }
@@ -141,6 +150,21 @@ Status write_etc(const Launch& launch, const std::optional<IdRange>& ids) {
   TRY(write("hosts", network::render_hosts(hostname, address)));
   TRY(write("hostname", hostname + "\n"));
   return write("resolv.conf", resolv_conf);
+}
+
+Status let_through(const EnvironmentPlace& place, const IdRange& ids) {
+  for (const auto& own : {place.state_dir, place.run_dir}) {
+    TRY(sys::chown(own, 0, ids.first));
+    TRY(sys::chmod(own, 0710));
+    for (auto slash = own.rfind('/'); slash != 0 && slash != std::string::npos; slash = own.rfind('/', slash - 1)) {
+      const std::string above = own.substr(0, slash);
+      const auto info = TRY(sys::stat(above));
+      if ((info.st_mode & S_IXOTH) != 0) continue;
+      return fail(ErrorCode::kPermissionDenied, cat("a user namespace cannot reach ", own),
+                  cat("let others pass: chmod o+x ", above));
+    }
+  }
+  return {};
 }
 
 Status check_bind_sources(const EnvironmentSpec& spec) {

@@ -28,6 +28,10 @@ Status remove_network(const EnvironmentPlace& place);
 // hosts, hostname and resolv.conf; they belong to root inside.
 Status write_etc(const Launch& launch, const std::optional<IdRange>& ids);
 
+// In a user namespace the container's root is nobody special on the host: lets its group through state_dir and run_dir,
+// and checks that it gets that far (kPermissionDenied names the directory that is in the way).
+Status let_through(const EnvironmentPlace& place, const IdRange& ids);
+
 // What binds name must be there: kNotFound with the field's name.
 Status check_bind_sources(const EnvironmentSpec& spec);
 

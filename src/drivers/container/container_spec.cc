@@ -167,13 +167,6 @@ void set_namespaces(oci::Linux& linux_part, const ContainerInputs& inputs) {
   linux_part.gid_mappings = linux_part.uid_mappings;
 }
 
-// What else needs a capability outside: low ports, and ping. Both only concern the container's own network.
-void set_sysctls(oci::Linux& linux_part, const ContainerInputs& inputs) {
-  linux_part.sysctl["net.ipv4.ip_unprivileged_port_start"] = "0";
-  const std::uint32_t last_group = inputs.ids ? inputs.ids->count - 1 : 2147483647U;
-  linux_part.sysctl["net.ipv4.ping_group_range"] = cat("0 ", last_group);
-}
-
 std::optional<oci::Seccomp> seccomp_of(const Security& security, const ContainerInputs& inputs,
                                        const CapabilityChoice& capabilities) {
   if (security.seccomp_profile == "unconfined") return std::nullopt;
@@ -211,7 +204,6 @@ Result<oci::Spec> make_container_spec(const Launch& launch, const ContainerInput
 
   auto& linux_part = out.linux_part;
   set_namespaces(linux_part, inputs);
-  set_sysctls(linux_part, inputs);
   linux_part.resources = limits_of(spec.resources, inputs.limit_swap);
   linux_part.masked_paths = oci::default_masked_paths();
   linux_part.readonly_paths = oci::default_readonly_paths();

@@ -81,6 +81,7 @@ JailConfig jail_config(const HostPaths& paths) {
 
 void ContainerTest::SetUp() {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_TRUE(sys::chmod(paths_.root, 0711));
   make_busybox_rootfs(paths_.rootfs());
   network::BridgeSpec bridge;
   bridge.name = kBridge;
@@ -88,6 +89,7 @@ void ContainerTest::SetUp() {
   auto made = network::ensure_bridge(bridge);
   ASSERT_TRUE(made) << made.error().message();
   images_ = ImageStore::open({paths_.images(), {}}).value();
+  for (const auto* name : {"/state", "/run"}) ASSERT_TRUE(sys::mkdir_all(paths_.root + name, 0711));
   driver_ = make_container_driver(jail_config(paths_), *images_);
 }
 
