@@ -45,10 +45,11 @@ struct MergedTar {
   std::uint64_t size = 0;
 };
 
-Result<MergedTar> merged_tar(const MergedTree& tree, int content_fd, const std::string& scratch, const Work& work) {
+Result<MergedTar> merged_tar(const MergedTree& tree, int content_fd, TarTimes times, const std::string& scratch,
+                             const Work& work) {
   MergedTar out{cat(scratch, "/merged.tar")};
   const Fd file = TRY(sys::open(out.path, O_RDWR | O_CREAT | O_TRUNC, 0600));
-  TRY(write_tree_tar(tree, content_fd, file.get(), work));
+  TRY(write_tree_tar(tree, content_fd, file.get(), times, work));
   out.size = static_cast<std::uint64_t>(TRY(sys::fstat(file.get())).st_size);
   return out;
 }
@@ -65,22 +66,41 @@ Result<std::string> merged_directory(const MergedTar& tar, const std::string& sc
   return path;
 }
 
-Status write_squashfs(const MergedTar& tar, const std::string& path, const Work& work) {
+Status write_squashfs(const MergedTree& tree, const MergedTar& tar, const std::string& path, const Work& work) {
   const Fd file = TRY(sys::open(tar.path, O_RDONLY));
-  // sqfstar refuses both SOURCE_DATE_EPOCH and -mkfs-time together; the environment gives the time.
-  return run_tool({"sqfstar", "-quiet", "-no-progress", "-comp", "zstd", path}, "squashfs-tools", work, {}, file.get());
+  // sqfstar leaves the root's own entry out of a tar. The time of the file system comes from SOURCE_DATE_EPOCH, which
+  // excludes an option for it.
+  const Inode& root = *tree.root().inode;
+  std::array<char, 8> mode{};
+  std::snprintf(mode.data(), mode.size(), "%o", static_cast<unsigned>(root.mode));
+  return run_tool({"sqfstar", "-quiet", "-no-progress", "-comp", "zstd", "-root-mode", mode.data(), "-root-uid",
+                   cat(root.uid), "-root-gid", cat(root.gid), path},
+                  "squashfs-tools", work, {}, file.get());
 }
 
-Status write_btrfs(const MergedTar& tar, const std::string& path, std::uint32_t free_mib,
-                   const std::array<std::uint8_t, 16>& uuid, const std::string& scratch, const Work& work) {
+// mkfs.btrfs 6.2 makes device nodes without their numbers. Below /dev that does no harm: the guest mounts its own
+// there.
+Status check_no_devices(const MergedTree::Node& node, const std::string& path) {
+  const auto kind = node.inode->kind;
+  if (kind == LayerEntry::Kind::kCharDevice || kind == LayerEntry::Kind::kBlockDevice) {
+    return fail(ErrorCode::kUnsupported, cat("btrfs: mkfs.btrfs cannot make the device ", path), "use erofs or ext4");
+  }
+  for (const auto& [name, child] : node.children) {
+    if (path.empty() && name == "dev") continue;
+    TRY(check_no_devices(*child, cat(path, "/", name)));
+  }
+  return {};
+}
+
+Status write_btrfs(const MergedTar& tar, const std::string& path, std::uint32_t free_mib, const std::string& scratch,
+                   const Work& work) {
   const std::string directory = TRY(merged_directory(tar, scratch, work));
   constexpr std::uint64_t kSmallest = 256U << 20U;
   {
     const Fd file = TRY(sys::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));
     TRY(sys::ftruncate(file.get(), kSmallest + 2 * tar.size));
   }
-  TRY(run_tool({"mkfs.btrfs", "-q", "--uuid", uuid_text(uuid), "--rootdir", directory, "--shrink", path}, "btrfs-progs",
-               work));
+  TRY(run_tool({"mkfs.btrfs", "-q", "--rootdir", directory, "--shrink", path}, "btrfs-progs", work));
   const Fd file = TRY(sys::open(path, O_RDWR));
   const auto size = static_cast<std::uint64_t>(TRY(sys::fstat(file.get())).st_size);
   return sys::ftruncate(file.get(), size + (std::uint64_t{free_mib} << 20U));
@@ -132,6 +152,32 @@ Status append_prototype(const MergedTree::Node& node, const std::string& name, c
   return {};
 }
 
+// A prototype has no place for the sticky bit: it is set afterwards, by name.
+void collect_sticky(const MergedTree::Node& node, const std::string& path, std::vector<std::string>& commands) {
+  if ((node.inode->mode & S_ISVTX) != 0 && node.inode->kind == LayerEntry::Kind::kDirectory) {
+    commands.push_back(cat("path ", path.empty() ? "/" : path));
+    commands.push_back(cat("write core.mode ", S_IFDIR | node.inode->mode));
+  }
+  for (const auto& [name, child] : node.children) collect_sticky(*child, cat(path, "/", name), commands);
+}
+
+Status set_sticky_bits(const MergedTree& tree, const std::string& path, const Work& work) {
+  std::vector<std::string> commands;
+  collect_sticky(tree.root(), "", commands);
+  // Some hundred commands a run keep the command line short.
+  constexpr std::size_t kBatch = 200;
+  for (std::size_t from = 0; from < commands.size(); from += kBatch) {
+    std::vector<std::string> argv{"xfs_db", "-x"};
+    for (std::size_t i = from; i < std::min(commands.size(), from + kBatch); ++i) {
+      argv.emplace_back("-c");
+      argv.push_back(commands[i]);
+    }
+    argv.push_back(path);
+    TRY(run_tool(argv, "xfsprogs", work));
+  }
+  return {};
+}
+
 Status write_xfs(const MergedTree& tree, const MergedTar& tar, const std::string& path, std::uint32_t free_mib,
                  const std::array<std::uint8_t, 16>& uuid, const std::string& scratch, const Work& work) {
   const std::string directory = TRY(merged_directory(tar, scratch, work));
@@ -144,8 +190,9 @@ Status write_xfs(const MergedTree& tree, const MergedTar& tar, const std::string
   // Hard links become copies, small files take a block each: a quarter more, and the log.
   TRY(sys::ftruncate(file.get(), std::max<std::uint64_t>(kSmallest, tar.size + tar.size / 4 + (96ULL << 20U)) +
                                      (std::uint64_t{free_mib} << 20U)));
-  return run_tool({"mkfs.xfs", "-q", "-f", "-m", cat("uuid=", uuid_text(uuid)), "-p", prototype_path, path}, "xfsprogs",
-                  work);
+  TRY(run_tool({"mkfs.xfs", "-q", "-f", "-m", cat("uuid=", uuid_text(uuid)), "-p", prototype_path, path}, "xfsprogs",
+               work));
+  return set_sticky_bits(tree, path, work);
 }
 
 }  // namespace
@@ -176,10 +223,13 @@ Status write_filesystem(wire::FilesystemType type, const MergedTree& tree, int c
                         const Work& work) {
   work.report(cat("writing ", wire::to_text(type)));
   if (type == wire::FilesystemType::kExt4) return write_ext4(tree, content_fd, path, free_mib, uuid, work);
-  const auto tar = TRY(merged_tar(tree, content_fd, scratch, work));
+  const auto times = type == wire::FilesystemType::kSquashfs ? TarTimes::kWholeSeconds31 : TarTimes::kExact;
+  const auto tar = TRY(merged_tar(tree, content_fd, times, scratch, work));
   switch (type) {
-    case wire::FilesystemType::kSquashfs: return write_squashfs(tar, path, work);
-    case wire::FilesystemType::kBtrfs: return write_btrfs(tar, path, free_mib, uuid, scratch, work);
+    case wire::FilesystemType::kSquashfs: return write_squashfs(tree, tar, path, work);
+    case wire::FilesystemType::kBtrfs:
+      TRY(check_no_devices(tree.root(), ""));
+      return write_btrfs(tar, path, free_mib, scratch, work);
     case wire::FilesystemType::kXfs: return write_xfs(tree, tar, path, free_mib, uuid, scratch, work);
     default: return fail(ErrorCode::kInternal, "this file system has its own writer");
   }

@@ -22,6 +22,11 @@ constexpr std::uint64_t kJournalMib = 4;
 // Every time stamp that is not a file's own. Not 0: libext2fs takes that for "now".
 constexpr std::uint32_t kFixedTime = 1;
 
+// All named: what mke2fs.conf says differs between hosts. Everything here is known to Linux 4.x and later.
+constexpr const char* kFeatures =
+    "none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,"
+    "extra_isize,metadata_csum";
+
 std::uint64_t blocks_for(std::uint64_t bytes) { return (bytes + kBlockSize - 1) / kBlockSize; }
 
 struct Needs {
@@ -80,7 +85,7 @@ Status make_empty(const std::string& path, const Needs& needs, std::uint32_t fre
                "-J",
                cat("size=", kJournalMib),
                "-O",
-               "^resize_inode,^orphan_file,metadata_csum",
+               kFeatures,
                "-E",
                cat("hash_seed=", uuid, ",root_owner=0:0,nodiscard,lazy_itable_init=0,lazy_journal_init=0"),
                path,

@@ -53,7 +53,8 @@ Status build_rootfs(Build& build) {
   std::vector<BuildInput> inputs{std::move(agent)};
   inputs.insert(inputs.end(), build.inputs.begin(), build.inputs.end());
   Sha256 identity;
-  identity.update(chain_id(image.layers).text());
+  // The type counts too: two file systems with one UUID confuse whoever sees both.
+  identity.update(cat(wire::to_text(file.filesystem), "\n", chain_id(image.layers).text(), "\n"));
   TRY(install_inputs(tree, writer, inputs, identity));
   const auto uuid = uuid_of(identity.finish());
 

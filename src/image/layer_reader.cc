@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <locale.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "image/layer_path.h"
 #include "image/layer_stream.h"
+#include "image/utf8_scope.h"
 
 namespace skerry {
 namespace {
@@ -21,23 +21,6 @@ constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 constexpr std::size_t kMaxXattrs = 1024;
 constexpr std::size_t kMaxXattrName = 255;
 constexpr std::size_t kMaxXattrValue = 65535;
-
-// libarchive converts pax names from UTF-8 to the thread's character set and mangles what does not fit. In C.UTF-8 the
-// bytes stay as they are, whatever locale the process runs in.
-class Utf8Scope {
- public:
-  Utf8Scope() : before_(::uselocale(utf8())) {}
-  Utf8Scope(const Utf8Scope&) = delete;
-  Utf8Scope& operator=(const Utf8Scope&) = delete;
-  ~Utf8Scope() { ::uselocale(before_); }
-
- private:
-  static locale_t utf8() {
-    static const locale_t locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-    return locale;  // null (no such locale): uselocale only asks
-  }
-  locale_t before_;
-};
 
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : text; }
 

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 #include <vector>
 
 #include "base/text.h"
 #include "image/erofs_format.h"
+#include "image/utf8_scope.h"
 
 namespace skerry {
 namespace {
@@ -29,7 +31,8 @@ unsigned file_type(Kind kind) {
 
 class TreeTar {
  public:
-  TreeTar(archive* tar, int content_fd, const Work& work) : tar_(tar), content_fd_(content_fd), work_(work) {}
+  TreeTar(archive* tar, int content_fd, TarTimes times, const Work& work)
+      : tar_(tar), content_fd_(content_fd), times_(times), work_(work) {}
 
   Status add(const MergedTree::Node& node, const std::string& path) {
     TRY(work_.check());
@@ -52,7 +55,13 @@ class TreeTar {
     ::archive_entry_set_perm(entry.get(), inode.mode);
     ::archive_entry_set_uid(entry.get(), inode.uid);
     ::archive_entry_set_gid(entry.get(), inode.gid);
-    ::archive_entry_set_mtime(entry.get(), inode.mtime_s, static_cast<long>(inode.mtime_ns));
+    if (times_ == TarTimes::kExact) {
+      ::archive_entry_set_mtime(entry.get(), inode.mtime_s, static_cast<long>(inode.mtime_ns));
+    } else {
+      // From the highest on, libarchive writes the time in a form that sqfstar does not read.
+      constexpr std::int64_t kLatest = std::numeric_limits<std::int32_t>::max() - 1;
+      ::archive_entry_set_mtime(entry.get(), std::clamp<std::int64_t>(inode.mtime_s, 0, kLatest), 0);
+    }
     ::archive_entry_set_rdevmajor(entry.get(), inode.device_major);
     ::archive_entry_set_rdevminor(entry.get(), inode.device_minor);
     if (inode.kind == Kind::kSymlink) ::archive_entry_set_symlink(entry.get(), inode.link_target.c_str());
@@ -74,6 +83,7 @@ class TreeTar {
 
   archive* tar_;
   int content_fd_;
+  TarTimes times_;
   const Work& work_;
   std::unordered_map<const Inode*, std::string> first_path_;
 };
@@ -94,13 +104,14 @@ Status read_tree_content(const Inode& inode, int content_fd, const TreeContentSi
   return {};
 }
 
-Status write_tree_tar(const MergedTree& tree, int content_fd, int tar_fd, const Work& work) {
+Status write_tree_tar(const MergedTree& tree, int content_fd, int tar_fd, TarTimes times, const Work& work) {
   const std::unique_ptr<archive, decltype(&::archive_write_free)> tar(::archive_write_new(), &::archive_write_free);
   ::archive_write_set_format_pax(tar.get());
-  // One spelling of attributes, the one every reader knows; names are bytes, not to be converted.
-  ::archive_write_set_options(tar.get(), "pax:xattrheader=SCHILY,pax:hdrcharset=BINARY");
+  // One spelling of attributes, the one every reader knows.
+  ::archive_write_set_options(tar.get(), "pax:xattrheader=SCHILY");
+  const Utf8Scope utf8;
   if (::archive_write_open_fd(tar.get(), tar_fd) != ARCHIVE_OK) return fail(ErrorCode::kIo, "start writing a tar");
-  TRY(TreeTar(tar.get(), content_fd, work).add(tree.root(), "."));
+  TRY(TreeTar(tar.get(), content_fd, times, work).add(tree.root(), "."));
   if (::archive_write_close(tar.get()) != ARCHIVE_OK) return fail(ErrorCode::kIo, "finish the tar");
   return {};
 }

@@ -4,7 +4,19 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#define TOML_EXCEPTIONS 0
+namespace {
+// toml++ 3.3 asserts on some malformed texts ("[[["): a text from outside must not end the process.
+struct TomlAssertionFailed {};
+[[noreturn]] void toml_assertion_failed() { throw TomlAssertionFailed{}; }
+}  // namespace
+// NOLINTBEGIN(bugprone-macro-parentheses): an expression of the library's
+#define TOML_ASSERT(expression)                 \
+  do {                                          \
+    if (!(expression)) toml_assertion_failed(); \
+  } while (false)
+#undef NDEBUG  // else the library takes its assertions for granted
+// NOLINTEND(bugprone-macro-parentheses)
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
@@ -272,14 +284,27 @@ std::string_view to_text(FilesystemType type) {
   return std::ranges::find(kFilesystems, type, [](const auto& pair) { return pair.second; })->first;
 }
 
-Result<BuildFile> parse_build_file(std::string_view text) {
+namespace {
+
+Result<toml::table> parse_toml(std::string_view text) {
   if (text.size() > kMaxBuildFileBytes) return fail(ErrorCode::kInvalidArgument, "build file: larger than 1 MiB");
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
     return fail(ErrorCode::kInvalidArgument,
-                cat("build file, line ", parsed.error().source().begin.line, ": ", parsed.error().description()));
+                cat("build file, line ", error.source().begin.line, ": ", error.description()));
+  } catch (const TomlAssertionFailed&) {
+    return fail(ErrorCode::kInvalidArgument, "build file: not valid TOML, an error at some line");
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInvalidArgument, cat("build file: ", error.what()));
   }
-  Table root(parsed.table(), "");
+}
+
+}  // namespace
+
+Result<BuildFile> parse_build_file(std::string_view text) {
+  const toml::table parsed = TRY(parse_toml(text));
+  Table root(parsed, "");
   BuildFile out;
   const auto version = TRY(root.text("version"));
   if (version != "1") return root.error("version", "must be \"1\"");
