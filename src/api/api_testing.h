@@ -75,10 +75,12 @@ class ApiTest : public ::testing::Test {
   }
   void TearDown() override {
     server_.reset();
+    deployments_.reset();
     operations_.reset();
   }
   void serve() {
-    auto server = ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_});
+    auto server =
+        ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_});
     ASSERT_TRUE(server) << server.error().message();
     server_ = std::move(*server);
     ASSERT_TRUE(server_->run());
@@ -107,6 +109,8 @@ class ApiTest : public ::testing::Test {
   ::skerry::testing::FakeController controller_{dir_.path()};
   ::skerry::testing::FakeImages images_;
   std::unique_ptr<Store> store_ = Store::open(dir_ / "db").value();
+  EventFeed feed_{*store_};
+  std::unique_ptr<Deployments> deployments_ = Deployments::create(*store_, controller_, feed_, clock_).value();
   std::unique_ptr<Operations> operations_ = std::make_unique<Operations>(clock_);
   std::unique_ptr<ApiServer> server_;
 };

@@ -137,11 +137,13 @@ TEST(Listen, OnlyLoopback) {
   ::skerry::testing::FakeController controller(dir.path());
   ::skerry::testing::FakeImages images;
   const auto store = Store::open(dir / "db").value();
+  EventFeed feed(*store);
+  const auto deployments = Deployments::create(*store, controller, feed, clock).value();
   Operations operations(clock);
   for (const auto* listen : {"0.0.0.0:8080", "192.168.1.1:80", "nonsense", "127.0.0.1", "127.0.0.1:99999"}) {
     ApiConfig config;
     config.listen = listen;
-    const auto server = ApiServer::create(config, {controller, operations, images, *store, clock});
+    const auto server = ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments});
     ASSERT_FALSE(server) << listen;
     EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
   }

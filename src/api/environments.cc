@@ -5,6 +5,7 @@
 
 #include "api/find.h"
 #include "api/handlers.h"
+#include "api/permit.h"
 #include "base/text.h"
 #include "wire/environment_json.h"
 
@@ -18,22 +19,6 @@ Response created(const Environment& environment, const Request& request) {
   response.headers.emplace_back(
       "Location", cat(request.vms_only ? "/api/v1/vms/" : "/api/v1/environments/", environment.spec.name));
   return response;
-}
-
-// What would let its creator out of the environment is for those who own the host anyway.
-Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
-  if (!caller.may_touch_zone(spec.zone)) {
-    return fail(ErrorCode::kRefused, cat("zone \"", spec.zone, "\" is not among yours"));
-  }
-  if (caller.role >= Role::kAdmin) return {};
-  const auto refuse = [](std::string_view field) {
-    return fail(ErrorCode::kRefused, cat(field, ": only an admin may give this"));
-  };
-  if (!spec.mounts.empty()) return refuse("mounts");
-  if (!spec.rootfs_path.empty()) return refuse("rootfs_path");
-  if (!spec.security.cap_add.empty()) return refuse("security.cap_add");
-  if (!spec.security.seccomp_profile.empty()) return refuse("security.seccomp_profile");
-  return {};
 }
 
 bool matches(const Request& request, const std::string& option, std::string_view value) {

@@ -50,6 +50,22 @@ Result<Response> show_operation(Context& context, const Request& request);
 Result<Response> watch_operation(Context& context, const Request& request);
 Result<Response> cancel_operation(Context& context, const Request& request);
 
+// plugins.cc
+Result<Response> list_plugins(Context& context, const Request& request);
+Result<Response> show_plugin(Context& context, const Request& request);
+Result<Response> show_manifest(Context& context, const Request& request);
+Result<Response> install_plugin(Context& context, const Request& request);
+Result<Response> enable_plugin(Context& context, const Request& request);
+Result<Response> disable_plugin(Context& context, const Request& request);
+Result<Response> remove_plugin(Context& context, const Request& request);
+
+// deployments.cc
+Result<Response> list_deployments(Context& context, const Request& request);
+Result<Response> show_deployment(Context& context, const Request& request);
+Result<Response> create_deployment(Context& context, const Request& request);
+Result<Response> change_deployment(Context& context, const Request& request);
+Result<Response> delete_deployment(Context& context, const Request& request);
+
 // tokens.cc
 Result<Response> list_tokens(Context& context, const Request& request);
 Result<Response> create_token(Context& context, const Request& request);

@@ -99,6 +99,22 @@ constexpr Schema kSchemas[] = {
 "result":{"type":"object","additionalProperties":{"type":"string"}},
 "error":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Problem"}]},"started_at":{"type":"string"},
 "finished_at":{"type":["string","null"]}}})"},
+    {"Plugin", R"({"type":"object","required":["name","version","runtime","enabled","created_at"],"properties":{
+"name":{"type":"string"},"version":{"type":"string"},"runtime":{"type":"string"},"enabled":{"type":"boolean"},
+"created_at":{"type":"string"}}})"},
+    {"Manifest", R"({"type":"object","required":["name","version"],"properties":{"schema_version":{"type":"string"},
+"name":{"type":"string"},"version":{"type":"string"},"runtime":{"type":"string"},"enabled":{"type":"boolean"},
+"image":{"type":"string"}}})"},
+    {"Deployment", R"({"type":"object","required":["name","plugin","replicas","current","ready","config","created_at"],
+"properties":{"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer"},
+"current":{"type":"integer"},"ready":{"type":"integer"},"config":{"type":"object"},
+"created_at":{"type":"string"}}})"},
+    {"CreateDeployment", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
+"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer","minimum":0,"maximum":1000},
+"config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
+    {"ChangeDeployment", R"({"type":"object","additionalProperties":false,"properties":{
+"replicas":{"type":"integer","minimum":0,"maximum":1000},
+"config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
     {"Token", R"({"type":"object","required":["name","role","zones","created_at"],"properties":{
 "name":{"type":"string"},"role":{"enum":["viewer","operator","admin"]},
 "zones":{"type":"array","items":{"type":"string"}},"created_at":{"type":"string"}}})"},

@@ -110,6 +110,7 @@ struct ApiServer::State {
   std::shared_ptr<Core> core;
   asio::local::stream_protocol::acceptor local;
   asio::ip::tcp::acceptor tcp;
+  EventFeed::Subscription subscription;
   std::thread thread;
   bool stopped = false;
 };
@@ -149,16 +150,13 @@ Result<std::unique_ptr<ApiServer>> ApiServer::create(ApiConfig config, ApiPorts 
   TRY(state->listen_local());
   TRY(state->listen_tcp());
   core->events.ring(TRY(ports.store.last_event_id()));
-  ports.store.on_events([hub = &core->events](std::uint64_t last_id) { hub->ring(last_id); });
+  state->subscription = ports.feed.subscribe([hub = &core->events](std::uint64_t last_id) { hub->ring(last_id); });
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(state)));
 }
 
 ApiServer::ApiServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-ApiServer::~ApiServer() {
-  stop();
-  state_->core->context.ports.store.on_events({});
-}
+ApiServer::~ApiServer() { stop(); }
 
 Status ApiServer::run() {
   auto& core = *state_->core;

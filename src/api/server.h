@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "control/controller.h"
+#include "control/deployments.h"
+#include "control/event_feed.h"
 #include "control/operations.h"
 #include "store/store.h"
 
@@ -42,13 +44,15 @@ struct ApiConfig {
   Duration write_timeout = std::chrono::seconds(30);   // without any progress
 };
 
-// What it serves. All outlive it. It becomes the store's listener for events.
+// What it serves. All outlive it.
 struct ApiPorts {
   Controller& controller;
   Operations& operations;
   ImagePort& images;
   Store& store;
   Clock& clock;
+  EventFeed& feed;
+  Deployments& deployments;
 };
 
 class ApiServer {

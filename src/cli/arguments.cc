@@ -10,7 +10,7 @@ namespace skerry::cli {
 namespace {
 
 void add_common(CLI::App& verb, Settings& settings) {
-  verb.add_option("--socket", settings.socket_path, "The daemon's socket")->envname("SKERRY_SOCKET");
+  verb.add_option("--socket", settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
   verb.add_option_function<std::string>(
           "--output,-o",
           [&settings](const std::string& form) {
@@ -19,6 +19,20 @@ void add_common(CLI::App& verb, Settings& settings) {
           "table (for people) or json (for programs)")
       ->check(CLI::IsMember({"table", "json"}));
   verb.add_flag("--quiet,-q", settings.quiet, "Say only what was asked for");
+}
+
+// The first word that should name a command and names none; "" when all do. The parser would only say that one is
+// missing.
+std::string unknown_command(const CLI::App& app, int argc, const char* const* argv) {
+  const CLI::App* here = &app;
+  for (int i = 1; i < argc && !here->get_subcommands({}).empty(); ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with('-')) return {};
+    const auto subcommands = here->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
+    if (subcommands.empty()) return word;
+    here = subcommands.front();
+  }
+  return {};
 }
 
 }  // namespace
@@ -57,11 +71,14 @@ Invocation parse_arguments(int argc, const char* const* argv) {
   CLI::App app("Skerry runs containers, microVMs and VMs from the same images, under one daemon.", "skerry");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("skerry ") + SKERRY_VERSION);
-  app.add_option("--socket", invocation.settings.socket_path, "The daemon's socket")->envname("SKERRY_SOCKET");
+  // Read here and not by the parser, which would let the variable win over a flag of another level.
+  if (const char* socket = std::getenv("SKERRY_SOCKET"); socket != nullptr) invocation.settings.socket_path = socket;
+  app.add_option("--socket", invocation.settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
   add_run_verbs(app, invocation);
   add_target_verbs(app, invocation, Scope::kEnvironments);
   add_vm_verbs(app, invocation);
   add_image_verbs(app, invocation);
+  add_plugin_verbs(app, invocation);
   add_system_verbs(app, invocation);
   try {
     app.parse(argc, argv);
@@ -69,7 +86,9 @@ Invocation parse_arguments(int argc, const char* const* argv) {
     invocation.exit_code = app.exit(done);
     invocation.verb = nullptr;
   } catch (const CLI::ParseError& problem) {
-    std::cerr << "skerry: " << problem.what() << " (see: skerry --help)\n";
+    const auto unknown = unknown_command(app, argc, argv);
+    std::cerr << "skerry: " << (unknown.empty() ? problem.what() : cat("there is no command \"", unknown, "\""))
+              << " (see: skerry --help)\n";
     invocation.exit_code = kExitUsage;
     invocation.verb = nullptr;
   }

@@ -31,6 +31,7 @@ void add_run_verbs(CLI::App& app, Invocation& invocation);
 void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope);
 void add_vm_verbs(CLI::App& app, Invocation& invocation);
 void add_image_verbs(CLI::App& app, Invocation& invocation);
+void add_plugin_verbs(CLI::App& app, Invocation& invocation);
 void add_system_verbs(CLI::App& app, Invocation& invocation);
 // The options of run and create.
 std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope);

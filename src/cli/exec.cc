@@ -1,6 +1,8 @@
 // skerry exec, attach, shell: a conversation with a process inside.
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "cli/conversation.h"
 #include "cli/output.h"
@@ -38,7 +40,7 @@ Outcome end_conversation(Result<FrameChannel> channel, const ConversationForm& f
     return start_exit_code_of(channel.error());
   }
   auto code = converse(std::move(*channel), form);
-  if (code) return code;
+  if (code || code.error().sys_errno == EPIPE) return code;
   complain(code.error());
   return kExitNotStarted;
 }

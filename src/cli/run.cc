@@ -1,6 +1,8 @@
 // skerry run, skerry create, skerry vms create.
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "cli/conversation.h"
 #include "cli/output.h"
@@ -68,6 +70,7 @@ Outcome run_spec(const Session& session, const RunOptions& options) {
 Outcome run(const Session& session, const RunOptions& options) {
   auto outcome = run_spec(session, options);
   if (outcome) return outcome;
+  if (outcome.error().sys_errno == EPIPE) return outcome;
   complain(outcome.error());
   // What was wrong with the call itself keeps its own code.
   return outcome.error().code == ErrorCode::kInvalidArgument ? kExitUsage : start_exit_code_of(outcome.error());

@@ -122,6 +122,32 @@ Outcome doctor(const Session& session);
 Outcome list_operations(const Session& session);
 Outcome cancel_operation(const Session& session, const std::string& id);
 
+// plugins.cc
+struct PluginOptions {
+  std::vector<std::string> names;
+  std::string manifest_path;
+  bool force = false;
+};
+Outcome list_plugins(const Session& session);
+Outcome install_plugin(const Session& session, const PluginOptions& options);
+Outcome show_plugins(const Session& session, const PluginOptions& options);
+Outcome enable_plugins(const Session& session, const PluginOptions& options);
+Outcome disable_plugins(const Session& session, const PluginOptions& options);
+Outcome remove_plugins(const Session& session, const PluginOptions& options);
+
+// deployments.cc
+struct DeploymentOptions {
+  std::vector<std::string> names;
+  std::string plugin, config_path;
+  std::optional<std::uint32_t> replicas;
+};
+Outcome list_deployments(const Session& session);
+Outcome create_deployment(const Session& session, const DeploymentOptions& options);
+Outcome scale_deployment(const Session& session, const DeploymentOptions& options);
+Outcome update_deployment(const Session& session, const DeploymentOptions& options);
+Outcome show_deployments(const Session& session, const DeploymentOptions& options);
+Outcome delete_deployments(const Session& session, const DeploymentOptions& options);
+
 // tokens.cc
 struct TokenOptions {
   std::string name, role = "viewer";

@@ -10,6 +10,8 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "control/controller.h"
+#include "control/deployments.h"
+#include "control/event_feed.h"
 #include "control/host_network.h"
 #include "control/operations.h"
 #include "daemon/image_service.h"
@@ -56,6 +58,8 @@ class LiveComposition final : public Composition {
   std::unique_ptr<Driver> qemu_driver_;
   std::unique_ptr<Controller> controller_;
   Operations operations_;
+  std::unique_ptr<EventFeed> feed_;
+  std::unique_ptr<Deployments> deployments_;
   std::unique_ptr<api::ApiServer> server_;
   std::mutex mutex_;
   std::condition_variable ended_;
@@ -97,7 +101,10 @@ Status LiveComposition::make_server() {
   config.listen = options_.listen;
   config.tokens_path = cat(options_.state_dir, "/tokens.json");
   config.audit_path = cat(options_.state_dir, "/audit.log");
-  server_ = TRY(api::ApiServer::create(config, {*controller_, operations_, *image_service_, *store_, clock_}));
+  feed_ = std::make_unique<EventFeed>(*store_);
+  deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
+  server_ = TRY(api::ApiServer::create(
+      config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_, *deployments_}));
   return {};
 }
 

@@ -95,6 +95,34 @@ Result<TagRequest> parse_tag_request(std::string_view body) {
   });
 }
 
+namespace {
+void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
+  std::uint32_t replicas = 0;
+  fields.number("replicas", replicas);
+  if (fields.has("replicas")) into.replicas = replicas;
+  fields.value("config", [&](const Json& value, const std::string& path) {
+    if (!value.is_object()) return fields.errors().add(path, "must be an object: a creation request without a name");
+    into.config_json = dump_json(value);
+  });
+}
+}  // namespace
+
+Result<DeploymentRequest> parse_deployment_request(std::string_view body) {
+  return parse_body(body, DeploymentRequest{}, [](ObjectReader& fields, DeploymentRequest& into) {
+    fields.text("name", into.name, 64);
+    fields.text("plugin", into.plugin, 64);
+    read_deployment(fields, into);
+    fields.required("name");
+  });
+}
+
+Result<DeploymentRequest> parse_deployment_change(std::string_view body) {
+  return parse_body(body, DeploymentRequest{}, [](ObjectReader& fields, DeploymentRequest& into) {
+    read_deployment(fields, into);
+    if (!into.replicas && !into.config_json) fields.error("replicas", "is missing: give replicas or config");
+  });
+}
+
 Result<TokenRequest> parse_token_request(std::string_view body) {
   return parse_body(body, TokenRequest{}, [](ObjectReader& fields, TokenRequest& into) {
     fields.text("name", into.name, 64);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,17 @@ struct TagRequest {
   std::string name;    // one more name for it
 };
 Result<TagRequest> parse_tag_request(std::string_view body);
+
+// POST /deployments: {"name", "plugin", "replicas", "config"}; PATCH: {"replicas"} or {"config"}. The configuration is
+// a creation request without a name; here only its JSON text.
+struct DeploymentRequest {
+  std::string name;
+  std::string plugin;
+  std::optional<std::uint32_t> replicas;
+  std::optional<std::string> config_json;
+};
+Result<DeploymentRequest> parse_deployment_request(std::string_view body);
+Result<DeploymentRequest> parse_deployment_change(std::string_view body);
 
 // POST /tokens: {"name", "role", "zones"}.
 struct TokenRequest {

@@ -1,0 +1,91 @@
+// /api/v1/deployments: N replicas of a plugin or an image, kept at N.
+#include "control/deployments.h"
+
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/permit.h"
+#include "base/text.h"
+#include "wire/json_writer.h"
+#include "wire/requests.h"
+
+namespace skerry::api {
+namespace {
+
+void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
+  const auto& deployment = status.deployment;
+  json.begin_object()
+      .field("name", deployment.name)
+      .field("plugin", deployment.plugin)
+      .field("replicas", deployment.replicas)
+      .field("current", status.current)
+      .field("ready", status.ready)
+      .key("config")
+      .raw(deployment.config_json.empty() ? "{}" : deployment.config_json)
+      .field("created_at", to_rfc3339(deployment.created_at))
+      .end_object();
+}
+
+Response deployment_response(const DeploymentStatus& deployment, int status = 200) {
+  wire::JsonWriter json;
+  write_deployment(json, deployment);
+  return json_response(std::move(json).text(), status);
+}
+
+// Its replicas may be in any zone: a token that is limited to some does not reach them.
+Status check_zones(const Request& request) {
+  if (request.caller.zones.empty()) return {};
+  return fail(ErrorCode::kRefused, "deployments span zones, and this token is limited to some");
+}
+
+}  // namespace
+
+Result<Response> list_deployments(Context& context, const Request& request) {
+  TRY(check_zones(request));
+  const auto page = TRY(read_page(request));
+  auto all = TRY(context.ports.deployments.list());
+  const std::size_t total = all.size();
+  wire::JsonWriter json;
+  json.begin_array();
+  for (const auto& each : cut_page(std::move(all), page)) write_deployment(json, each);
+  json.end_array();
+  return list_response(std::move(json).text(), total);
+}
+
+Result<Response> show_deployment(Context& context, const Request& request) {
+  TRY(check_zones(request));
+  return deployment_response(TRY(context.ports.deployments.find(request.parameter("name"))));
+}
+
+Result<Response> create_deployment(Context& context, const Request& request) {
+  TRY(check_zones(request));
+  const auto wanted = TRY(wire::parse_deployment_request(request.body));
+  TRY(check_replica_config(request.caller, wanted.config_json.value_or("{}")));
+  auto response = deployment_response(
+      TRY(context.ports.deployments.add(wanted.name, wanted.plugin, wanted.config_json.value_or("{}"),
+                                        wanted.replicas.value_or(1))),
+      201);
+  response.headers.emplace_back("Location", cat("/api/v1/deployments/", wanted.name));
+  return response;
+}
+
+Result<Response> change_deployment(Context& context, const Request& request) {
+  TRY(check_zones(request));
+  const auto& name = request.parameter("name");
+  auto& deployments = context.ports.deployments;
+  const auto change = TRY(wire::parse_deployment_change(request.body));
+  auto status = TRY(deployments.find(name));
+  if (change.config_json) {
+    TRY(check_replica_config(request.caller, *change.config_json));
+    status = TRY(deployments.update(name, *change.config_json));
+  }
+  if (change.replicas) status = TRY(deployments.scale(name, *change.replicas));
+  return deployment_response(status);
+}
+
+Result<Response> delete_deployment(Context& context, const Request& request) {
+  TRY(check_zones(request));
+  TRY(context.ports.deployments.remove(request.parameter("name")));
+  return no_content();
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,78 @@
+#include "cli/arguments_internal.h"
+
+namespace skerry::cli {
+namespace {
+
+void add_plugins(CLI::App& app, Invocation& invocation) {
+  auto* plugins = add_group(app, "plugins", "Named, versioned manifests of what can be run");
+  auto options = std::make_shared<PluginOptions>();
+  auto* ls = add_verb(*plugins, invocation, "list", "List", "");
+  ls->alias("ls");
+  on_chosen(ls, invocation, list_plugins);
+  auto* install = add_verb(*plugins, invocation, "install", "Install a manifest",
+                           "  skerry plugins install --manifest nginx.json\n");
+  install->add_option("--manifest", options->manifest_path, "The manifest (JSON)")
+      ->required()
+      ->check(CLI::ExistingFile);
+  on_chosen(install, invocation, [options](const Session& session) { return install_plugin(session, *options); });
+  struct Each {
+    const char* name;
+    const char* summary;
+    Outcome (*action)(const Session&, const PluginOptions&);
+  };
+  for (const Each& each :
+       {Each{"show", "Show a plugin and its manifest", show_plugins},
+        Each{"enable", "Let environments be made from it", enable_plugins},
+        Each{"disable", "Refuse new environments of it", disable_plugins}, Each{"remove", "Remove", remove_plugins}}) {
+    auto* verb = add_verb(*plugins, invocation, each.name, each.summary, "");
+    verb->add_option("NAME", options->names)->required();
+    if (each.action == remove_plugins) verb->add_flag("-f,--force", options->force, "Also when it is in use");
+    on_chosen(verb, invocation,
+              [options, action = each.action](const Session& session) { return action(session, *options); });
+  }
+}
+
+void add_deployments(CLI::App& app, Invocation& invocation) {
+  auto* deployments = add_group(app, "deployments", "Replicas, kept at a number");
+  auto options = std::make_shared<DeploymentOptions>();
+  auto* ls = add_verb(*deployments, invocation, "list", "List", "");
+  ls->alias("ls");
+  on_chosen(ls, invocation, list_deployments);
+  auto* create = add_verb(*deployments, invocation, "create", "Create",
+                          "  skerry deployments create web --plugin nginx --replicas 3\n"
+                          "  skerry deployments create web --config web.json --replicas 3\n");
+  create->add_option("NAME", options->names)->required()->expected(1);
+  create->add_option("--plugin", options->plugin, "What its replicas run");
+  create->add_option("--config", options->config_path, "Creation request of a replica, without a name (JSON)")
+      ->check(CLI::ExistingFile);
+  create->add_option("--replicas", options->replicas, "How many (default 1)");
+  on_chosen(create, invocation, [options](const Session& session) { return create_deployment(session, *options); });
+  auto* scale = add_verb(*deployments, invocation, "scale", "Change the number of replicas",
+                         "  skerry deployments scale web --replicas 5\n");
+  scale->add_option("NAME", options->names)->required()->expected(1);
+  scale->add_option("--replicas", options->replicas, "How many")->required();
+  on_chosen(scale, invocation, [options](const Session& session) { return scale_deployment(session, *options); });
+  auto* update_one =
+      add_verb(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration", "");
+  update_one->add_option("NAME", options->names)->required()->expected(1);
+  update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
+      ->required()
+      ->check(CLI::ExistingFile);
+  on_chosen(update_one, invocation, [options](const Session& session) { return update_deployment(session, *options); });
+  auto* show_one = add_verb(*deployments, invocation, "show", "Show", "");
+  show_one->add_option("NAME", options->names)->required();
+  on_chosen(show_one, invocation, [options](const Session& session) { return show_deployments(session, *options); });
+  auto* remove_one = add_verb(*deployments, invocation, "delete", "Delete it and its replicas", "");
+  remove_one->add_option("NAME", options->names)->required();
+  on_chosen(remove_one, invocation,
+            [options](const Session& session) { return delete_deployments(session, *options); });
+}
+
+}  // namespace
+
+void add_plugin_verbs(CLI::App& app, Invocation& invocation) {
+  add_plugins(app, invocation);
+  add_deployments(app, invocation);
+}
+
+}  // namespace skerry::cli

@@ -1,0 +1,81 @@
+// skerry plugins: list, install, show, enable, disable, remove.
+#include "base/file_io.h"
+#include "base/text.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "wire/plugin_manifest.h"
+
+namespace skerry::cli {
+namespace {
+
+constexpr std::string_view kPlugins = "/api/v1/plugins";
+
+std::string plugin_path(const std::string& name) { return cat(kPlugins, "/", escape(name)); }
+
+Outcome switch_plugins(const Session& session, const PluginOptions& options, std::string_view verb) {
+  for (const auto& name : options.names) {
+    const auto answer = TRY(session.http.expect("POST", cat(plugin_path(name), "/", verb)));
+    if (session.settings.output == OutputForm::kJson) {
+      TRY(print_json(TRY(wire::JsonNode::parse(answer.body))));
+    } else if (!session.settings.quiet) {
+      TRY(print(name + "\n"));
+    }
+  }
+  return kExitSuccess;
+}
+
+}  // namespace
+
+Outcome list_plugins(const Session& session) {
+  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kPlugins)).body));
+  if (session.settings.output == OutputForm::kJson) {
+    TRY(print_json(json));
+    return kExitSuccess;
+  }
+  Table table({"NAME", "VERSION", "RUNTIME", "ENABLED", "INSTALLED"});
+  for (const auto& each : json.items()) {
+    table.add({each.text("name"), each.text("version"), each.text("runtime"), each.at("enabled").flag() ? "yes" : "no",
+               human_age(each.text("created_at"))});
+  }
+  TRY(print(table.text()));
+  return kExitSuccess;
+}
+
+Outcome install_plugin(const Session& session, const PluginOptions& options) {
+  const auto manifest = TRY_IN("--manifest", read_file(options.manifest_path, wire::kMaxManifestBytes));
+  const auto answer = session.http.expect("POST", kPlugins, manifest);
+  if (!answer) return fail(Error(answer.error()).in(options.manifest_path));
+  const auto json = TRY(wire::JsonNode::parse(answer->body));
+  if (session.settings.output == OutputForm::kJson) {
+    TRY(print_json(json));
+  } else if (!session.settings.quiet) {
+    TRY(print(cat(json.text("name"), " ", json.text("version"), "\n")));
+  }
+  return kExitSuccess;
+}
+
+Outcome show_plugins(const Session& session, const PluginOptions& options) {
+  for (const auto& name : options.names) {
+    const auto answer = TRY(session.http.expect("GET", plugin_path(name) + "/manifest"));
+    TRY(print_json(TRY(wire::JsonNode::parse(answer.body))));
+  }
+  return kExitSuccess;
+}
+
+Outcome enable_plugins(const Session& session, const PluginOptions& options) {
+  return switch_plugins(session, options, "enable");
+}
+Outcome disable_plugins(const Session& session, const PluginOptions& options) {
+  return switch_plugins(session, options, "disable");
+}
+
+Outcome remove_plugins(const Session& session, const PluginOptions& options) {
+  for (const auto& name : options.names) {
+    TRY(session.http.expect("DELETE", plugin_path(name) + (options.force ? "?force=1" : "")));
+    if (!session.settings.quiet) TRY(print(name + "\n"));
+  }
+  return kExitSuccess;
+}
+
+}  // namespace skerry::cli
