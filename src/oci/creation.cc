@@ -95,6 +95,7 @@ Status Creation::make_plan(const CreateRequest& request, StartBy start_by, Fd co
   const Spec& spec = bundle_.spec;
   TRY(check_preserved(request.preserve_fds));
   plan_.id = request.id;
+  plan_.lock_fd = dir_->lock_fd();
   plan_.spec = &spec;
   plan_.rootfs = bundle_.rootfs;
   plan_.namespaces = &namespaces_;

@@ -38,13 +38,15 @@ class Creation {
   Status prepare(const CreateRequest& request, StartBy start_by, Fd console);
   // kCaller: lets the program start and waits until it was executed.
   Status go();
-  // Everything stands; nothing is undone any more.
-  void commit() { rollback_.commit(); }
+  // Everything stands; nothing is undone any more, and others may work on the container.
+  void commit() {
+    rollback_.commit();
+    dir_->unlock();
+  }
 
   [[nodiscard]] const Launched& launched() const { return launched_; }
   [[nodiscard]] const ContainerRecord& record() const { return record_; }
   [[nodiscard]] const Spec& spec() const { return bundle_.spec; }
-  [[nodiscard]] const StateDir& dir() const { return *dir_; }
 
  private:
   Status claim_name(const CreateRequest& request);

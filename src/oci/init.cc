@@ -199,6 +199,7 @@ class Init {
 }  // namespace
 
 void run_init(const InitPlan& plan, int status_fd) {
+  ::close(plan.lock_fd);
   Init init(plan, status_fd);
   const auto failed = init.run();
   send_failure(init.status_fd(), failed ? Error{} : failed.error());

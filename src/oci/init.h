@@ -41,6 +41,7 @@ struct InitPlan {
   CapabilityPlan capabilities;
   std::optional<SeccompFilter> seccomp;
   const ContainerRecord* record = nullptr;  // what hooks are told; the pid is known only to the runtime
+  int lock_fd = -1;                         // the runtime\'s lock, which must not live on in its children
   Fd start_listener;                        // `create`: where `start` connects; unset for `run`
   Fd console_socket;                        // where the terminal's master goes; unset without a terminal
   Fd disguise;

@@ -130,8 +130,16 @@ Result<int> LinuxRuntime::run(const RunRequest& request) {
   TRY(run_poststart(creation.record()));
   if (request.detach) return 0;
   const int code = TRY(wait_in_foreground(creation.launched(), signals, std::move(console.runtime_end)));
-  if (!request.keep) TRY(remove_locked(creation.dir(), creation.record()));
+  if (!request.keep) TRY(remove_after_run(creation.record()));
   return code;
+}
+
+Status LinuxRuntime::remove_after_run(const ContainerRecord& record) {
+  const auto dir = store_.lock(record.id);
+  // Somebody deleted it meanwhile.
+  if (!dir && dir.error().code == ErrorCode::kNotFound) return {};
+  if (!dir) return fail(dir.error());
+  return remove_locked(*dir, record);
 }
 
 Status LinuxRuntime::kill(const KillRequest& request) {
@@ -182,7 +190,15 @@ Status LinuxRuntime::end_processes(const ContainerRecord& record) {
   return signal_cgroup(record.cgroup, SIGKILL);
 }
 
+// A creation or a start that hangs (in a hook, say) holds the lock: ending the container's process ends its waiting.
+Status LinuxRuntime::unblock(const std::string& id) {
+  const auto dir = store_.try_lock(id);
+  if (dir || dir.error().code != ErrorCode::kConflict) return {};
+  return end_processes(TRY(store_.load(id)));
+}
+
 Status LinuxRuntime::remove(const std::string& id, Force force) {
+  if (force == Force::kYes) TRY(unblock(id));
   const auto dir = store_.lock(id);
   if (!dir) {
     if (force == Force::kYes && dir.error().code == ErrorCode::kNotFound) return {};

@@ -51,6 +51,8 @@ class LinuxRuntime final : public Runtime {
  private:
   [[nodiscard]] ContainerStatus status_of(const ContainerRecord& record) const;
   Status remove_locked(const StateDir& dir, const ContainerRecord& record);
+  Status remove_after_run(const ContainerRecord& record);
+  Status unblock(const std::string& id);
   Status end_processes(const ContainerRecord& record);
   Result<JoinPlan> plan_join(const ExecRequest& request, const ContainerRecord& record, const Spec& spec,
                              const Process& process, const CgroupDoor& door);

@@ -113,7 +113,7 @@ class OciTest(unittest.TestCase):
         self.write_config(config, bundle)
         return config
 
-    def run_oci(self, *args, check=True, input=None, timeout=60, env=None, **kwargs):
+    def run_oci(self, *args, check=True, input=None, timeout=30, env=None, **kwargs):
         result = subprocess.run([RUNTIME, "--root", self.state, *args], capture_output=True, text=True, input=input,
                                 timeout=timeout, env=env, **kwargs)
         if check and result.returncode != 0:
