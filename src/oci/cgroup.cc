@@ -51,6 +51,10 @@ const CgroupRecord::Directory* find_directory(const CgroupRecord& record, std::s
 
 Result<CgroupRecord> plan_cgroup(const CgroupLayout& layout, CgroupManager manager, const std::string& cgroups_path,
                                  const std::string& id) {
+  if (manager == CgroupManager::kSystemd) {
+    return fail(ErrorCode::kUnsupported, "--systemd-cgroup: this build cannot ask systemd for a scope yet",
+                "use --cgroup-manager cgroupfs");
+  }
   CgroupRecord record;
   record.manager = manager == CgroupManager::kDisabled ? "disabled" : "cgroupfs";
   if (manager == CgroupManager::kDisabled) return record;

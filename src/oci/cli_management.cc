@@ -97,10 +97,70 @@ Result<int> update(Runtime& runtime, const Arguments& arguments) {
   return 0;
 }
 
+constexpr std::array kCheckpointOptions = {
+    Option{"image-path", 0, kValue, "directory for the images"},
+    Option{"work-path", 0, kValue, "directory for logs"},
+    Option{"parent-path", 0, kValue, "images of an earlier pre-dump"},
+    Option{"leave-running", 0, kFlag, "do not end the container"},
+    Option{"tcp-established", 0, kFlag, "allow open TCP connections"},
+    Option{"ext-unix-sk", 0, kFlag, "allow external unix sockets"},
+    Option{"shell-job", 0, kFlag, "allow a terminal from outside"},
+    Option{"file-locks", 0, kFlag, "handle file locks"},
+    Option{"pre-dump", 0, kFlag, "memory only, the container goes on"},
+    Option{"manage-cgroups-mode", 0, kValue, "soft, full or strict"},
+};
+constexpr std::array kRestoreOptions = {
+    kCheckpointOptions[0],
+    kCheckpointOptions[1],
+    kCheckpointOptions[4],
+    kCheckpointOptions[5],
+    kCheckpointOptions[6],
+    kCheckpointOptions[7],
+    kCheckpointOptions[9],
+    Option{"bundle", 'b', kValue, "directory of the bundle"},
+    Option{"pid-file", 0, kValue, "file that gets the pid"},
+    Option{"console-socket", 0, kValue, "unix socket that gets the terminal's master end"},
+    Option{"detach", 'd', kFlag, "do not wait for its end"},
+};
+
+CheckpointRequest checkpoint_request(const Arguments& arguments, std::string id) {
+  CheckpointRequest request;
+  request.id = std::move(id);
+  request.image_path = arguments.value("image-path");
+  request.work_path = arguments.value("work-path");
+  request.parent_path = arguments.value("parent-path");
+  request.leave_running = arguments.flag("leave-running");
+  request.tcp_established = arguments.flag("tcp-established");
+  request.ext_unix_sk = arguments.flag("ext-unix-sk");
+  request.shell_job = arguments.flag("shell-job");
+  request.file_locks = arguments.flag("file-locks");
+  request.pre_dump = arguments.flag("pre-dump");
+  request.manage_cgroups_mode = arguments.value("manage-cgroups-mode");
+  return request;
+}
+
+Result<int> checkpoint(Runtime& runtime, const Arguments& arguments) {
+  TRY(runtime.checkpoint(checkpoint_request(arguments, TRY(only_id(arguments)))));
+  return 0;
+}
+
+Result<int> restore(Runtime& runtime, const Arguments& arguments) {
+  RestoreRequest request;
+  request.images = checkpoint_request(arguments, TRY(only_id(arguments)));
+  request.run.create.id = request.images.id;
+  if (arguments.given("bundle")) request.run.create.bundle = arguments.value("bundle");
+  request.run.create.pid_file = arguments.value("pid-file");
+  request.run.create.console_socket = arguments.value("console-socket");
+  request.run.detach = arguments.flag("detach");
+  return runtime.restore(request);
+}
+
 constexpr std::array kCommands = {
     Command{"pause", "ID", "freeze all processes of a container", {}, pause},
     Command{"resume", "ID", "let them go on", {}, resume},
     Command{"update", "ID", "change the limits of a container", kUpdateOptions, update},
+    Command{"checkpoint", "ID", "write a running container to disk", kCheckpointOptions, checkpoint},
+    Command{"restore", "ID", "bring it back", kRestoreOptions, restore},
 };
 
 }  // namespace

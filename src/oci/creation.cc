@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "oci/final_exec.h"
+#include "oci/intel_rdt.h"
 #include "oci/own_proc.h"
 #include "oci/process_attributes.h"
 #include "oci/rlimits.h"
@@ -57,6 +58,9 @@ Status check_spec(const Spec& spec, const NamespacePlan& namespaces) {
   TRY(check_rlimits(spec.process->rlimits));
   TRY(check_process_attributes(*spec.process, spec.linux_part));
   TRY(check_sysctls(spec.linux_part.sysctl, namespaces));
+  if (!spec.linux_part.net_devices.empty()) {
+    return fail(ErrorCode::kUnsupported, "/linux/netDevices: this build cannot move network devices yet");
+  }
   if (!spec.hostname.empty() && !namespaces.has(CLONE_NEWUTS)) {
     return fail(ErrorCode::kInvalidArgument, "/hostname: the container does not have a uts namespace of its own");
   }
@@ -76,7 +80,10 @@ Status write_pid_file(const std::string& path, pid_t pid) {
 
 Status Creation::claim_name(const CreateRequest& request) {
   dir_ = TRY(store_.claim(request.id));
-  rollback_.add([this] { (void)dir_->remove(); });
+  rollback_.add([this] {
+    (void)remove_intel_rdt(record_.intel_rdt_group);
+    (void)dir_->remove();
+  });
   const Spec& spec = bundle_.spec;
   record_.id = request.id;
   record_.oci_version = spec.oci_version;
@@ -87,6 +94,9 @@ Status Creation::claim_name(const CreateRequest& request) {
   record_.annotations = spec.annotations;
   layout_ = TRY(read_cgroup_layout());
   record_.cgroup = TRY(plan_cgroup(layout_, options_.cgroup_manager, spec.linux_part.cgroups_path, request.id));
+  const std::string rdt_group = TRY(plan_intel_rdt(spec.linux_part, request.id));
+  // A class that was there before belongs to somebody else.
+  if (!rdt_group.empty() && !sys::exists(rdt_group)) record_.intel_rdt_group = rdt_group;
   TRY(dir_->save(record_));
   return dir_->save_spec(bundle_.text);
 }
@@ -135,6 +145,9 @@ Status Creation::make_process() {
   record_.pid = launched_.pid;
   record_.pid_start_time = TRY(process_start_time(launched_.pid));
   TRY(dir_->save(record_));
+  if (const auto& rdt = bundle_.spec.linux_part.intel_rdt) {
+    TRY(enter_intel_rdt(*rdt, TRY(plan_intel_rdt(bundle_.spec.linux_part, record_.id)), launched_.pid));
+  }
   return wait_until_ready(launched_, plan_);
 }
 

@@ -267,15 +267,4 @@ Status LinuxRuntime::update(const std::string& id, const Resources& resources) {
   return update_cgroup(record.cgroup, resources);
 }
 
-Result<std::string> LinuxRuntime::statistics(const std::string& id) {
-  return fail(ErrorCode::kUnsupported, cat("events of ", id));
-}
-Result<std::string> LinuxRuntime::features() { return fail(ErrorCode::kUnsupported, "features"); }
-Status LinuxRuntime::checkpoint(const CheckpointRequest& request) {
-  return fail(ErrorCode::kUnsupported, cat("checkpoint of ", request.id));
-}
-Result<int> LinuxRuntime::restore(const RestoreRequest& request) {
-  return fail(ErrorCode::kUnsupported, cat("restore of ", request.run.create.id));
-}
-
 }  // namespace skerry::oci

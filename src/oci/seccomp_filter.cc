@@ -170,6 +170,9 @@ Result<SeccompFilter> seccomp_filter(const Seccomp& seccomp, const std::string& 
   if (out.notifies && seccomp.listener_path.empty()) {
     return fail(ErrorCode::kInvalidArgument, "/linux/seccomp/listenerPath: is required for SCMP_ACT_NOTIFY");
   }
+  if (out.notifies) {
+    return fail(ErrorCode::kUnsupported, "/linux/seccomp: this build cannot hand a listener to listenerPath yet");
+  }
   const SeccompCache cache(cache_directory, seccomp);
   if (auto known = cache.load()) {
     out.program = std::move(*known);

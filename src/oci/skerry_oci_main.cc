@@ -7,7 +7,7 @@
 
 int main(int argc, char** argv) {
   const skerry::oci::Face face{"skerry-oci",
-                               "+namespaces +cgroup1 +cgroup2 +seccomp +capabilities +apparmor +selinux +idmap +criu",
+                               "+namespaces +cgroup1 +cgroup2 +seccomp +capabilities +apparmor +selinux +idmap",
                                [](skerry::oci::RuntimeOptions options) {
                                  return std::make_unique<skerry::oci::LinuxRuntime>(std::move(options));
                                }};

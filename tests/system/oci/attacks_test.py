@@ -1,0 +1,271 @@
+"""The attack table of the contract, row by row: an attacker inside a real container, racing where a race is the attack."""
+
+import ctypes
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import ocitest
+from ocitest import RUNTIME, busybox, cgroup_directories, wait_for
+
+RACE_SECONDS = 3
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+class Attacks(ocitest.OciTest):
+    def setUp(self):
+        super().setUp()
+        self.runtime_digest = digest(RUNTIME)
+        self.addCleanup(lambda: self.assertEqual(digest(RUNTIME), self.runtime_digest))
+
+    def swap(self, first, second, seconds=RACE_SECONDS):
+        """Exchanges two names as fast as it can, from another thread (renameat2 RENAME_EXCHANGE)."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        stop = threading.Event()
+
+        def exchange():
+            while not stop.is_set():
+                libc.renameat2(-100, first.encode(), -100, second.encode(), 2)
+        thread = threading.Thread(target=exchange)
+        thread.start()
+        self.addCleanup(lambda: (stop.set(), thread.join()))
+        return stop
+
+    def race(self, change, check, args=("true",), seconds=RACE_SECONDS):
+        end = time.monotonic() + seconds
+        runs = 0
+        while time.monotonic() < end:
+            name = self.name()
+            self.configure(args, name, change)
+            result = self.run_oci("run", "-b", f"{self.dir}/bundle", name, check=False)
+            check(result)
+            runs += 1
+        self.assertGreater(runs, 3)
+
+    # CVE-2019-5736
+    def test_proc_self_exe_is_never_the_runtime(self):
+        with open(f"{self.rootfs}/evil", "w") as file:
+            file.write("#!/proc/self/exe\n")
+        os.chmod(f"{self.rootfs}/evil", 0o755)
+        os.symlink("/proc/self/exe", f"{self.rootfs}/exe-link")
+        for program in ("/evil", "/exe-link", "/proc/self/exe"):
+            name = self.name()
+            self.configure([program], name, lambda c: c["root"].update(readonly=False))
+            result = self.run_oci("run", "-b", f"{self.dir}/bundle", name, check=False)
+            self.assertIn(result.returncode, (126, 127), program)
+            self.assertNotIn("Usage", result.stdout + result.stderr)
+
+    def test_exec_of_proc_self_exe_and_a_watcher_with_ptrace(self):
+        with open(f"{self.rootfs}/evil", "w") as file:
+            file.write("#!/proc/self/exe\n")
+        os.chmod(f"{self.rootfs}/evil", 0o755)
+        # The watcher tries to open for writing the program of every process that appears, with CAP_SYS_PTRACE.
+        script = ("echo ready; while :; do for p in /proc/[0-9]*; do case $p in /proc/1) ;; *) "
+                  "l=$(readlink $p/exe 2>/dev/null); case \"$l\" in *skerry-oci*) case \"$l\" in /memfd*) ;; "
+                  "*) echo SEEN $l ;; esac ;; esac ;; esac; done; done")
+
+        def change(c):
+            for kind in ("bounding", "effective", "permitted"):
+                c["process"]["capabilities"][kind].append("CAP_SYS_PTRACE")
+        name = self.start("sh", "-c", script, change=change)
+        wait_for(lambda: "ready" in self.output(name))
+        end = time.monotonic() + RACE_SECONDS
+        while time.monotonic() < end:
+            result = self.run_oci("exec", name, "/evil", check=False)
+            self.assertIn(result.returncode, (126, 127), result.stderr)
+            self.run_oci("exec", name, "true")
+        self.assertNotIn("SEEN", self.output(name))
+
+    # CVE-2024-21626
+    def test_no_descriptor_of_the_host_leaks(self):
+        out = self.sh("ls -l /proc/1/fd").strip().splitlines()
+        self.assertEqual(sorted(line.split()[8] for line in out if "->" in line), ["0", "1", "2"])
+        for fd in range(3, 24):
+            for verb in ("run", "exec"):
+                cwd = f"/proc/self/fd/{fd}"
+                if verb == "run":
+                    name = self.name()
+                    self.configure(["pwd"], name, lambda c: c["process"].update(cwd=cwd))
+                    result = self.run_oci("run", "-b", f"{self.dir}/bundle", name, check=False)
+                else:
+                    break
+                self.assertNotEqual(result.returncode, 0, (fd, result.stdout))
+        name = self.start("sleep", "1000")
+        for fd in range(3, 24):
+            result = self.run_oci("exec", "--cwd", f"/proc/self/fd/{fd}", name, "pwd", check=False)
+            self.assertNotEqual(result.returncode, 0, (fd, result.stdout))
+
+    # CVE-2021-30465, CVE-2024-45310
+    def test_a_mount_target_swapped_for_a_link_stays_inside(self):
+        victim = f"{self.dir}/victim"
+        os.mkdir(victim)
+        os.mkdir(f"{self.dir}/source")
+        os.mkdir(f"{self.rootfs}/data")
+        os.symlink(victim, f"{self.rootfs}/data-link")
+        self.swap(f"{self.rootfs}/data", f"{self.rootfs}/data-link")
+
+        def change(c):
+            c["root"]["readonly"] = False
+            c["mounts"].append({"destination": "/data/deep/er", "type": "bind", "source": f"{self.dir}/source",
+                                "options": ["bind"]})
+        self.race(change, lambda result: self.assertEqual(os.listdir(victim), []))
+
+    def test_links_out_of_the_root_resolve_inside(self):
+        os.symlink("/etc", f"{self.rootfs}/abs")
+        os.symlink("../../../../../../etc", f"{self.rootfs}/rel")
+        os.symlink("/proc/1/root/etc", f"{self.rootfs}/magic")
+        mark = f"{self.dir}/mark"
+        with open(mark, "w") as file:
+            file.write("mine\n")
+        for link in ("abs", "rel"):
+            def change(c):
+                c["root"]["readonly"] = False
+                c["mounts"].append({"destination": f"/{link}/one", "type": "bind", "source": mark, "options": ["bind"]})
+            self.assertEqual(self.sh(f"cat /etc/one", change), "mine\n")
+        self.assertFalse(os.path.exists("/etc/one"))
+
+    # CVE-2019-16884, CVE-2019-19921, CVE-2023-27561, CVE-2023-28642
+    def test_linked_proc_and_sys_are_refused(self):
+        for directory in ("proc", "sys"):
+            os.rmdir(f"{self.rootfs}/{directory}")
+            os.mkdir(f"{self.rootfs}/real")
+            os.symlink("real", f"{self.rootfs}/{directory}")
+            self.assertIn(f"/{directory}", self.refused(lambda c: None))
+            os.unlink(f"{self.rootfs}/{directory}")
+            os.rmdir(f"{self.rootfs}/real")
+            os.mkdir(f"{self.rootfs}/{directory}")
+
+    # CVE-2025-52881
+    def test_sysctl_writes_ignore_what_is_mounted_on_proc(self):
+        os.mkdir(f"{self.dir}/fake")
+        os.makedirs(f"{self.dir}/fake/sys/net/ipv4")
+        with open(f"{self.dir}/fake/sys/net/ipv4/ip_forward", "w") as file:
+            file.write("untouched")
+
+        def change(c):
+            c["mounts"].append({"destination": "/proc", "type": "bind", "source": f"{self.dir}/fake", "options": ["bind"]})
+            c["linux"]["sysctl"] = {"net.ipv4.ip_forward": "1"}
+            c["linux"]["maskedPaths"] = c["linux"]["readonlyPaths"] = []
+        self.sh("true", change)
+        with open(f"{self.dir}/fake/sys/net/ipv4/ip_forward") as file:
+            self.assertEqual(file.read(), "untouched")
+
+    # CVE-2025-31133
+    def test_a_swapped_dev_null_does_not_unmask(self):
+        os.mkdir(f"{self.dir}/dev")
+        os.symlink("/proc/sys/kernel/core_pattern", f"{self.dir}/dev/null")
+
+        def change(c):
+            c["mounts"] = [m for m in c["mounts"] if not m["destination"].startswith("/dev")]
+            c["mounts"].append({"destination": "/dev", "type": "bind", "source": f"{self.dir}/dev", "options": ["rbind"]})
+            c["linux"]["maskedPaths"] = ["/proc/keys"]
+        out = self.sh("stat -c %t:%T /proc/keys; cat /proc/keys | wc -c", change)
+        self.assertEqual(out, "1:3\n0\n")
+
+    # CVE-2026-41579
+    def test_an_image_whose_dev_is_a_link_is_refused(self):
+        outside = f"{self.dir}/outside"
+        os.mkdir(outside)
+        os.rmdir(f"{self.rootfs}/dev")
+        for target in (outside, "/etc", "../../../../outside"):
+            os.symlink(target, f"{self.rootfs}/dev")
+            error = self.refused(lambda c: c.update(mounts=[m for m in c["mounts"] if not m["destination"].startswith("/dev")]))
+            self.assertIn("dev", error)
+            self.assertEqual(os.listdir(outside), [])
+            os.unlink(f"{self.rootfs}/dev")
+        os.mkdir(f"{self.rootfs}/dev")
+
+    # CVE-2025-52565
+    def test_a_swapped_terminal_device_is_refused(self):
+        os.makedirs(f"{self.dir}/pts")
+        os.mknod(f"{self.dir}/pts/ptmx", 0o020666, os.makedev(1, 3))
+        import socket
+        path = f"{self.dir}/console"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        self.addCleanup(listener.close)
+        name = self.name()
+
+        def change(c):
+            c["process"]["terminal"] = True
+            c["mounts"] = [m if m["destination"] != "/dev/pts" else
+                           {"destination": "/dev/pts", "type": "bind", "source": f"{self.dir}/pts", "options": ["bind"]}
+                           for m in c["mounts"]]
+        self.configure(["true"], name, change)
+        result = self.run_oci("create", "-b", f"{self.dir}/bundle", "--console-socket", path, name, check=False)
+        self.assertIn("not a terminal multiplexer", result.stderr)
+
+    # CVE-2022-29162
+    def test_inheritable_capabilities_are_empty(self):
+        self.assertIn("CapInh:\t0000000000000000", self.sh("cat /proc/1/status"))
+        name = self.start("sleep", "1000")
+        self.assertIn("CapInh:\t0000000000000000", self.run_oci("exec", name, "cat", "/proc/self/status").stdout)
+
+    # CVE-2016-9962
+    def test_a_waiting_container_cannot_be_inspected_by_its_neighbour(self):
+        first = self.start("sleep", "1000")
+        pid = self.pid(first)
+
+        def change(c):
+            c["linux"]["namespaces"] = [n if n["type"] != "pid" else {"type": "pid", "path": f"/proc/{pid}/ns/pid"}
+                                        for n in c["linux"]["namespaces"]]
+        second = self.create("true", change=change)
+        out = self.run_oci("exec", first, "sh", "-c", "for p in /proc/[2-9]*; do ls -l $p/fd $p/exe $p/root 2>&1; done").stdout
+        self.assertNotIn(self.dir, out)
+        self.assertNotIn("state", out)
+        self.run_oci("delete", "--force", second)
+
+    # CVE-2023-25809
+    def test_the_cgroup_file_system_of_a_user_namespace_is_not_writable(self):
+        def change(c):
+            c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "cgroup"] + [{"type": "user"}]
+            c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+            for mount in c["mounts"]:
+                if mount["type"] == "cgroup":
+                    mount["options"] = [o for o in mount["options"] if o != "ro"]
+        out = self.sh("for d in /sys/fs/cgroup/*/; do mkdir $d/x 2>/dev/null && echo made; done; true", change)
+        self.assertNotIn("made", out)
+
+    def test_the_runtime_killed_at_any_moment_leaves_nothing_that_delete_does_not_remove(self):
+        random.seed(1)
+        for step in range(60):
+            name = self.name()
+            self.configure(["sleep", "1000"], name)
+            with open(os.devnull, "r+b") as null:
+                child = subprocess.Popen([RUNTIME, "--root", self.state, "create", "-b", f"{self.dir}/bundle", name],
+                                         stdin=null, stdout=null, stderr=null)
+            time.sleep(random.random() * 0.02)  # the moment is the point here
+            child.kill()
+            child.wait()
+            self.run_oci("delete", "--force", name)
+            self.assertEqual(cgroup_directories(name), [])
+            self.assertFalse(os.path.exists(f"{self.state}/{name}"))
+        listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        for name in self.ids:
+            self.assertNotIn(name, listing)
+
+    def test_a_creator_that_hangs_in_a_hook_can_be_deleted(self):
+        name = self.name()
+        self.configure(["true"], name, lambda c: c.update(hooks={"startContainer": [
+            {"path": "/bin/sleep", "args": ["sleep", "1000"]}]}))
+        with open(os.devnull, "r+b") as null:
+            subprocess.run([RUNTIME, "--root", self.state, "create", "-b", f"{self.dir}/bundle", name], check=True,
+                           stdin=null, stdout=null, stderr=null)
+            starter = subprocess.Popen([RUNTIME, "--root", self.state, "start", name], stderr=null)
+        wait_for(lambda: not os.path.exists(f"{self.state}/{name}/start.sock"))
+        self.run_oci("delete", "--force", name, timeout=20)
+        self.assertNotEqual(starter.wait(20), 0)
+
+
+if __name__ == "__main__":
+    ocitest.main()
