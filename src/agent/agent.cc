@@ -160,10 +160,6 @@ wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentReques
     case wire::AgentOp::kBoot:
       response.error = Error{ErrorCode::kConflict, 0, "the guest has booted already", {}};
       break;
-    case wire::AgentOp::kRead:
-    case wire::AgentOp::kWrite:
-      response.error = Error{ErrorCode::kUnsupported, 0, cat(wire::to_text(request.op), " is not served"), {}};
-      break;
   }
   return response;
 }

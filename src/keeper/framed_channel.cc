@@ -4,6 +4,13 @@
 #include "base/text.h"
 
 namespace skerry::keeper {
+namespace {
+
+// What a guest that obeys kPause may have under way when it hears of it: the agent's queue (256 KiB), its port's ring
+// (128 buffers of 32 KiB) and the socket. Only a guest that does not obey fills more; its client is dropped then.
+constexpr std::size_t kMaxPausedQueue = 8U << 20U;
+
+}  // namespace
 
 Result<std::unique_ptr<FramedChannel>> FramedChannel::open(EventLoop& loop, const std::string& name, Fd guest,
                                                            KeeperPaths paths, Handlers handlers) {
@@ -86,7 +93,7 @@ void FramedChannel::to_client(std::uint64_t id, FrameKind kind, std::uint32_t se
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;
   found->second->send(kind, session, payload);
-  if (found->second->queued() > kMaxClientQueue) return drop_client(id);
+  if (found->second->queued() > kMaxPausedQueue) return drop_client(id);
   if (found->second->queued() <= kCongestedAt) return;
   for (const auto number : sessions_.of_client(id)) {
     Session& state = *sessions_.find(number);

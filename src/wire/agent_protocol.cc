@@ -8,8 +8,8 @@
 namespace skerry::wire {
 namespace {
 
-const std::vector<std::string_view> kOps{"ping", "hello", "exec",  "shutdown", "start", "stats", "identity",
-                                         "dial", "read",  "write", "signal",   "sync",  "boot"};
+const std::vector<std::string_view> kOps{"ping",     "hello", "exec",   "shutdown", "start", "stats",
+                                         "identity", "dial",  "signal", "sync",     "boot"};
 const std::vector<std::string_view> kRootModes{"initramfs", "disk"};
 const std::vector<std::string_view> kRestartModes{"no", "on-failure", "always"};
 const std::vector<std::string_view> kEventTypes{"workload_started", "workload_exited", "healthy", "unhealthy",
@@ -298,12 +298,6 @@ void read_request(ObjectReader& fields, AgentRequest& request) {
       fields.required("address");
       fields.text("address", request.dial, 512);
       break;
-    case AgentOp::kRead:
-    case AgentOp::kWrite:
-      fields.required("path");
-      fields.text("path", request.path, 4096);
-      if (!request.path.starts_with('/')) fields.error("path", "must be an absolute path");
-      break;
     case AgentOp::kSignal: fields.number("signal", request.signal, 1, kMaxSignal); break;
     case AgentOp::kPing:
     case AgentOp::kHello:
@@ -335,8 +329,6 @@ std::string encode_request(const AgentRequest& request) {
       json["identity"] = identity_json(request.identity);
       break;
     case AgentOp::kDial: json["address"] = request.dial; break;
-    case AgentOp::kRead:
-    case AgentOp::kWrite: json["path"] = request.path; break;
     case AgentOp::kSignal: json["signal"] = request.signal; break;
     case AgentOp::kPing:
     case AgentOp::kHello:

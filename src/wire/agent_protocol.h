@@ -50,7 +50,7 @@ struct GuestProcess {
 
 struct GuestNetwork {
   std::string mac;      // selects the interface; empty: the first Ethernet one
-  std::string address;  // dotted quad; empty: by DHCP
+  std::string address;  // dotted quad
   std::uint8_t prefix = 24;
   std::string gateway;  // empty: no default route
   std::vector<std::string> dns;
@@ -133,8 +133,6 @@ enum class AgentOp : std::uint8_t {
   kStats,     // answers GuestStats in `body`
   kIdentity,  // becomes another guest after a fork: `identity`
   kDial,      // connects to `dial` ("tcp:127.0.0.1:80" or "unix:/run/x"); kStdin/kStdout carry the bytes
-  kRead,      // sends `path` as a tar stream (kStdout), then kExit 0
-  kWrite,     // unpacks the tar stream (kStdin) below the directory `path`, then kExit 0
   kSignal,    // sends `signal` to the workload
   kSync,      // flushes every file system, for a consistent snapshot
   kBoot,      // ends park: boots `document`, with the random seed and clock of `identity`; a second kReady follows
@@ -168,7 +166,6 @@ struct AgentRequest {
   GuestIdentity identity;        // kIdentity; kBoot: random_seed, wall_clock_ns, new_mac
   std::string document;          // kBoot: JSON of a BootDocument
   std::string dial;              // kDial
-  std::string path;              // kRead, kWrite
   int signal = 0;                // kSignal
 };
 std::string encode_request(const AgentRequest& request);

@@ -305,6 +305,14 @@ Result<Started> QemuDriver::start(const Launch& launch) {
 
 Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
   auto observed = TRY(jail_.observe(place));
+  if (observed.phase == Phase::kExited) {
+    // The VMM's own exit code says nothing about the workload.
+    const auto exit = read_keeper_exit(place.run_dir);
+    if (exit && !exit->workload_code && !observed.exit_code.value_or(0)) observed.exit_code.reset();
+    if (exit && !exit->workload_code && observed.reason.empty()) {
+      observed.reason = "the guest went down without telling why: a panic, or power off from inside";
+    }
+  }
   if (observed.phase == Phase::kAbsent && sys::exists(place.run_dir + "/vmm")) {
     observed.phase = Phase::kBroken;
     observed.reason = "a start was cut short";

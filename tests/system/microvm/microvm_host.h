@@ -93,7 +93,8 @@ inline Outcome converse(const Conversation& conversation, const std::string& inp
     outcome.code = static_cast<int>(decode_u32(frame->payload).value_or(999));
     return outcome;
   }
-  ADD_FAILURE() << "the conversation did not end in time; so far: " << outcome.out << outcome.err;
+  ADD_FAILURE() << "the conversation did not end in time; so far: " << outcome.out.substr(0, 2000)
+                << outcome.err.substr(0, 2000);
   return outcome;
 }
 
@@ -118,11 +119,14 @@ class MicrovmTest : public testing::Test {
     cache_dir_ = config.cache_dir;
     config.accel = AccelChoice::kTcg;
     config.most_templates = most_templates();
+    change(config);
     driver_ = make_qemu_driver(jail, *images_, config);
   }
 
   // By default every guest boots.
   [[nodiscard]] virtual std::size_t most_templates() const { return 0; }
+
+  virtual void change(QemuConfig& /*config*/) {}
 
   void TearDown() override {
     for (const auto& [name, launch] : launches_) {

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <cstring>
-
 #include <set>
 
 #include "core/net.h"
