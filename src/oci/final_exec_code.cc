@@ -76,7 +76,10 @@ FINAL_INLINE long read_byte(int fd) {
 
 // Waits until somebody says go; the descriptor on which failures are reported from then on.
 FINAL_INLINE int wait_for_start(const FinalPlan* plan) {
-  if (plan->started) return plan->status_fd;
+  if (plan->started) {
+    report(plan->status_fd, StatusKind::kReady, 0, FinalStep::kNone);
+    return plan->status_fd;
+  }
   // Ready means that `create` may end: from here on its end is no reason to die.
   if (plan->start_listener >= 0) call(SYS_prctl, PR_SET_PDEATHSIG, 0);
   report(plan->status_fd, StatusKind::kReady, 0, FinalStep::kNone);
@@ -91,7 +94,10 @@ FINAL_INLINE int wait_for_start(const FinalPlan* plan) {
     if (connection == -EINTR || connection == -ECONNABORTED) continue;
     if (connection < 0) call(SYS_exit_group, 126);
     // Connected and gone again without a word: not a start.
-    if (read_byte(static_cast<int>(connection)) == 1) return static_cast<int>(connection);
+    if (read_byte(static_cast<int>(connection)) == 1) {
+      report(static_cast<int>(connection), StatusKind::kReady, 0, FinalStep::kNone);
+      return static_cast<int>(connection);
+    }
     call(SYS_close, connection);
   }
 }

@@ -110,9 +110,11 @@ Status wait_until_ready(const Launched& launched, const InitPlan& plan) {
 }
 
 Status wait_until_executed(const Launched& launched, const std::string& program) {
-  const auto message = TRY(receive_status(launched.status.get()));
-  if (!message) return {};
-  return fail(failure_of(*message, program));
+  for (;;) {
+    const auto message = TRY(receive_status(launched.status.get()));
+    if (!message) return {};
+    if (message->header.kind != StatusKind::kReady) return fail(failure_of(*message, program));
+  }
 }
 
 void abandon(const Launched& launched) {

@@ -26,7 +26,8 @@ namespace {
 
 constexpr std::chrono::seconds kKillTimeout{10};
 
-// What the container's first process says on the connection of `start`: nothing when its program was executed.
+// What the container's first process says on the connection of `start`: kReady when it is on its way to the program,
+// behind that nothing when the program was executed.
 Result<std::optional<StatusMessage>> read_start_answer(int connection) {
   std::string text;
   char buffer[4096];
@@ -39,11 +40,17 @@ Result<std::optional<StatusMessage>> read_start_answer(int connection) {
     if (got == 0) break;
     text.append(buffer, static_cast<std::size_t>(got));
   }
-  if (text.empty()) return std::nullopt;
   StatusMessage message;
-  if (text.size() < sizeof message.header) return fail(ErrorCode::kInternal, "short answer from the container");
-  text.copy(reinterpret_cast<char*>(&message.header), sizeof message.header);
-  message.text = text.substr(sizeof message.header);
+  constexpr std::size_t kHeader = sizeof message.header;
+  const auto read_header = [&] { text.copy(reinterpret_cast<char*>(&message.header), kHeader); };
+  if (text.size() < kHeader) return fail(ErrorCode::kConflict, "the container ended before its program was executed");
+  read_header();
+  if (message.header.kind == StatusKind::kReady) {
+    text.erase(0, kHeader);
+    if (text.size() < kHeader) return std::nullopt;
+    read_header();
+  }
+  message.text = text.substr(kHeader);
   return message;
 }
 

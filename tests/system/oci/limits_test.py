@@ -123,7 +123,9 @@ class Limits(ocitest.OciTest):
         self.assertEqual(cgroup_directories(name), [])
 
     def test_descriptor_flood_and_many_mounts(self):
-        self.sh("i=0; while [ $i -lt 2000 ]; do eval \"exec $((i+10))</dev/null\" 2>/dev/null || exit 0; i=$((i+1)); done")
+        out = self.sh("ulimit -n; (i=10; while [ $i -lt 5000 ]; do eval \"exec $i</dev/null\"; i=$((i+1)); done) 2>/dev/null || "
+                      "echo stopped")
+        self.assertEqual(out, "1024\nstopped\n")
 
         def change(c):
             for i in range(300):

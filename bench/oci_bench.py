@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""skerry-oci beside crun, runc and bubblewrap: starting, joining, memory, throughput, many living containers.
+
+oci_bench.py OUT.json. Needs root. All runtimes get the same bundle (five new namespaces, a small static program) and a
+state directory on tmpfs, and take turns within one run, so that what else the machine does hits them alike; a row shows
+the lower quartile. crun 1.8.1 does not run on hybrid cgroup hosts, so everything runs in a mount namespace of its own
+where /sys/fs/cgroup is the unified hierarchy alone.
+"""
+import concurrent.futures
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+OURS = os.path.join(os.environ.get("SKERRY_BIN_DIR", "build/bin"), "skerry-oci")
+PROGRAM = """
+#include <unistd.h>
+int main(int argc, char **argv) { if (argc > 1) pause(); return 0; }
+"""
+
+
+def enter_unified():
+    """Starts this script again in a mount namespace with a pure v2 /sys/fs/cgroup, unless it has one."""
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers") or os.environ.get("SKERRY_BENCH_V2"):
+        return
+    script = "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec \"$@\""
+    os.environ["SKERRY_BENCH_V2"] = "1"
+    os.execvp("unshare", ["unshare", "-m", "sh", "-c", script, "sh", sys.executable] + sys.argv)
+
+
+class Bench:
+    def __init__(self, place):
+        self.place = place
+        self.bundle = f"{place}/bundle"
+        os.makedirs(f"{self.bundle}/rootfs/bin")
+        for directory in ("proc", "sys", "dev", "tmp"):
+            os.mkdir(f"{self.bundle}/rootfs/{directory}")
+        with open(f"{place}/program.c", "w") as file:
+            file.write(PROGRAM)
+        subprocess.check_call(["gcc", "-O2", "-static", "-o", f"{self.bundle}/rootfs/bin/true", f"{place}/program.c"])
+        self.plain = json.loads(subprocess.check_output([OURS, "spec"]))
+        self.plain["process"].update(terminal=False, args=["/bin/true"])
+        # The spec version crun 1.8 and runc 1.1 know; no device list: crun wants CAP_SYS_RESOURCE for its filter.
+        self.plain["ociVersion"] = "1.0.2"
+        self.plain["linux"]["resources"] = {}
+        self.plain["linux"]["namespaces"] = [n for n in self.plain["linux"]["namespaces"] if n["type"] != "cgroup"]
+        self.plain["mounts"] = [m for m in self.plain["mounts"] if m["type"] != "cgroup"]
+        self.filter = self.plain["linux"].pop("seccomp")
+        self.runtimes = {name: path for name, path in
+                         (("ours", OURS), ("crun", shutil.which("crun")), ("runc", shutil.which("runc"))) if path}
+        self.bwrap = shutil.which("bwrap")
+        self.count = 0
+
+    def configure(self, seccomp=False, args=("/bin/true",)):
+        config = json.loads(json.dumps(self.plain))
+        config["process"]["args"] = list(args)
+        if seccomp:
+            config["linux"]["seccomp"] = self.filter
+        with open(f"{self.bundle}/config.json", "w") as file:
+            json.dump(config, file)
+
+    def command(self, runtime, *args):
+        return [self.runtimes[runtime], "--root", f"{self.place}/{runtime}", *args]
+
+    def name(self):
+        self.count += 1
+        return f"bench-{os.getpid()}-{self.count}"
+
+    def run_once(self, runtime):
+        subprocess.run(self.command(runtime, "run", "--bundle", self.bundle, self.name()), check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def run_bwrap(self):
+        subprocess.run([self.bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--bind",
+                        f"{self.bundle}/rootfs", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm",
+                        "/bin/true"], check=True)
+
+    def create(self, runtime):
+        name = self.name()
+        with open(os.devnull, "r+b") as null:
+            for verb in (["create", "--bundle", self.bundle], ["start"]):
+                subprocess.run(self.command(runtime, *verb, name), check=True, stdin=null, stdout=null)
+        return name
+
+    def delete(self, runtime, name):
+        subprocess.run(self.command(runtime, "delete", "--force", name), check=True)
+
+
+def take_turns(actions, rounds):
+    """Milliseconds of each action: the lower quartile of `rounds` turns, after two to warm up."""
+    times = {name: [] for name in actions}
+    for turn in range(rounds + 2):
+        for name, action in actions.items():
+            begin = time.perf_counter()
+            action()
+            if turn >= 2:
+                times[name].append((time.perf_counter() - begin) * 1000)
+    return {name: statistics.quantiles(values, n=4)[0] for name, values in times.items()}
+
+
+def row(name, unit, values, note="", digits=2):
+    return {"name": name, "unit": unit, "ours": round(values["ours"], digits),
+            "peers": {k: round(v, digits) for k, v in values.items() if k != "ours"}, "note": note}
+
+
+def start_rows(bench):
+    actions = {name: (lambda name=name: bench.run_once(name)) for name in bench.runtimes}
+    rows = []
+    for seccomp in (False, True):
+        bench.configure(seccomp=seccomp)
+        peers = dict(actions)
+        if bench.bwrap and not seccomp:
+            peers["bwrap"] = bench.run_bwrap
+        label = "default seccomp" if seccomp else "no seccomp"
+        rows.append(row(f"oci: run true, {label}", "ms", take_turns(peers, 40), "goals: 0.6 × crun, 1.2 × bwrap"))
+    return rows
+
+
+def exec_row(bench):
+    bench.configure(seccomp=True, args=("/bin/true", "wait"))
+    names = {runtime: bench.create(runtime) for runtime in bench.runtimes}
+    actions = {runtime: (lambda r=runtime, n=name: subprocess.run(bench.command(r, "exec", n, "/bin/true"), check=True))
+               for runtime, name in names.items()}
+    try:
+        return row("oci: exec true in a running container", "ms", take_turns(actions, 40), "goal: 0.6 × crun")
+    finally:
+        for runtime, name in names.items():
+            bench.delete(runtime, name)
+
+
+def memory_row(bench):
+    bench.configure(seccomp=True)
+    peaks = {}
+    for runtime in bench.runtimes:
+        # A small parent of its own: the peak a child starts with is that of the process it was forked from.
+        script = 'import resource,subprocess,sys; subprocess.run(sys.argv[1:], check=True); ' \
+                 'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'
+        out = subprocess.check_output(["/usr/bin/time", "-f", "%M", *bench.command(
+            runtime, "run", "--bundle", bench.bundle, bench.name())], stderr=subprocess.STDOUT) \
+            if os.path.exists("/usr/bin/time") else subprocess.check_output(
+                [sys.executable, "-S", "-c", script, *bench.command(runtime, "run", "--bundle", bench.bundle, bench.name())])
+        peaks[runtime] = int(out.split()[-1]) / 1024
+    return row("oci: peak memory of run", "MiB", peaks, "goals: 2 MiB, 0.6 × crun")
+
+
+def throughput_row(bench, total=200, parallel=8):
+    bench.configure(seccomp=True)
+    seconds = {}
+    for runtime in bench.runtimes:
+        begin = time.perf_counter()
+        with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
+            list(pool.map(lambda _, r=runtime: bench.run_once(r), range(total)))
+        seconds[runtime] = total / (time.perf_counter() - begin)
+    return row(f"oci: containers a second, {parallel} at a time", "1/s", seconds, "goal: 1.5 × crun", 1)
+
+
+def many_row(bench, living=int(os.environ.get("SKERRY_BENCH_LIVING", "300"))):
+    """Starting one while none, and while many, live."""
+    bench.configure(seccomp=True)
+    few = take_turns({"ours": lambda: bench.run_once("ours")}, 30)["ours"]
+    bench.configure(seccomp=True, args=("/bin/true", "wait"))
+    names = []
+    try:
+        for _ in range(living):
+            names.append(bench.create("ours"))
+        bench.configure(seccomp=True)
+        many = take_turns({"ours": lambda: bench.run_once("ours")}, 30)["ours"]
+    finally:
+        for name in names:
+            bench.delete("ours", name)
+    return row(f"oci: run true beside {living} living containers", "ms", {"ours": many, "alone": few}, "goal: flat")
+
+
+def syscall_row(bench):
+    bench.configure(seccomp=True)
+    counts = {}
+    for runtime in bench.runtimes:
+        log = f"{bench.place}/trace"
+        if shutil.which("strace") is None:
+            return None
+        subprocess.run(["strace", "-f", "-o", log, *bench.command(runtime, "run", "--bundle", bench.bundle, bench.name())],
+                       check=True, stderr=subprocess.DEVNULL)
+        with open(log, errors="replace") as file:
+            counts[runtime] = sum(1 for line in file if "(" in line and "resumed>" not in line)
+    return row("oci: system calls of run true, default seccomp", "", counts, digits=0)
+
+
+def main():
+    enter_unified()
+    place = tempfile.mkdtemp(prefix="skerry-oci-bench-", dir="/dev/shm")
+    try:
+        bench = Bench(place)
+        rows = start_rows(bench) + [exec_row(bench), memory_row(bench), throughput_row(bench), many_row(bench),
+                                    syscall_row(bench)]
+        with open(sys.argv[1], "w") as file:
+            json.dump([r for r in rows if r], file, indent=1)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
