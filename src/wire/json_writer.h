@@ -57,6 +57,7 @@ class JsonWriter {
   }
 
   [[nodiscard]] std::string text() && { return std::move(out_); }
+  [[nodiscard]] std::string_view text_so_far() const { return out_; }
 
  private:
   JsonWriter& open(char bracket);
