@@ -1,0 +1,297 @@
+// The real program against the real server over fakes: words, tables, exit codes.
+#include <fcntl.h>
+
+#include <thread>
+
+#include "api/api_testing.h"
+#include "base/file_io.h"
+#include "base/process.h"
+#include "base/text.h"
+
+namespace skerry::api::testing {
+namespace {
+
+class CliTest : public ApiTest {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    serve();
+  }
+  // Runs `skerry ARGUMENTS`; its output in out_ and err_.
+  int skerry(std::vector<std::string> arguments, std::vector<std::string> env = {}) {
+    SpawnSpec spec;
+    spec.argv = {SKERRY_PROGRAM};
+    spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+    env.push_back("SKERRY_SOCKET=" + config_.socket_path);
+    spec.env = env;
+    const auto output = run_command(spec, std::chrono::seconds(20), 64U << 20U);
+    EXPECT_TRUE(output) << output.error().message();
+    if (!output) return -1;
+    out_ = output->out;
+    err_ = output->err;
+    return output->status.shell_code();
+  }
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
+  const std::vector<std::vector<std::string>> bad = {{},
+                                                     {"fly"},
+                                                     {"images", "fly"},
+                                                     {"run"},
+                                                     {"run", "--fly", "x"},
+                                                     {"run", "-p", "x", "image"},
+                                                     {"run", "--cpu", "many", "image"},
+                                                     {"run", "--isolation", "jail", "image"},
+                                                     {"run", "--memory", "-1", "image"},
+                                                     {"run", "-v", "a:b", "image"},
+                                                     {"run", "-t", "image"},
+                                                     {"exec", "web"},
+                                                     {"ls", "--output", "xml"},
+                                                     {"run", "-d", "-e", "A=\xff", "image"}};
+  for (const auto& arguments : bad) {
+    EXPECT_EQ(skerry(arguments), 2) << join(arguments, " ");
+    EXPECT_TRUE(err_.starts_with("skerry: ")) << err_;
+    EXPECT_EQ(split(err_, '\n').size(), 2U) << "one line: " << err_;
+    EXPECT_EQ(out_, "");
+  }
+}
+
+TEST_F(CliTest, EveryVerbHasHelp) {
+  for (const auto* verb :
+       {"run", "ls", "exec", "logs", "rm", "images", "events", "token", "vms", "plugins", "deployments"}) {
+    EXPECT_EQ(skerry({verb, "--help"}), 0) << verb;
+    EXPECT_NE(out_, "");
+  }
+}
+
+TEST_F(CliTest, ListsAsATableAndAsJson) {
+  add_running("web");
+  EXPECT_EQ(skerry({"ls"}), 0);
+  EXPECT_TRUE(out_.starts_with("NAME ")) << out_;
+  EXPECT_NE(out_.find("web "), std::string::npos);
+  EXPECT_EQ(skerry({"ls", "--output", "json"}), 0);
+  EXPECT_EQ(wire::JsonNode::parse(out_)->items().at(0).text("name"), "web");
+  EXPECT_EQ(skerry({"ls", "-q"}), 0);
+  EXPECT_EQ(out_, "web\n");
+}
+
+TEST_F(CliTest, NotFoundIsThreeRefusedIsFour) {
+  EXPECT_EQ(skerry({"show", "nobody"}), 3);
+  EXPECT_EQ(err_, "skerry: environment \"nobody\" does not exist (see: skerry ls)\n");
+  add_running("web");
+  controller_.fail_next({ErrorCode::kRefused, 0, "policy says no", {}});
+  EXPECT_EQ(skerry({"stop", "web"}), 4);
+}
+
+TEST_F(CliTest, RunInTheForegroundEndsWithTheCommandsCode) {
+  std::thread ender([&] {
+    const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
+    while (!controller_.find("job") && clock_.monotonic() < deadline) std::this_thread::yield();
+    controller_.end_run("job", 5);
+  });
+  EXPECT_EQ(skerry({"run", "--rm", "--name", "job", "localhost/base:1", "exit", "5"}), 5);
+  ender.join();
+  EXPECT_EQ(out_, "out\n");
+  EXPECT_EQ(err_, "err\n");
+}
+
+TEST_F(CliTest, RunTellsWhyNothingRan) {
+  EXPECT_EQ(skerry({"run", "localhost/base:1", "no-such"}), 127);
+  EXPECT_EQ(err_, "skerry: \"no-such\" is not in the image\n");
+  controller_.fail_next({ErrorCode::kNotExecutable, 0, "\"/etc\" cannot be run", {}});
+  EXPECT_EQ(skerry({"run", "-d", "localhost/base:1"}), 126);
+  controller_.fail_next({ErrorCode::kResourceExhausted, 0, "no free address", {}});
+  EXPECT_EQ(skerry({"run", "-d", "localhost/base:1"}), 125);
+}
+
+TEST_F(CliTest, RunPassesEveryFlag) {
+  ASSERT_EQ(skerry({"run",
+                    "-d",
+                    "--name",
+                    "all",
+                    "--isolation",
+                    "microvm",
+                    "--kind",
+                    "disposable",
+                    "--cpu",
+                    "1.5",
+                    "--memory",
+                    "256",
+                    "--pids",
+                    "50",
+                    "-e",
+                    "A=1",
+                    "-e",
+                    "B=x y",
+                    "-v",
+                    "/a:/b:ro",
+                    "-p",
+                    "8080:80/udp",
+                    "--restart",
+                    "on-failure:3",
+                    "--user",
+                    "1000",
+                    "--read-only",
+                    "--cap-add",
+                    "net_admin",
+                    "--cap-drop",
+                    "ALL",
+                    "--tmpfs",
+                    "/t:8",
+                    "--dns",
+                    "10.0.0.1",
+                    "--label",
+                    "team=a",
+                    "-w",
+                    "/srv",
+                    "-i",
+                    "localhost/base:1",
+                    "--",
+                    "sh",
+                    "-c",
+                    "echo"}),
+            0)
+      << err_;
+  EXPECT_EQ(out_, "all\n");
+  const auto spec = controller_.creations().at(0).spec;
+  EXPECT_EQ(spec.isolation, Isolation::kMicrovm);
+  EXPECT_EQ(spec.kind, Kind::kDisposable);
+  EXPECT_EQ(spec.resources, (Resources{.cpu_milli = 1500, .memory_mib = 256, .pids = 50}));
+  EXPECT_EQ(spec.env, (std::map<std::string, std::string>{{"A", "1"}, {"B", "x y"}}));
+  EXPECT_EQ(spec.mounts, (std::vector<BindMount>{{"/a", "/b", true}}));
+  EXPECT_EQ(spec.ports, (std::vector<PublishedPort>{{"", 8080, 80, Protocol::kUdp}}));
+  EXPECT_EQ(spec.restart.mode, RestartMode::kOnFailure);
+  EXPECT_EQ(spec.user, "1000");
+  EXPECT_TRUE(spec.security.read_only_root && spec.stdin_open);
+  EXPECT_EQ(spec.security.cap_add, std::vector<std::string>{"CAP_NET_ADMIN"});
+  EXPECT_EQ(spec.security.cap_drop, std::vector<std::string>{"ALL"});
+  EXPECT_EQ(spec.tmpfs, (std::vector<TmpfsMount>{{"/t", 8}}));
+  EXPECT_EQ(spec.workdir, "/srv");
+  EXPECT_EQ(spec.command, (std::vector<std::string>{"sh", "-c", "echo"}));
+}
+
+TEST_F(CliTest, CommandLineOverVariablesOverFile) {
+  ASSERT_TRUE(
+      write_file_atomic(dir_ / "run.json",
+                        R"({"name":"file","image":"localhost/base:1","resources":{"memory_limit_mb":10,"cpu_limit":1,)"
+                        R"("process_limit":7}})",
+                        0600));
+  ASSERT_EQ(
+      skerry({"run", "-d", "--config", dir_ / "run.json", "--memory", "30"}, {"SKERRY_MEMORY=20", "SKERRY_CPU=2"}), 0)
+      << err_;
+  const auto spec = controller_.creations().at(0).spec;
+  EXPECT_EQ(spec.name, "file");
+  EXPECT_EQ(spec.resources, (Resources{.cpu_milli = 2000, .memory_mib = 30, .pids = 7}));
+  ASSERT_TRUE(write_file_atomic(dir_ / "bad.json", R"({"image":"x","resources":{"memory":1}})", 0600));
+  EXPECT_EQ(skerry({"run", "-d", "--config", dir_ / "bad.json"}), 2);
+  EXPECT_NE(err_.find("resources.memory: is not a known field"), std::string::npos) << err_;
+}
+
+TEST_F(CliTest, AMissingImageIsPulledOnce) {
+  controller_.fail_next({ErrorCode::kNotFound, 0, "image \"localhost/new:1\" is not here", {}});
+  EXPECT_EQ(skerry({"run", "-d", "--name", "x", "localhost/new:1"}), 0) << err_;
+  EXPECT_NE(err_.find("pulling it"), std::string::npos);
+  EventFilter filter;
+  filter.type = "image.pulled";
+  const auto events = store_->events(filter);
+  EXPECT_EQ(events->size(), 1U);
+  controller_.fail_next({ErrorCode::kNotFound, 0, "image \"localhost/new:2\" is not here", "pull it"});
+  EXPECT_EQ(skerry({"run", "-d", "--pull", "never", "localhost/new:2"}), 125);
+}
+
+TEST_F(CliTest, APullThatFailsSaysWhy) {
+  images_.on_pull = [](OperationProgress& progress) -> ImagePort::Outcome {
+    progress.report("downloading", 1, 2);
+    return fail(ErrorCode::kUnavailable, "registry localhost:5000 does not answer", "is it running?");
+  };
+  EXPECT_EQ(skerry({"images", "pull", "localhost:5000/web"}), 1);
+  EXPECT_EQ(err_, "skerry: registry localhost:5000 does not answer (is it running?)\n");
+}
+
+TEST_F(CliTest, ExecPassesStreamsAndCode) {
+  add_running("web");
+  EXPECT_EQ(skerry({"exec", "web", "exit", "7"}), 7);
+  EXPECT_EQ(out_, "out\n");
+  EXPECT_EQ(err_, "err\n");
+  EXPECT_EQ(skerry({"exec", "web", "flood", "3000000"}), 0);
+  EXPECT_EQ(out_.size(), 3'000'000U);
+  EXPECT_EQ(skerry({"exec", "web", "no-such"}), 127);
+  EXPECT_EQ(skerry({"exec", "nobody", "cat"}), 125);
+}
+
+TEST_F(CliTest, LogsKeepTheirStreams) {
+  add_running("web");
+  ASSERT_TRUE(write_file_atomic(dir_ / "log",
+                                "2026-11-21T07:30:00.000000000Z stdout F one\n"
+                                "2026-11-21T07:30:01.000000000Z stderr F bad\n"
+                                "2026-11-21T07:30:02.000000000Z stdout P tw\n"
+                                "2026-11-21T07:30:02.000000000Z stdout F o\n",
+                                0600));
+  EXPECT_EQ(skerry({"logs", "web"}), 0);
+  EXPECT_EQ(out_, "one\ntwo\n");
+  EXPECT_EQ(err_, "bad\n");
+  EXPECT_EQ(skerry({"logs", "--tail", "1", "web"}), 0);
+  EXPECT_EQ(out_, "two\n");
+}
+
+TEST_F(CliTest, FollowedLogsEndWithTheRun) {
+  add_running("web");
+  ASSERT_TRUE(write_file_atomic(dir_ / "log", "2026-11-21T07:30:00.000000000Z stdout F first\n", 0600));
+  std::thread writer([&] {
+    const Fd log(::open((dir_ / "log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    const std::string line = "2026-11-21T07:30:01.000000000Z stdout F last\n";
+    ASSERT_EQ(::write(log.get(), line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    controller_.end_run("web", 0);
+  });
+  EXPECT_EQ(skerry({"logs", "-f", "web"}), 0);
+  writer.join();
+  EXPECT_EQ(out_, "first\nlast\n");
+}
+
+TEST_F(CliTest, TheVmsWordsOfTheMicrovmDocument) {
+  EXPECT_EQ(skerry({"vms", "create", "nginx-demo", "--plugin", "nginx", "--cpu", "2", "--memory", "1024"}), 0) << err_;
+  EXPECT_EQ(out_, "VM nginx-demo created with IP 192.168.127.100\n");
+  EXPECT_EQ(controller_.creations().at(0).spec.isolation, Isolation::kMicrovm);
+  EXPECT_EQ(skerry({"vms", "list"}), 0);
+  EXPECT_NE(out_.find("nginx-demo"), std::string::npos);
+  EXPECT_EQ(skerry({"vms", "delete", "-f", "nginx-demo"}), 0);
+}
+
+TEST_F(CliTest, SaysHowToReachADaemonThatIsNotThere) {
+  EXPECT_EQ(skerry({"--socket", dir_ / "none", "ls"}), 1);
+  EXPECT_NE(err_.find("skerryd does not answer"), std::string::npos);
+  EXPECT_EQ(skerry({"ls", "--socket", dir_ / "none"}), 1) << "the flag wins over the variable";
+  EXPECT_EQ(skerry({"doctor", "--socket", dir_ / "none"}), 1);
+  EXPECT_NE(out_.find("kernel"), std::string::npos) << "the doctor works without the daemon";
+}
+
+TEST_F(CliTest, PluginsFromManifestToRemoval) {
+  ASSERT_TRUE(write_file_atomic(dir_ / "p.json",
+                                R"({"name":"p","version":"1.0","runtime":"r","image":"localhost/base:1"})", 0600));
+  EXPECT_EQ(skerry({"plugins", "install", "--manifest", dir_ / "p.json"}), 0) << err_;
+  EXPECT_EQ(skerry({"plugins", "install", "--manifest", dir_ / "p.json"}), 1) << "installed already";
+  EXPECT_EQ(skerry({"plugins", "disable", "p"}), 0);
+  EXPECT_EQ(skerry({"plugins", "list"}), 0);
+  EXPECT_NE(out_.find("no "), std::string::npos) << out_;
+  EXPECT_EQ(skerry({"plugins", "remove", "p"}), 0) << err_;
+  EXPECT_EQ(skerry({"plugins", "show", "p"}), 3);
+  std::vector<std::string> types;
+  const auto events = store_->events({}).value();
+  for (const auto& event : events) types.push_back(event.type);
+  EXPECT_EQ(types, (std::vector<std::string>{"plugin.installed", "plugin.disabled", "plugin.removed"}));
+}
+
+TEST_F(CliTest, Tokens) {
+  EXPECT_EQ(skerry({"token", "create", "ci", "--role", "operator"}), 0);
+  EXPECT_TRUE(out_.starts_with("skt_"));
+  EXPECT_EQ(skerry({"token", "ls"}), 0);
+  EXPECT_EQ(out_.find("skt_"), std::string::npos);
+  EXPECT_EQ(skerry({"token", "revoke", "ci"}), 0);
+  EXPECT_EQ(skerry({"token", "revoke", "ci"}), 3);
+  EXPECT_EQ(skerry({"token", "create", "x", "--role", "king"}), 2);
+}
+
+}  // namespace
+}  // namespace skerry::api::testing
