@@ -140,6 +140,7 @@ class Session {
     const std::string who = request.caller.name;
     if (!response) {
       Result<Response> answer = co_await call_handler(core_, *route, std::move(request));
+      if (answer && answer->later) answer = co_await wait_for(std::move(*answer->later));
       if (answer) {
         response = std::move(*answer);
       } else {
@@ -149,6 +150,17 @@ class Session {
     const Duration took = core_.context.ports.clock.monotonic() - begun;
     record(route, subject, who, id, response->status, took);
     co_return co_await deliver(std::move(*response), raw.keep_alive(), id);
+  }
+
+  asio::awaitable<Result<Response>> wait_for(Later later) {
+    asio::steady_timer timer(core_.io);
+    while (true) {
+      Result<std::optional<Response>> seen = co_await look_once(core_, later);
+      if (!seen) co_return fail(std::move(seen).error());
+      if (*seen) co_return std::move(**seen);
+      timer.expires_after(later.every);
+      co_await timer.async_wait(kAwait);
+    }
   }
 
   // Fills the request; an answer when it need not come to a handler.

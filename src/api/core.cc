@@ -71,6 +71,13 @@ asio::awaitable<Result<std::optional<std::string>>> next_piece(Core& core, BodyS
                           [&source](auto complete) { complete(source.next()); });
 }
 
+asio::awaitable<Result<std::optional<Response>>> look_once(Core& core, const Later& later) {
+  using Seen = Result<std::optional<Response>>;
+  Seen broken = fail(ErrorCode::kInternal, "the answer did not come");
+  auto begin = [look = later.look](auto complete) { complete(look()); };
+  return on_worker<Seen>(core.shared_from_this(), std::move(broken), std::move(begin));
+}
+
 asio::awaitable<void> settled(Core& core, const Upgrade& upgrade) {
   auto begin = [settle = upgrade.settle](auto complete) { settle([complete] { complete(true); }); };
   co_await on_worker<bool>(core.shared_from_this(), false, std::move(begin));

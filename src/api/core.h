@@ -42,7 +42,8 @@ struct Core : std::enable_shared_from_this<Core> {
 // answer (drops its Reply) counts as one that failed.
 asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request);
 
-// Runs `work` on a worker and gives its value on the I/O thread.
+// Run on a worker, give their value on the I/O thread.
+asio::awaitable<Result<std::optional<Response>>> look_once(Core& core, const Later& later);
 asio::awaitable<Result<std::optional<std::string>>> next_piece(Core& core, BodySource& source);
 asio::awaitable<void> settled(Core& core, const Upgrade& upgrade);
 

@@ -115,6 +115,19 @@ TEST_F(EnvironmentsTest, WaitAnswersAtTheEndOfTheRun) {
   EXPECT_NE(socket.read_all().find("\"exit_code\":3"), std::string::npos);
 }
 
+TEST_F(EnvironmentsTest, ACreationWithAHealthCheckAnswersWhenItIsHealthy) {
+  auto socket = raw();
+  const std::string body = R"({"image":"a","name":"web","health_check":{"endpoint":"/"}})";
+  ASSERT_TRUE(socket.send(cat("POST /api/v1/environments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
+                              "Content-Length: ", body.size(), "\r\n\r\n", body)));
+  const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
+  while (!controller_.find("web")) ASSERT_LT(clock_.monotonic(), deadline);
+  pollfd poller{socket.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&poller, 1, 120), 0) << "answered before it was healthy";
+  controller_.set_health("web", Health::kHealthy);
+  EXPECT_NE(socket.read_until("\"health\":\"healthy\"").find("201 Created"), std::string::npos);
+}
+
 TEST_F(EnvironmentsTest, ImagesInUseStay) {
   controller_.set_image_users({"web", "db"});
   auto http = client();

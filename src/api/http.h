@@ -62,6 +62,14 @@ struct Upgrade {
   std::function<void(std::function<void()> done)> settle;
 };
 
+struct Response;
+
+// The answer is not there yet: `look` is called on a worker every `every` until it has one. It keeps its own deadline.
+struct Later {
+  std::function<Result<std::optional<Response>>()> look;
+  Duration every{};
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
@@ -69,6 +77,7 @@ struct Response {
   std::string body;
   std::unique_ptr<BodySource> source;  // instead of body
   std::optional<Upgrade> upgrade;      // instead of both; status 101
+  std::optional<Later> later;          // instead of everything
 };
 
 Response json_response(std::string body, int status = 200);

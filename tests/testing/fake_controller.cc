@@ -114,6 +114,13 @@ void FakeController::set_image_users(std::vector<std::string> users) {
   image_users_ = std::move(users);
 }
 
+void FakeController::set_health(const std::string& name, Health health) {
+  const std::lock_guard lock(mutex_);
+  for (auto& each : environments_) {
+    if (each.spec.name == name) each.status.health = health;
+  }
+}
+
 void FakeController::end_run(const std::string& name, int exit_code) {
   std::vector<Completion> waiters;
   Environment last;

@@ -29,6 +29,7 @@ class FakeController final : public Controller {
   std::vector<CreateCommand> creations();
   // Ends the run of `name`: waiters are told, its state becomes stopped or failed.
   void end_run(const std::string& name, int exit_code);
+  void set_health(const std::string& name, Health health);
   void set_image_users(std::vector<std::string> users);
 
   // ── Controller ──
