@@ -18,6 +18,8 @@ class ChildReaper {
   ~ChildReaper();
   ChildReaper(ChildReaper&&) noexcept;
   ChildReaper& operator=(ChildReaper&&) = delete;
+  ChildReaper(const ChildReaper&) = delete;
+  ChildReaper& operator=(const ChildReaper&) = delete;
 
   // Takes the child over. Thread-safe.
   Status adopt(Child child);

@@ -51,6 +51,8 @@ class FakeDriver::Turn {
         id_(std::move(other.id_)),
         counted_(other.counted_) {}
   Turn& operator=(Turn&&) = delete;
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
   ~Turn() {
     if (driver_ != nullptr && counted_) --driver_->under_way_[id_];
   }

@@ -23,7 +23,7 @@ namespace {
 // `source` as the container's user namespace shall see it.
 Result<std::string> through_ids(const ContainerPlace& place, int number, const std::string& source,
                                 int user_namespace) {
-  const std::string target = cat(place.idmap(), "/", number);
+  std::string target = cat(place.idmap(), "/", number);
   TRY(sys::mkdir_all(target, 0700));
   TRY(mount_idmapped(source, target, user_namespace));
   return target;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ranges>
 
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
@@ -32,9 +33,7 @@ std::string escaped(std::string_view path) {
 // The first lower directory of the option is the topmost one.
 std::string options_of(const OverlaySpec& spec) {
   std::string lower;
-  for (auto dir = spec.lower.rbegin(); dir != spec.lower.rend(); ++dir) {
-    lower += cat(lower.empty() ? "" : ":", escaped(*dir));
-  }
+  for (const auto& dir : std::views::reverse(spec.lower)) lower += cat(lower.empty() ? "" : ":", escaped(dir));
   return cat("lowerdir=", lower, ",upperdir=", escaped(spec.upper), ",workdir=", escaped(spec.work),
              spec.throw_away ? ",volatile" : "");
 }
@@ -47,8 +46,8 @@ Status mount_by_options(const OverlaySpec& spec, const std::string& options) {
 // One layer at a time (since Linux 6.8): no limit on their number.
 Status mount_by_layers(const OverlaySpec& spec) {
   const Fd context = TRY(sys::fsopen("overlay"));
-  for (auto dir = spec.lower.rbegin(); dir != spec.lower.rend(); ++dir) {
-    TRY(sys::fsconfig_string(context.get(), "lowerdir+", *dir));
+  for (const auto& dir : std::views::reverse(spec.lower)) {
+    TRY(sys::fsconfig_string(context.get(), "lowerdir+", dir));
   }
   TRY(sys::fsconfig_string(context.get(), "upperdir", spec.upper));
   TRY(sys::fsconfig_string(context.get(), "workdir", spec.work));

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -112,11 +113,13 @@ TEST_F(ContainerCrash, AKilledStartLeavesNothingThatCannotBeCollected) {
   const auto launch = victim_launch(paths_, kId);
   int got_through = 0;
   int broken = 0;
-  for (int delay_us = 0; got_through < 3 && delay_us < 400'000; delay_us += delay_us < 40'000 ? 700 : 10'000) {
+  // Small steps at first, a tenth more each later: a start on a busy machine takes long, and must be got through.
+  constexpr int kLongest = 20'000'000;
+  for (int delay_us = 0; got_through < 3 && delay_us < kLongest; delay_us += std::max(700, delay_us / 10)) {
     auto victim = spawn_victim();
     ASSERT_EQ(read_line(victim.output.get()), "begin");
     pollfd poll_fd{victim.output.get(), POLLIN, 0};
-    const timespec wait{0, delay_us * 1000L};
+    const timespec wait{delay_us / 1'000'000, delay_us % 1'000'000 * 1000L};
     const bool through = ::ppoll(&poll_fd, 1, &wait, nullptr) == 1;
     kill_victim(victim);
     const auto observed = observe(launch);

@@ -57,6 +57,18 @@ std::vector<std::string> names_in(const std::string& directory) {
   return names;
 }
 
+// Where the containers' groups of this test may stand: in every hierarchy, below its root or below our own group.
+std::vector<std::string> parent_groups(const HostPaths& paths) {
+  constexpr std::size_t kMountPoints = std::string_view("/sys/fs/cgroup/").size();
+  std::vector<std::string> groups;
+  const auto own = cgroup_directories_of(::getpid()).value();
+  for (const auto& [controller, path] : own) {
+    groups.push_back(path + paths.cgroup_parent());
+    groups.push_back(path.substr(0, path.find('/', kMountPoints)) + paths.cgroup_parent());
+  }
+  return groups;
+}
+
 }  // namespace
 
 std::string runtime_path() {
@@ -102,8 +114,7 @@ void ContainerTest::TearDown() {
   }
   for (const auto& thing : residue()) ADD_FAILURE() << "left behind: " << thing;
   // The empty parent of the containers' groups is the daemon's, not the driver's.
-  const auto own = cgroup_directories_of(::getpid()).value();
-  for (const auto& [controller, path] : own) ::rmdir((path + paths_.cgroup_parent()).c_str());
+  for (const auto& group : parent_groups(paths_)) ::rmdir(group.c_str());
 }
 
 Launch ContainerTest::shell(const std::string& script, const std::string& id) const {
@@ -235,13 +246,9 @@ std::vector<std::string> ContainerTest::residue() const {
     if (command.find(paths_.root) != std::string::npos)
       found.push_back(cat("process ", pid, " ", command.substr(0, 80)));
   }
-  const auto own = cgroup_directories_of(::getpid()).value();
-  for (const auto& [controller, path] : own) {
-    for (const auto& root : {path, path.substr(0, path.find('/', 15))}) {
-      for (const auto& name : names_in(root + paths_.cgroup_parent())) {
-        if (sys::exists(cat(root, paths_.cgroup_parent(), "/", name, "/cgroup.procs")))
-          found.push_back(cat("cgroup ", root, paths_.cgroup_parent(), "/", name));
-      }
+  for (const auto& group : parent_groups(paths_)) {
+    for (const auto& name : names_in(group)) {
+      if (sys::exists(cat(group, "/", name, "/cgroup.procs"))) found.push_back(cat("cgroup ", group, "/", name));
     }
   }
   auto netlink = network::Netlink::open().value();
