@@ -1,0 +1,206 @@
+"""skerry-oci driven by its real callers: podman, containerd (ctr) and buildah, each in directories of its own."""
+
+import hashlib
+import json
+import os
+import pty
+import select
+import shutil
+import subprocess
+import unittest
+
+import ocitest
+from ocitest import RUNTIME, wait_for
+
+
+class Client(ocitest.OciTest):
+    def setUp(self):
+        super().setUp()
+        with open(f"{self.dir}/containers.conf", "w") as file:
+            # podman raises these to 2^20 by default, which takes CAP_SYS_RESOURCE.
+            file.write('[containers]\ndefault_ulimits = ["nofile=1024:1024","nproc=2048:2048"]\n')
+        self.environment = {**os.environ, "CONTAINERS_CONF": f"{self.dir}/containers.conf"}
+        self.rootfs_tar = f"{self.dir}/rootfs.tar"
+        subprocess.check_call(["tar", "-C", self.rootfs, "-cf", self.rootfs_tar, "bin", "etc", "tmp", "root"])
+
+    def command(self, argv, check=True, timeout=60, **kwargs):
+        result = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, env=self.environment, **kwargs)
+        if check and result.returncode != 0:
+            raise AssertionError(f"{argv} ended with {result.returncode}: {result.stderr}")
+        return result
+
+
+@unittest.skipUnless(shutil.which("podman"), "podman is not installed")
+class Podman(Client):
+    def setUp(self):
+        super().setUp()
+        self.base = ["podman", "--root", f"{self.dir}/storage", "--runroot", f"{self.dir}/run", "--tmpdir", f"{self.dir}/tmp",
+                     "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", RUNTIME,
+                     "--runtime-flag", f"root={self.state}"]
+        self.podman("import", self.rootfs_tar, "bb")
+        self.addCleanup(self.command, self.base + ["rm", "-af", "-t", "0"], check=False)
+
+    def podman(self, *args, **kwargs):
+        return self.command(self.base + list(args), **kwargs)
+
+    def run_image(self, *args, **kwargs):
+        return self.podman("run", "--rm", "--network", "none", *args, **kwargs)
+
+    def test_run_gives_output_and_exit_codes(self):
+        self.assertEqual(self.run_image("bb", "sh", "-c", "echo out").stdout, "out\n")
+        self.assertEqual(self.run_image("bb", "sh", "-c", "exit 7", check=False).returncode, 7)
+        self.assertEqual(self.run_image("bb", "nonexistent", check=False).returncode, 127)
+        self.assertEqual(self.run_image("bb", "/etc", check=False).returncode, 126)
+
+    def test_user_readonly_volume_tmpfs_and_limits(self):
+        self.assertEqual(self.run_image("--user", "1000:1000", "bb", "id", "-u").stdout, "1000\n")
+        self.assertNotEqual(self.run_image("--read-only", "bb", "touch", "/x", check=False).returncode, 0)
+        out = self.run_image("-v", f"{self.dir}:/mnt:ro", "bb", "sh", "-c", "ls /mnt; touch /mnt/x || echo refused").stdout
+        self.assertIn("containers.conf", out)
+        self.assertIn("refused", out)
+        out = self.run_image("--memory", "64m", "--pids-limit", "33", "bb", "sh", "-c",
+                             "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max "
+                             "/sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max 2>/dev/null; true").stdout
+        self.assertEqual(out.split(), ["67108864", "33"])
+
+    def test_security_options(self):
+        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}
+        with open(f"{self.dir}/profile.json", "w") as file:
+            json.dump(profile, file)
+        out = self.run_image("--security-opt", f"seccomp={self.dir}/profile.json", "--cap-drop", "all", "--security-opt",
+                             "no-new-privileges", "bb", "sh", "-c", "mkdir /tmp/x 2>&1; cat /proc/self/status").stdout
+        self.assertIn("not permitted", out)
+        self.assertIn("CapEff:\t0000000000000000", out)
+        self.assertIn("NoNewPrivs:\t1", out)
+
+    def test_user_namespace(self):
+        out = self.run_image("--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536", "bb", "cat", "/proc/self/uid_map").stdout
+        self.assertEqual(out.split(), ["0", "100000", "65536"])
+
+    def test_detached_exec_pause_logs_and_kill(self):
+        self.podman("run", "-d", "--name", "d", "--network", "none", "bb", "sh", "-c", "echo logged; exec sleep 1000")
+        self.assertEqual(self.podman("exec", "d", "sh", "-c", "exit 9", check=False).returncode, 9)
+        self.assertEqual(self.podman("exec", "d", "nonexistent", check=False).returncode, 127)
+        self.podman("pause", "d")
+        self.assertEqual(self.podman("inspect", "-f", "{{.State.Status}}", "d").stdout, "paused\n")
+        self.podman("unpause", "d")
+        self.assertIn("sleep", self.podman("top", "d").stdout)
+        self.assertEqual(self.podman("logs", "d").stdout, "logged\n")
+        self.podman("kill", "d")
+        wait_for(lambda: self.podman("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", "d").stdout == "137 exited\n")
+
+    def test_a_terminal(self):
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execvpe("podman", self.base + ["run", "-it", "--rm", "--network", "none", "bb", "sh", "-c", "tty; exit 4"],
+                       self.environment)
+        out = b""
+        while select.select([master], [], [], 30)[0]:
+            try:
+                data = os.read(master, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            out += data
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 4)
+        os.close(master)
+        self.assertIn(b"/dev/pts/0", out)
+
+    def test_a_pod_shares_namespaces(self):
+        self.podman("pod", "create", "--name", "p", "--network", "none", "--share", "pid,net,ipc,uts", "--infra-image", "bb",
+                    "--infra-command", "sleep 1000")
+        self.addCleanup(self.podman, "pod", "rm", "-f", "-t", "0", "p", check=False)
+        self.assertIn("sleep 1000", self.podman("run", "--rm", "--pod", "p", "bb", "ps").stdout)
+
+
+@unittest.skipUnless(shutil.which("containerd") and shutil.which("ctr"), "containerd is not installed")
+class Containerd(Client):
+    def setUp(self):
+        super().setUp()
+        place = f"{self.dir}/c"
+        os.mkdir(place)
+        with open(f"{place}/config.toml", "w") as file:
+            file.write(f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\n'
+                       'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+                       f'[grpc]\n  address = "{place}/c.sock"\n[ttrpc]\n  address = "{place}/t.sock"\n')
+        self.log = open(f"{place}/log", "w")
+        self.addCleanup(self.log.close)
+        self.daemon = subprocess.Popen(["containerd", "-c", f"{place}/config.toml"], stdout=self.log, stderr=self.log)
+        self.addCleanup(self.stop)
+        self.base = ["ctr", "-a", f"{place}/c.sock"]
+        wait_for(lambda: self.ctr("version", check=False).returncode == 0, 20, "containerd")
+        self.import_image(place)
+
+    def stop(self):
+        self.daemon.terminate()
+        self.daemon.wait(20)
+        with open("/proc/self/mounts") as mounts:
+            left = [line.split()[1] for line in mounts if f"{self.dir}/c" in line]
+        for mount in left:
+            subprocess.call(["umount", "-l", mount])
+
+    def ctr(self, *args, **kwargs):
+        return self.command(self.base + list(args), **kwargs)
+
+    def import_image(self, place):
+        """An OCI layout of one layer, made by hand: there is no registry here."""
+        blobs = f"{place}/layout/blobs/sha256"
+        os.makedirs(blobs)
+
+        def put(data):
+            digest = hashlib.sha256(data).hexdigest()
+            with open(f"{blobs}/{digest}", "wb") as file:
+                file.write(data)
+            return {"digest": f"sha256:{digest}", "size": len(data)}
+        with open(self.rootfs_tar, "rb") as file:
+            layer = put(file.read())
+        config = put(json.dumps({"architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine], "os": "linux",
+                                 "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]},
+                                 "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode())
+        kind = "application/vnd.oci.image"
+        manifest = put(json.dumps({"schemaVersion": 2, "mediaType": f"{kind}.manifest.v1+json",
+                                   "config": {"mediaType": f"{kind}.config.v1+json", **config},
+                                   "layers": [{"mediaType": f"{kind}.layer.v1.tar", **layer}]}).encode())
+        with open(f"{place}/layout/index.json", "w") as file:
+            json.dump({"schemaVersion": 2, "manifests": [{"mediaType": f"{kind}.manifest.v1+json", **manifest, "annotations":
+                       {"io.containerd.image.name": "local/bb:1"}}]}, file)
+        with open(f"{place}/layout/oci-layout", "w") as file:
+            file.write('{"imageLayoutVersion":"1.0.0"}')
+        subprocess.check_call(["tar", "-C", f"{place}/layout", "-cf", f"{place}/image.tar", "."])
+        self.ctr("images", "import", f"{place}/image.tar")
+
+    def test_run_exec_metrics_pause_kill_and_delete(self):
+        binary = ["--runc-binary", RUNTIME]
+        self.assertEqual(self.ctr("run", "--rm", *binary, "local/bb:1", "one", "sh", "-c", "exit 3", check=False).returncode, 3)
+        self.ctr("run", "-d", *binary, "local/bb:1", "two", "sleep", "1000")
+        result = self.ctr("task", "exec", "--exec-id", "e", "two", "sh", "-c", "echo inside; exit 5", check=False)
+        self.assertEqual((result.returncode, result.stdout), (5, "inside\n"))
+        self.assertRegex(self.ctr("task", "metrics", "two").stdout, r"memory\.usage")
+        self.ctr("task", "pause", "two")
+        self.assertIn("PAUSED", self.ctr("task", "ls").stdout)
+        self.ctr("task", "resume", "two")
+        self.assertRegex(self.ctr("task", "ps", "two").stdout, r"\d+")
+        self.ctr("task", "kill", "-s", "KILL", "two")
+        wait_for(lambda: "STOPPED" in self.ctr("task", "ls").stdout)
+        self.ctr("task", "rm", "two", check=False)  # reports the task's own code, 137
+        self.ctr("containers", "rm", "two")
+        self.assertNotIn("two", self.ctr("containers", "ls").stdout)
+
+
+@unittest.skipUnless(shutil.which("buildah"), "buildah is not installed")
+class Buildah(Client):
+    def test_a_dockerfile_is_built_with_it(self):
+        base = ["buildah", "--root", f"{self.dir}/storage", "--runroot", f"{self.dir}/run"]
+        os.mkdir(f"{self.dir}/context")
+        shutil.copy(self.rootfs_tar, f"{self.dir}/context/rootfs.tar")
+        with open(f"{self.dir}/context/Dockerfile", "w") as file:
+            file.write("FROM scratch\nADD rootfs.tar /\nENV PATH=/bin\nRUN echo built by $(id -u) > /result\nRUN cat /result\n")
+        out = self.command(base + ["build", "--runtime", RUNTIME, "--runtime-flag", f"root={self.state}", "--isolation", "oci",
+                                   "--network", "none", "--ulimit", "nofile=1024:1024", "-t", "made", f"{self.dir}/context"],
+                           timeout=120).stdout
+        self.assertIn("built by 0", out)
+
+
+if __name__ == "__main__":
+    ocitest.main()
