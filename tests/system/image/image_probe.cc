@@ -26,7 +26,9 @@ RegistryOptions registry_options() {
   RegistryOptions options;
   if (const char* stall = std::getenv("PROBE_STALL_MS")) {
     options.stall_timeout = std::chrono::milliseconds(std::atol(stall));
-    options.answer_timeout = options.stall_timeout;
+  }
+  if (const char* answer = std::getenv("PROBE_ANSWER_MS")) {
+    options.answer_timeout = std::chrono::milliseconds(std::atol(answer));
   }
   return options;
 }

@@ -173,7 +173,7 @@ class Transport(StoreCase):
             silent.bind(("127.0.0.1", 0))
             silent.listen()
             name = f"127.0.0.1:{silent.getsockname()[1]}/a:1"
-            self.fails("unavailable", "pull", name, env={"PROBE_STALL_MS": "500"})
+            self.fails("unavailable", "pull", name, env={"PROBE_ANSWER_MS": "500"}, holding="did not answer")
         self.assert_empty()
 
     def test_blob_with_other_content(self):
