@@ -1,8 +1,9 @@
 // LinuxRuntime::exec: another process in a running container.
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/stat.h>
+
+#include <csignal>
 
 #include "base/file_io.h"
 #include "base/process.h"

@@ -15,8 +15,10 @@
 #include "oci/final_exec_code.h"
 
 // The first and the last byte of the program in memory (ld.so(8), end(3)).
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" const char __executable_start[];
 extern "C" const char _end[];
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace skerry::oci {
 namespace {

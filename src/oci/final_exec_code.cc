@@ -4,14 +4,15 @@
 // file is compiled without stack protector, jump tables and built-in replacement (CMakeLists.txt).
 #include "oci/final_exec_code.h"
 
-#include <errno.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+
+#include <cerrno>
+#include <csignal>
 
 #include "oci/final_exec.h"
 #include "oci/status_message.h"

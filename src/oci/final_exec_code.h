@@ -36,8 +36,10 @@ using FinalEntry = void (*)(const FinalPlan*);
 
 // The code to copy: position independent, without any reference outside of itself.
 extern "C" void skerry_final_code(const FinalPlan* plan);
-// Where its section begins and ends (made by the linker).
+// Where its section begins and ends: names made by the linker.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" const char __start_skerry_final[];
 extern "C" const char __stop_skerry_final[];
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 }  // namespace skerry::oci

@@ -1,11 +1,11 @@
 #include "oci/hooks.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 
 #include "base/clock.h"
 #include "base/process.h"

@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "base/rollback.h"
 #include "base/sys_file.h"

@@ -1,9 +1,10 @@
 #include "oci/launch.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "base/process.h"
 #include "base/sys_namespace.h"

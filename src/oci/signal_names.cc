@@ -1,8 +1,7 @@
 #include "oci/signal_names.h"
 
-#include <signal.h>
-#include <string.h>
-
+#include <csignal>
+#include <cstring>
 #include <string>
 
 #include "base/text.h"
