@@ -40,8 +40,8 @@ bool allowed(State state, Verb verb) {
     case Verb::kResume: return state == State::kPaused || state == State::kSuspended;
     case Verb::kKill: return is_alive(state);
     case Verb::kDelete: return !is_alive(state);
-    case Verb::kForceDelete:
-    case Verb::kUpdate: return true;
+    case Verb::kForceDelete: return true;
+    case Verb::kUpdate: return state == State::kCreated || state == State::kStopped || state == State::kFailed;
   }
   return false;
 }
@@ -62,8 +62,8 @@ std::string_view advice(State state, Verb verb) {
     case Verb::kKill: return "it does not run";
     case Verb::kResume: return "it is not paused";
     case Verb::kRestart: return "wait until it has settled";
-    case Verb::kForceDelete:
-    case Verb::kUpdate: return {};
+    case Verb::kUpdate: return "stop it first: new limits hold from the next start on";
+    case Verb::kForceDelete: return {};
   }
   return {};
 }
