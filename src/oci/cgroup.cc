@@ -1,8 +1,10 @@
 #include "oci/cgroup.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/file_io.h"
 #include "base/sys_file.h"
@@ -38,6 +40,31 @@ Status make_directory(const std::string& mount_point, const std::string& directo
   return make_directory(mount_point, directory);
 }
 
+Status make_one(const CgroupLayout& layout, const CgroupRecord::Directory& directory, const Resources& resources) {
+  const auto* hierarchy = is_unified(directory) ? &*layout.unified : layout.find_v1(directory.controllers.front());
+  TRY(make_directory(hierarchy->mount_point, directory.path));
+  if (std::ranges::find(directory.controllers, "cpuset") != directory.controllers.end()) {
+    TRY(prepare_v1_cpuset(hierarchy->mount_point, directory.path));
+  }
+  if (!layout.is_pure_v2()) return {};
+  return enable_v2_controllers(hierarchy->mount_point, directory.path, resources);
+}
+
+// The place of a limit that is asked, "" when none is. Device rules do not count: what a user cannot have a group for,
+// it cannot make device nodes for either.
+std::string first_limit(const Resources& resources) {
+  if (resources.memory) return "memory";
+  if (resources.cpu) return "cpu";
+  if (resources.pids_limit) return "pids/limit";
+  if (resources.block_io) return "blockIO";
+  if (!resources.hugepage_limits.empty()) return "hugepageLimits";
+  return resources.unified.empty() ? "" : "unified";
+}
+
+bool is_out_of_reach(const Error& error) {
+  return ::geteuid() != 0 && (error.sys_errno == EACCES || error.sys_errno == EPERM || error.sys_errno == EROFS);
+}
+
 }  // namespace
 
 const CgroupRecord::Directory* find_directory(const CgroupRecord& record, std::string_view controller) {
@@ -67,15 +94,17 @@ Result<CgroupRecord> plan_cgroup(const CgroupLayout& layout, CgroupManager manag
   return record;
 }
 
-Status make_cgroup(const CgroupLayout& layout, const CgroupRecord& record, const Resources& resources) {
+Status make_cgroup(const CgroupLayout& layout, CgroupRecord& record, const Resources& resources) {
+  std::vector<CgroupRecord::Directory> made;
   for (const auto& directory : record.directories) {
-    const auto* hierarchy = is_unified(directory) ? &*layout.unified : layout.find_v1(directory.controllers.front());
-    TRY_IN("make cgroup", make_directory(hierarchy->mount_point, directory.path));
-    if (std::ranges::find(directory.controllers, "cpuset") != directory.controllers.end()) {
-      TRY_IN("make cpuset cgroup", prepare_v1_cpuset(hierarchy->mount_point, directory.path));
+    const auto done = make_one(layout, directory, resources);
+    if (done) {
+      made.push_back(directory);
+    } else if (!is_out_of_reach(done.error())) {
+      return fail(Error(done.error()).in("make cgroup"));
     }
-    if (layout.is_pure_v2()) TRY(enable_v2_controllers(hierarchy->mount_point, directory.path, resources));
   }
+  record.directories = std::move(made);
   return update_cgroup(record, resources);
 }
 
@@ -83,9 +112,10 @@ Status update_cgroup(const CgroupRecord& record, const Resources& resources) {
   const bool has_v1 = std::ranges::any_of(record.directories, [](const auto& entry) { return !is_unified(entry); });
   if (has_v1) return set_v1_limits(record, resources);
   if (record.directories.empty()) {
-    const bool asked = resources.memory || resources.cpu || resources.pids_limit || !resources.unified.empty();
-    if (!asked) return {};
-    return fail(ErrorCode::kUnsupported, "/linux/resources: limits need cgroups, which are disabled or not mounted");
+    const std::string asked = first_limit(resources);
+    if (asked.empty()) return {};
+    return fail(ErrorCode::kUnsupported,
+                cat("/linux/resources/", asked, ": limits need cgroups, which are disabled or out of reach here"));
   }
   return set_v2_limits(record.directories.front().path, resources);
 }

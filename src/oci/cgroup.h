@@ -24,8 +24,9 @@ enum class CgroupManager : std::uint8_t { kCgroupfs, kSystemd, kDisabled };
 Result<CgroupRecord> plan_cgroup(const CgroupLayout& layout, CgroupManager manager, const std::string& cgroups_path,
                                  const std::string& id);
 
-// Makes the directories and writes the limits. A limit whose controller is missing is an error that names it.
-Status make_cgroup(const CgroupLayout& layout, const CgroupRecord& record, const Resources& resources);
+// Makes the directories and writes the limits. A limit whose controller is missing is an error that names it. An
+// ordinary user may lack the right to make a group: that hierarchy is taken out of `record`, as if it did not exist.
+Status make_cgroup(const CgroupLayout& layout, CgroupRecord& record, const Resources& resources);
 // Writes limits into existing groups (`update`): only what `resources` has.
 Status update_cgroup(const CgroupRecord& record, const Resources& resources);
 

@@ -80,7 +80,10 @@ Status attach_below(int tmpfs, const CgroupHierarchy& hierarchy, const MountOpti
                     const MountContext& context) {
   const std::string name = base_name(hierarchy.mount_point);
   if (::mkdirat(tmpfs, name.c_str(), 0755) < 0 && errno != EEXIST) return fail_errno("mkdir " + name);
-  const Fd tree = TRY(hierarchy_mount(hierarchy, options, context));
+  auto made = hierarchy_mount(hierarchy, options, context);
+  // An ordinary user's container may have no group in this hierarchy: there is nothing to show then.
+  if (!made && context.user_namespace && directory_of(*context.cgroup, hierarchy) == nullptr) return {};
+  const Fd tree = TRY(std::move(made));
   const Fd target = TRY(sys::openat(tmpfs, name, O_PATH | O_NOFOLLOW | O_DIRECTORY));
   TRY(sys::attach_mount(tree.get(), target.get()));
   return add_links(tmpfs, hierarchy);

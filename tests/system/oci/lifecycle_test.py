@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -303,6 +304,37 @@ class Terminals(ocitest.OciTest):
         self.configure(["true"], name, lambda c: c["process"].update(terminal=True))
         result = self.run_oci("create", "-b", f"{self.dir}/bundle", name, check=False)
         self.assertIn("console-socket", result.stderr)
+
+
+class Rootless(ocitest.OciTest):
+    """An ordinary user, with nothing but its own id mapped."""
+
+    def test_run_exec_and_delete(self):
+        place = f"{self.dir}/user"
+        shutil.copytree(f"{self.dir}/bundle", f"{place}/bundle", symlinks=True)
+        binary = f"{place}/runtime"
+        shutil.copy(RUNTIME, binary)
+        self.config = json.loads(subprocess.check_output([RUNTIME, "spec", "--rootless"]))
+        self.config["process"]["terminal"] = False
+        for kind in ("uidMappings", "gidMappings"):
+            self.config["linux"][kind] = [{"containerID": 0, "hostID": 12345, "size": 1}]
+        subprocess.check_call(["chown", "-R", "12345:12345", place])
+
+        def as_user(*args):
+            return subprocess.run([binary, "--root", f"{place}/state", *args], capture_output=True, text=True, timeout=30,
+                                  user=12345, group=12345, extra_groups=[])
+        self.configure(["sh", "-c", "id -u; cat /proc/self/uid_map; ps | wc -l; echo x > /dev/null && echo null"], "r",
+                       bundle=f"{place}/bundle")
+        result = as_user("run", "-b", f"{place}/bundle", "r")
+        self.assertEqual(result.stdout.split(), "0 0 12345 1 4 null".split(), result.stderr)
+        self.configure(["sleep", "1000"], "s", bundle=f"{place}/bundle")
+        with open(os.devnull, "r+b") as null:
+            subprocess.run([binary, "--root", f"{place}/state", "run", "-d", "-b", f"{place}/bundle", "s"], check=True,
+                           stdin=null, stdout=null, stderr=null, user=12345, group=12345, extra_groups=[], timeout=30)
+        self.assertEqual(as_user("exec", "s", "id", "-u").stdout, "0\n")
+        self.assertEqual(as_user("delete", "--force", "s").returncode, 0)
+        self.configure(["true"], "t", lambda c: c["linux"].update(resources={"pids": {"limit": 5}}), f"{place}/bundle")
+        self.assertIn("/linux/resources/pids/limit", as_user("run", "-b", f"{place}/bundle", "t").stderr)
 
 
 if __name__ == "__main__":
