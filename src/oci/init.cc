@@ -46,8 +46,8 @@ class Init {
       TRY(pass_hooks());
       TRY(change_root());
     }
-    const Fd connection = TRY(wait_for_start_hooks());
-    return enter_program(terminal, connection);
+    TRY(wait_for_start_hooks());
+    return enter_program(terminal);
   }
 
  private:
@@ -149,24 +149,20 @@ class Init {
 
   // startContainer hooks run between `start` and the program, as whole programs: here the runtime still has to be
   // there.
-  Result<Fd> wait_for_start_hooks() {
-    if (spec_.hooks.start_container.empty()) return Fd();
+  Status wait_for_start_hooks() {
+    if (spec_.hooks.start_container.empty()) return {};
     // Ready means that `create` may end: from here on its end is no reason to die.
     if (plan_.start_listener) TRY(sys::set_parent_death_signal(0));
     TRY(send_status(status_fd_, StatusKind::kReady));
-    Fd connection;
     if (plan_.start_listener) {
-      connection = TRY(unix_accept(plan_.start_listener.get()));
-      TRY(await_go(connection.get()));
-      status_fd_ = connection.get();
-    } else {
-      TRY(await_go(status_fd_));
+      connection_ = TRY(unix_accept(plan_.start_listener.get()));
+      status_fd_ = connection_.get();
     }
-    TRY(run_hooks(spec_.hooks.start_container, "startContainer", state_document(record_, ContainerStatus::kCreated)));
-    return connection;
+    TRY(await_go(status_fd_));
+    return run_hooks(spec_.hooks.start_container, "startContainer", state_document(record_, ContainerStatus::kCreated));
   }
 
-  Result<void> enter_program(const Terminal& terminal, const Fd& connection) {
+  Result<void> enter_program(const Terminal& terminal) {
     ProcessEntry entry;
     entry.process = &*spec_.process;
     entry.linux_part = &spec_.linux_part;
@@ -174,7 +170,7 @@ class Init {
     entry.seccomp = plan_.seccomp ? &*plan_.seccomp : nullptr;
     entry.status_fd = status_fd_;
     // After the hooks nobody is waited for any more: the byte is on its way already.
-    entry.start_listener = connection || !spec_.hooks.start_container.empty() ? -1 : plan_.start_listener.get();
+    entry.start_listener = spec_.hooks.start_container.empty() ? plan_.start_listener.get() : -1;
     entry.started = !spec_.hooks.start_container.empty();
     entry.disguise_fd = plan_.disguise.get();
     entry.preserved_fds = plan_.preserved_fds;
@@ -193,6 +189,7 @@ class Init {
   const NamespacePlan& namespaces_;
   int status_fd_;
   Fd root_;
+  Fd connection_;  // of `start`, where failures go from then on
   ContainerRecord record_;
 };
 
