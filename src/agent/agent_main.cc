@@ -41,7 +41,7 @@ void provide_stdio() {
 void protect_from_oom() { std::ignore = write_existing("/proc/self/oom_score_adj", "-1000"); }
 
 Status serve(const wire::BootDocument& document, std::vector<std::string> warnings, Fd port) {
-  const auto more = TRY(prepare_guest(document));
+  const auto more = TRY_IN("prepare the guest", prepare_guest(document));
   warnings.insert(warnings.end(), more.begin(), more.end());
   protect_from_oom();
   for (const auto& warning : warnings) say(warning);
@@ -51,28 +51,37 @@ Status serve(const wire::BootDocument& document, std::vector<std::string> warnin
   return agent.run(warnings);
 }
 
-Status stage_one() {
+// `layer`: what power_off() shall make clean.
+Status stage_one(Fd& layer) {
   TRY(mount_kernel_filesystems());
   provide_stdio();
   std::vector<std::string> warnings;
   if (auto failed = load_modules(kModules); !failed.empty()) warnings.push_back(cat("modules: ", failed));
   auto document = TRY(read_boot_document());
-  Handover handover;
   if (document.park) {
-    TRY_IN("parked", await_document(handover));
-    document = TRY(read_document_file(handover));
-    if (::lseek(handover.document.get(), 0, SEEK_SET) < 0) return fail_errno("lseek");
+    auto unparked = TRY_IN("parked", await_document());
+    layer = TRY(enter_root_disk(unparked.document.root));
+    warnings.insert(warnings.end(), unparked.warnings.begin(), unparked.warnings.end());
+    return serve(unparked.document, std::move(warnings), std::move(unparked.port));
   }
-  if (document.root.mode == wire::RootMode::kDisk) {
-    for (const auto& warning : warnings) say(warning);
-    return fail(enter_root_disk(document.root, std::move(handover)));
+  if (document.root.mode == wire::RootMode::kInitramfs) {
+    const auto more = prepare_shared();
+    warnings.insert(warnings.end(), more.begin(), more.end());
+    return serve(document, std::move(warnings), {});
   }
-  return serve(document, std::move(warnings), {});
+  for (const auto& warning : warnings) say(warning);
+  layer = TRY(enter_root_disk(document.root));
+  return fail(re_execute(layer));
 }
 
-Status stage_two(Handover handover) {
-  const auto document = handover.document ? TRY(read_document_file(handover)) : TRY(read_boot_document());
-  return serve(document, {}, std::move(handover.port));
+Status stage_two(Fd& layer, std::string_view layer_number) {
+  const int number = TRY(parse_int<int>(layer_number, "stage 2: descriptor"));
+  if (number >= 0) {
+    TRY(sys::set_cloexec(number, true));
+    layer = Fd(number);
+  }
+  TRY(mount_kernel_filesystems());
+  return serve(TRY(read_boot_document()), prepare_shared(), {});
 }
 
 }  // namespace
@@ -88,20 +97,14 @@ int main(int argc, char** argv) {
     std::fputs("skerry-agent: runs as PID 1 of a microVM, not here\n", stderr);
     return 2;
   }
-  int layer = -1;
+  Fd layer;
   try {
     ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del comes as SIGINT
-    Status served;
-    if (argc > 2 && std::strcmp(argv[1], agent::kStageTwo) == 0) {
-      auto handover = agent::parse_handover({argv + 2, argv + argc});
-      if (handover) layer = handover->layer.release();  // until the power goes off
-      served = handover ? agent::stage_two(std::move(*handover)) : fail(std::move(handover).error());
-    } else {
-      served = agent::stage_one();
-    }
+    const bool second = argc > 2 && std::strcmp(argv[1], agent::kStageTwo) == 0;
+    const auto served = second ? agent::stage_two(layer, argv[2]) : agent::stage_one(layer);
     if (!served) agent::say(served.error().message());
   } catch (const std::exception& problem) {
     agent::say(problem.what());
   }
-  agent::power_off(layer);
+  agent::power_off(layer.get());
 }

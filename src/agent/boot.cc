@@ -127,9 +127,8 @@ Result<wire::BootDocument> read_boot_document() {
   return wire::decode_boot_document(json);
 }
 
-Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& document) {
+std::vector<std::string> prepare_shared() {
   std::vector<std::string> warnings;
-  TRY(mount_kernel_filesystems());
   constexpr std::uint64_t kStrict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   const std::array<KernelMount, 4> mounts{
       {{"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,gid=5,ptmxmode=0666"},
@@ -142,6 +141,11 @@ Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& documen
   link_device("/proc/self/fd/1", "/dev/stdout");
   link_device("/proc/self/fd/2", "/dev/stderr");
   add_warning(warnings, bring_up_loopback());
+  return warnings;
+}
+
+Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& document) {
+  std::vector<std::string> warnings;
   name_guest(document, warnings);
   if (document.network) {
     TRY_IN("network", configure_network(*document.network));
@@ -152,18 +156,6 @@ Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& documen
   for (const auto& mount : document.mounts) TRY_IN(cat("mount ", mount.target), mount_asked(mount));
   if (document.root.read_only) TRY_IN("make the root read-only", make_read_only());
   return warnings;
-}
-
-Result<Handover> parse_handover(const std::vector<std::string_view>& numbers) {
-  if (numbers.size() != 3) return fail(ErrorCode::kInvalidArgument, "stage 2: three descriptors expected");
-  std::array<Fd, 3> fds;
-  for (std::size_t i = 0; i < fds.size(); ++i) {
-    const int number = TRY(parse_int<int>(numbers[i], "stage 2: descriptor"));
-    if (number < 0) continue;
-    TRY(sys::set_cloexec(number, true));
-    fds[i] = Fd(number);
-  }
-  return Handover{std::move(fds[0]), std::move(fds[1]), std::move(fds[2])};
 }
 
 Result<Fd> open_agent_port() {

@@ -18,14 +18,9 @@
 
 namespace skerry::agent {
 
-// How stage 1 tells the re-executed agent that it is stage 2: the argument "stage2" and three descriptors (-1: none).
+// How stage 1 tells the re-executed agent that it is stage 2: the argument "stage2" and the number of the descriptor of
+// the writable layer (-1: none).
 inline constexpr const char* kStageTwo = "stage2";
-struct Handover {
-  Fd layer;     // root directory of the writable layer's file system; none: it is in memory
-  Fd port;      // the agent's port, where stage 1 has opened it already
-  Fd document;  // a file with the boot document's JSON, where it did not come by the command line
-};
-Result<Handover> parse_handover(const std::vector<std::string_view>& numbers);
 
 // /proc, /sys, /dev: what everything else needs. What is mounted already stays.
 Status mount_kernel_filesystems();
@@ -35,17 +30,28 @@ bool is_mount_point(const std::string& path);
 // requests, named "skerry".
 Result<wire::BootDocument> read_boot_document();
 
-// RootMode::kDisk: mounts the disk (and overlay), makes it the root, drops the initramfs and re-executes the agent in
-// it. Returns only with an error.
-Error enter_root_disk(const wire::GuestRoot& root, Handover handover);
+// RootMode::kDisk: mounts the disk (and overlay), makes it the root and drops the initramfs. Gives the root directory
+// of the writable layer's file system; no descriptor when that is in memory.
+Result<Fd> enter_root_disk(const wire::GuestRoot& root);
+// Executes the agent anew, from the new root, so that the memory of the initramfs is free. Returns only with an error.
+Error re_execute(const Fd& layer);
 
 // Only the read-only disk, where enter_root_disk() will look for it.
 Status mount_root_disk();
 
 // Parked (BootDocument::park): mounts the root disk, which is the same for every environment of an image, and waits on
-// the port for the document. Fills in port and document.
-Status await_document(Handover& handover);
-Result<wire::BootDocument> read_document_file(const Handover& handover);
+// the port for the document. A parked guest goes on in the same process: a fork that had to load the program again
+// would be slower by a third.
+struct Unparked {
+  Fd port;
+  std::vector<std::string> warnings;
+  wire::BootDocument document;
+};
+Result<Unparked> await_document();
+
+// What is the same in every guest and moves along into a new root: terminals, shared memory, message queues, control
+// groups, loopback. Returns warnings.
+std::vector<std::string> prepare_shared();
 
 // Stage 2 up to the point where the workload could start. What does not work but need not stop the guest (a module, a
 // resolver file on a read-only disk) is returned as warnings.

@@ -90,35 +90,30 @@ Status switch_root() {
   return {};
 }
 
-// A descriptor as an argument; it stays open over the exec.
-Result<std::string> hand_over(const Fd& fd) {
-  if (fd) TRY(sys::set_cloexec(fd.get(), false));
-  return cat(fd.get());
-}
-
-Status enter(const wire::GuestRoot& root, const Handover& handover) {
-  const Fd self = TRY(sys::open("/proc/self/exe", O_RDONLY));
-  const Fd layer = TRY(mount_root(root));
-  TRY(move_mounts());
-  drop_initramfs();
-  TRY(switch_root());
-  const std::string layer_number = TRY(hand_over(layer));
-  const std::string port_number = TRY(hand_over(handover.port));
-  const std::string document_number = TRY(hand_over(handover.document));
-  const char* const argv[] = {"skerry-agent",          kStageTwo, layer_number.c_str(), port_number.c_str(),
-                              document_number.c_str(), nullptr};
-  const char* const env[] = {nullptr};
-  ::fexecve(self.get(), const_cast<char* const*>(argv), const_cast<char* const*>(env));
-  return fail_errno("re-exec in the new root");
-}
-
 }  // namespace
 
 Status mount_root_disk() { return annotate(mount_disk("root", kLower, true), "root disk"); }
 
-Error enter_root_disk(const wire::GuestRoot& root, Handover handover) {
-  auto entered = enter(root, handover);
-  return entered ? Error{} : std::move(entered).error();
+Result<Fd> enter_root_disk(const wire::GuestRoot& root) {
+  Fd layer = TRY(mount_root(root));
+  TRY(move_mounts());
+  drop_initramfs();
+  TRY(switch_root());
+  return layer;
+}
+
+Error re_execute(const Fd& layer) {
+  // The link leads to the file itself, though its name went with the initramfs.
+  const auto self = sys::open("/proc/self/exe", O_RDONLY);
+  if (!self) return self.error();
+  if (layer) {
+    if (const auto kept = sys::set_cloexec(layer.get(), false); !kept) return kept.error();
+  }
+  const std::string layer_number = cat(layer.get());
+  const char* const argv[] = {"skerry-agent", kStageTwo, layer_number.c_str(), nullptr};
+  const char* const env[] = {nullptr};
+  ::fexecve(self->get(), const_cast<char* const*>(argv), const_cast<char* const*>(env));
+  return Error::last("re-exec in the new root");
 }
 
 }  // namespace skerry::agent

@@ -75,54 +75,42 @@ wire::AgentHello parked_hello() {
 }
 
 // Accepts the document, or says what is wrong with it.
-Result<std::string> accept_document(const wire::AgentRequest& request) {
+Result<wire::BootDocument> accept_document(const wire::AgentRequest& request) {
   if (request.op != wire::AgentOp::kBoot) {
     return fail(ErrorCode::kConflict, "the guest is parked: it only takes \"boot\" and \"ping\"");
   }
-  const auto document = TRY(wire::decode_boot_document(request.document));
+  auto document = TRY(wire::decode_boot_document(request.document));
   if (document.park || document.root.mode != wire::RootMode::kDisk || !document.root.overlay) {
     return fail(ErrorCode::kInvalidArgument, "a parked guest boots from its disk, with a writable layer");
   }
   TRY(reseed_random(request.identity.random_seed));
   TRY(set_wall_clock(request.identity.wall_clock_ns));
   if (!request.identity.new_mac.empty()) TRY(change_mac({}, request.identity.new_mac));
-  return request.document;
-}
-
-Result<Fd> document_file(const std::string& json) {
-  Fd file = TRY(sys::memfd("boot-document"));
-  TRY(sys::write_all(file.get(), json));
-  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail_errno("lseek");
-  return file;
+  return document;
 }
 
 }  // namespace
 
-Status await_document(Handover& handover) {
+Result<Unparked> await_document() {
   TRY(mount_root_disk());
-  handover.port = TRY(open_agent_port());
-  ParkedPort port(handover.port.get());
+  Unparked unparked;
+  unparked.warnings = prepare_shared();
+  unparked.port = TRY(open_agent_port());
+  ParkedPort port(unparked.port.get());
   TRY(port.send(FrameKind::kReady, 0, wire::encode_hello(parked_hello())));
   while (true) {
     const Frame frame = TRY(port.receive());
     if (frame.kind != FrameKind::kRequest) continue;
-    const auto request = wire::decode_request(frame.payload);
-    const bool ping = request && request->op == wire::AgentOp::kPing;
-    const auto document = !request ? Result<std::string>(fail(Error(request.error())))
-                          : ping   ? Result<std::string>("")
-                                   : accept_document(*request);
     wire::AgentResponse response;
-    if (!document) response.error = document.error();
+    const auto request = wire::decode_request(frame.payload);
+    auto document = request ? accept_document(*request) : fail(Error(request.error()));
+    const bool ping = request && request->op == wire::AgentOp::kPing;
+    if (!document && !ping) response.error = document.error();
     TRY(port.send(FrameKind::kResponse, frame.session, wire::encode_response(response)));
-    if (!document || ping) continue;
-    handover.document = TRY(document_file(*document));
-    return {};
+    if (!document) continue;
+    unparked.document = std::move(*document);
+    return unparked;
   }
-}
-
-Result<wire::BootDocument> read_document_file(const Handover& handover) {
-  const std::string json = TRY(sys::read_to_end(handover.document.get(), wire::kMaxAgentJson));
-  return wire::decode_boot_document(json);
 }
 
 }  // namespace skerry::agent
