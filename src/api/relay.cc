@@ -42,12 +42,14 @@ class Relay {
     FrameParser parser;
     parser.feed(early);
     std::array<char, 16384> chunk;
+    // The peer may take no more input (it has ended) and still have output on its way: then input is only dropped.
+    bool peer_listens = true;
     while (true) {
       std::string out;
       if (!collect(parser, 0, out, true)) break;
-      if (!out.empty()) {
+      if (!out.empty() && peer_listens) {
         const auto [ec, size] = co_await asio::async_write(peer_, asio::buffer(out), kAwait);
-        if (ec) break;
+        peer_listens = !ec;
       }
       const auto [ec, size] = co_await client_.async_read_some(asio::buffer(chunk), kAwait);
       if (ec) break;
