@@ -2,7 +2,7 @@
 # tools/check-layers holds the includes to them.
 
 add_library(skerry_options INTERFACE)
-target_compile_options(skerry_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+target_compile_options(skerry_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<CXX_COMPILER_ID:GNU>:-Werror>
                        -fno-strict-aliasing -fstack-protector-strong)
 target_include_directories(skerry_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(skerry_options INTERFACE SKERRY_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)

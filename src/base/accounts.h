@@ -1,4 +1,5 @@
-// Users and groups from an environment's own /etc/passwd and /etc/group (passwd(5), group(5)). Pure: the texts are given.
+// Users and groups from an environment's own /etc/passwd and /etc/group (passwd(5), group(5)). Pure: the texts are
+// given.
 #pragma once
 
 #include <sys/types.h>

@@ -85,12 +85,12 @@ Result<T> annotate(Result<T> result, std::string_view outer) {
 #define SKERRY_JOIN_INNER(a, b) a##b
 #define SKERRY_JOIN(a, b) SKERRY_JOIN_INNER(a, b)
 
-#define SKERRY_TRY_AS(name, expression, mend)                                        \
-  __extension__({                                                                    \
-    auto&& name = (expression);                                                      \
-    if (!name) [[unlikely]]                                                          \
+#define SKERRY_TRY_AS(name, expression, mend)                                           \
+  __extension__({                                                                       \
+    auto&& name = (expression);                                                         \
+    if (!name) [[unlikely]]                                                             \
       return std::unexpected<::skerry::Error>(std::move(std::move(name).error()) mend); \
-    std::move(name).value();                                                         \
+    std::move(name).value();                                                            \
   })
 
 // Yields the value of a Result, or returns its error from the enclosing function.

@@ -15,9 +15,7 @@ namespace skerry {
 namespace text_detail {
 inline void append(std::string& out, std::string_view part) { out += part; }
 inline void append(std::string& out, char part) { out += part; }
-void append(std::string& out, std::same_as<bool> auto part) {
-  out += part ? "true" : "false";
-}
+void append(std::string& out, std::same_as<bool> auto part) { out += part ? "true" : "false"; }
 template <std::integral T>
   requires(!std::same_as<T, bool> && !std::same_as<T, char>)
 void append(std::string& out, T part) {
