@@ -62,7 +62,7 @@ std::vector<ReplicaStep> plan_deployment(const DeploymentGoal& goal, const std::
     if (is_ready(replica)) --ready;
     steps.push_back({ReplicaAct::kRemove, replica.number, "older revision"});
   }
-  std::ranges::stable_sort(steps, {}, &ReplicaStep::number);
+  std::ranges::sort(steps, {}, &ReplicaStep::number);
   auto missing = goal.replicas - static_cast<std::uint32_t>(kept.size());
   for (std::uint32_t number = 1; missing > 0; ++number) {
     if (taken.contains(number) && !going.contains(number)) continue;
