@@ -19,7 +19,7 @@ using Handler = void (*)(Context& context, Request request, Reply reply);
 // A handler that has its answer when it returns.
 using PlainHandler = Result<Response> (*)(Context& context, const Request& request);
 template <PlainHandler function>
-void plain(Context& context, Request request, Reply reply) {
+void plain(Context& context, Request request, Reply reply) {  // NOLINT(performance-unnecessary-value-param): a Handler
   reply(function(context, request));
 }
 

@@ -43,7 +43,10 @@ class DeploymentsTest : public testing::ControllerTest {
     return names;
   }
   bool settles(const std::set<std::string>& names) {
-    return eventually([&] { return running() == names && controller_->environments().size() == names.size(); });
+    return eventually([&] {
+      return running() == names && controller_->environments().size() == names.size() &&
+             store_->leases()->size() == names.size();
+    });
   }
 
   const std::string config_ = R"({"rootfs_path":"/","memory_mb":64})";

@@ -178,7 +178,7 @@ TEST_F(FramedChannelTest, DropsAClientWhoseGuestFloodsIt) {
   const std::string chunk(128U << 10U, 'x');
   // The hostile guest does not heed kPause. The keeper's memory stays bounded: it gives the client up.
   std::thread flood([&] {
-    for (int i = 0; i < 64; ++i) guest_->send(FrameKind::kStdout, session, chunk);
+    for (int i = 0; i < 128; ++i) guest_->send(FrameKind::kStdout, session, chunk);
     guest_->send(FrameKind::kStdout, 0, "done");
   });
   EXPECT_TRUE(eventually([&] { return output() == "done"; }));

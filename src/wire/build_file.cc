@@ -57,9 +57,9 @@ class Table {
 
   // The table below `key`; an empty one when it is missing.
   Result<Table> table(std::string_view key) {
-    static const toml::table kEmpty;
+    static const toml::table empty;
     const toml::node* node = take(key);
-    if (node == nullptr) return Table(kEmpty, at(key));
+    if (node == nullptr) return Table(empty, at(key));
     if (!node->is_table()) return wrong(*node, at(key), "must be a table");
     return Table(*node->as_table(), at(key));
   }
@@ -326,32 +326,42 @@ Result<BuildFile> parse_build_file(std::string_view text) {
   return out;
 }
 
+namespace {
+
+using ManifestJson = nlohmann::json;
+
+// What the manifest leaves open about its workload, the image says.
+void complete_workload(ManifestJson& manifest, const ImageConfig& config) {
+  ManifestJson workload = manifest.contains("workload") ? manifest["workload"] : ManifestJson::object();
+  if (!workload.is_object()) return;
+  std::vector<std::string> command = config.entrypoint;
+  command.insert(command.end(), config.cmd.begin(), config.cmd.end());
+  if (!workload.contains("entrypoint") && !command.empty()) workload["entrypoint"] = command;
+  if (!workload.contains("workdir") && !config.workdir.empty()) workload["workdir"] = config.workdir;
+  if (!workload.contains("user") && !config.user.empty()) workload["user"] = config.user;
+  ManifestJson env = workload.contains("env") ? workload["env"] : ManifestJson::object();
+  for (const auto& pair : config.env) {
+    const auto equals = pair.find('=');
+    if (!env.is_object() || equals == std::string::npos || equals == 0) continue;
+    if (!env.contains(pair.substr(0, equals))) env[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  if (!env.empty()) workload["env"] = env;
+  if (!workload.empty()) manifest["workload"] = workload;
+}
+
+}  // namespace
+
 Result<std::string> complete_manifest(const BuildFile& file, const BuiltArtifact& artifact, const ImageConfig& config) {
-  using nlohmann::json;
-  json manifest = json::parse(file.manifest_json, nullptr, /*allow_exceptions=*/false);
+  ManifestJson manifest = ManifestJson::parse(file.manifest_json, nullptr, /*allow_exceptions=*/false);
   if (!manifest.is_object()) return fail(ErrorCode::kInternal, "the build file's manifest is no object");
   if (!manifest.contains("schema_version")) manifest["schema_version"] = "1";
   if (!manifest.contains("version")) manifest["version"] = "0";
-  const char* const key = artifact.kind == BuiltArtifact::Kind::kRootfs ? "rootfs" : "initramfs";
+  const bool rootfs = artifact.kind == BuiltArtifact::Kind::kRootfs;
+  const char* const key = rootfs ? "rootfs" : "initramfs";
   manifest[key] = {{"url", artifact.url}, {"checksum", artifact.checksum}};
-  if (artifact.kind == BuiltArtifact::Kind::kRootfs) manifest[key]["format"] = artifact.format;
-  json workload = manifest.contains("workload") ? manifest["workload"] : json::object();
-  if (workload.is_object()) {
-    std::vector<std::string> command = config.entrypoint;
-    command.insert(command.end(), config.cmd.begin(), config.cmd.end());
-    if (!workload.contains("entrypoint") && !command.empty()) workload["entrypoint"] = command;
-    if (!workload.contains("workdir") && !config.workdir.empty()) workload["workdir"] = config.workdir;
-    if (!workload.contains("user") && !config.user.empty()) workload["user"] = config.user;
-    json env = workload.contains("env") ? workload["env"] : json::object();
-    for (const auto& pair : config.env) {
-      const auto equals = pair.find('=');
-      if (!env.is_object() || equals == std::string::npos || equals == 0) continue;
-      if (!env.contains(pair.substr(0, equals))) env[pair.substr(0, equals)] = pair.substr(equals + 1);
-    }
-    if (!env.empty()) workload["env"] = env;
-    if (!workload.empty()) manifest["workload"] = workload;
-  }
-  std::string text = manifest.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  if (rootfs) manifest[key]["format"] = artifact.format;
+  complete_workload(manifest, config);
+  std::string text = manifest.dump(2, ' ', false, ManifestJson::error_handler_t::replace) + "\n";
   TRY_IN("build file, manifest", parse_plugin_manifest(text));
   return text;
 }

@@ -69,7 +69,7 @@ struct BuildFile {
   std::string manifest_json;  // the [manifest] table as a JSON object
 };
 
-Result<BuildFile> parse_build_file(std::string_view toml);
+Result<BuildFile> parse_build_file(std::string_view text);
 
 // What became of the build, for the manifest.
 struct BuiltArtifact {

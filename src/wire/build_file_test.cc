@@ -72,9 +72,9 @@ TEST(BuildFile, ErrorsNameKeyAndLine) {
 }
 
 TEST(BuildFile, HostileTextIsRefused) {
-  for (const auto& text :
-       {std::string("[[["), std::string("[[ ["), std::string("vaaa\xc3\xa6 = 1"), std::string(), std::string("a = "), std::string(100'000, '['),
-        "a=" + std::string(100'000, '['), std::string("\0", 1), std::string(kMaxBuildFileBytes + 1, '#')}) {
+  for (const auto& text : {std::string("[[["), std::string("[[ ["), std::string("vaaa\xc3\xa6 = 1"), std::string(),
+                           std::string("a = "), std::string(100'000, '['), "a=" + std::string(100'000, '['),
+                           std::string("\0", 1), std::string(kMaxBuildFileBytes + 1, '#')}) {
     EXPECT_EQ(parse_build_file(text).error().code, ErrorCode::kInvalidArgument) << text.substr(0, 20);
   }
 }
