@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
@@ -29,6 +30,8 @@ int main(int argc, char** argv) {
   if (argc == 4 && std::strcmp(argv[1], "--start-and-wait") == 0) {
     return skerry::testing::start_and_wait(argv[2], argv[3]);
   }
+  // As in skerryd: a conversation whose other side has gone is an error of write(2), not our end.
+  std::signal(SIGPIPE, SIG_IGN);
   ::testing::InitGoogleTest(&argc, argv);
   if (!GTEST_FLAG_GET(list_tests) && ::geteuid() == 0 && !enter_own_namespaces()) return 1;
   return RUN_ALL_TESTS();

@@ -216,7 +216,7 @@ class Survival(HostCase):
         self.assertEqual(ended["exit_code"], 137)
 
     def test_kill_9_at_any_moment_of_many_starts_and_removals(self):
-        for round_number in range(12):
+        for round_number in range(8):
             workers = [threading.Thread(target=lambda n=n: self.host.skerry("run", "-d", "--name", f"r{n}", self.image,
                                                                             check=False)) for n in range(3)]
             for worker in workers:
