@@ -101,6 +101,7 @@ inline Outcome converse(const Conversation& conversation, const std::string& inp
 class MicrovmTest : public testing::Test {
  protected:
   void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN);  // as skerryd does
     if (const auto what = missing(); !what.empty()) GTEST_SKIP() << "needs " << what;
     std::signal(SIGPIPE, SIG_IGN);
     ASSERT_OK(sys::unshare(CLONE_NEWNET | CLONE_NEWNS));
