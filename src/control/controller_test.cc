@@ -212,8 +212,10 @@ TEST_F(ControllerTest, AFailedDeletionIsFinishedByTheNextDaemon) {
 // Many clients, random commands, runs that end by themselves: it converges, and the driver's contract is kept.
 TEST_F(ControllerTest, RandomCommandsFromManyThreadsConverge) {
   const std::vector<std::string> names{"a", "b", "c"};
+  constexpr unsigned kClients = 4;
   std::vector<std::thread> clients;
-  for (unsigned seed = 0; seed < 4; ++seed) {
+  clients.reserve(kClients);
+  for (unsigned seed = 0; seed < kClients; ++seed) {
     clients.emplace_back([&, seed] {
       std::mt19937 random(seed);
       for (int i = 0; i < 200; ++i) {

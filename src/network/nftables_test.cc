@@ -81,12 +81,12 @@ TEST_F(Rules, ZoneWithoutEgressReachesNothingOutside) {
   zone().egress = Egress::kNone;
   apply();
   const Fd server = serve_in(outside_.get(), "10.99.0.2", 80);
-  EXPECT_NE(connect_in(a_.get(), "10.99.0.2", 80, kUnreachable_ms).error, 0);
+  EXPECT_NE(connect_in(a_.get(), "10.99.0.2", 80, kUnreachableMs).error, 0);
 }
 
 TEST_F(Rules, OutsideDoesNotReachGuestsByTheirAddress) {
   const Fd server = serve_in(a_.get(), "192.168.127.100", 80);
-  EXPECT_NE(connect_in(outside_.get(), "192.168.127.100", 80, kUnreachable_ms).error, 0);
+  EXPECT_NE(connect_in(outside_.get(), "192.168.127.100", 80, kUnreachableMs).error, 0);
 }
 
 TEST_F(Rules, GuestDoesNotReachTheHostsServicesUnlessNamed) {
@@ -94,8 +94,8 @@ TEST_F(Rules, GuestDoesNotReachTheHostsServicesUnlessNamed) {
   const Fd open = serve_in(host(), "0.0.0.0", 8001);
   zone().host_tcp = {8001};
   apply();
-  EXPECT_NE(connect_in(a_.get(), "192.168.127.1", 8000, kUnreachable_ms).error, 0);
-  EXPECT_NE(connect_in(a_.get(), "10.99.0.1", 8000, kUnreachable_ms).error, 0);
+  EXPECT_NE(connect_in(a_.get(), "192.168.127.1", 8000, kUnreachableMs).error, 0);
+  EXPECT_NE(connect_in(a_.get(), "10.99.0.1", 8000, kUnreachableMs).error, 0);
   EXPECT_EQ(connect_in(a_.get(), "192.168.127.1", 8001).error, 0);
 }
 
@@ -118,7 +118,7 @@ TEST_F(Rules, PortPublishedOnOneAddressIsNotOnAnother) {
   apply();
   const Fd server = serve_in(a_.get(), "192.168.127.100", 80);
   EXPECT_EQ(connect_in(host(), "127.0.0.1", 8080).error, 0);
-  EXPECT_EQ(connect_in(outside_.get(), "10.99.0.1", 8080, kUnreachable_ms).error, ECONNREFUSED);
+  EXPECT_EQ(connect_in(outside_.get(), "10.99.0.1", 8080, kUnreachableMs).error, ECONNREFUSED);
   EXPECT_EQ(connect_in(outside_.get(), "10.99.0.1", 8081).error, 0);
   EXPECT_EQ(connect_in(host(), "127.0.0.1", 8081).error, ECONNREFUSED);
 }
@@ -131,7 +131,7 @@ TEST_F(Rules, UdpIsPublishedToo) {
   const auto to = socket_address("10.99.0.1", 5353);
   ASSERT_EQ(::sendto(client.get(), "ping", 4, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to), 4);
   pollfd wait{server.get(), POLLIN, 0};
-  ASSERT_EQ(::poll(&wait, 1, kReachable_ms), 1);
+  ASSERT_EQ(::poll(&wait, 1, kReachableMs), 1);
   char buffer[8];
   EXPECT_EQ(::recv(server.get(), buffer, sizeof buffer, 0), 4);
 }
@@ -146,7 +146,7 @@ TEST_F(Rules, LoopbackOfTheHostIsNotReachedThroughTheBridge) {
   const auto to = socket_address("127.0.0.1", 9000);
   static_cast<void>(::connect(raw.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to));
   pollfd wait{secret.get(), POLLIN, 0};
-  EXPECT_EQ(::poll(&wait, 1, kUnreachable_ms), 0);
+  EXPECT_EQ(::poll(&wait, 1, kUnreachableMs), 0);
 }
 
 TEST_F(Rules, SpoofedIpAddressIsDropped) {
@@ -160,8 +160,8 @@ TEST_F(Rules, SpoofedIpAddressIsDropped) {
   const auto to = socket_address("192.168.127.101", 80);
   static_cast<void>(::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to));
   pollfd wait{server.get(), POLLIN, 0};
-  EXPECT_EQ(::poll(&wait, 1, kUnreachable_ms), 0);
-  EXPECT_NE(connect_in(host(), "192.168.127.200", 80, kUnreachable_ms).error, ECONNREFUSED) << "ARP answers are pinned";
+  EXPECT_EQ(::poll(&wait, 1, kUnreachableMs), 0);
+  EXPECT_NE(connect_in(host(), "192.168.127.200", 80, kUnreachableMs).error, ECONNREFUSED) << "ARP answers are pinned";
 }
 
 TEST_F(Rules, SpoofedMacAddressIsDropped) {
@@ -172,14 +172,14 @@ TEST_F(Rules, SpoofedMacAddressIsDropped) {
   message.put(IFLA_ADDRESS, other.octets.data(), other.octets.size());
   ASSERT_OK(inside.request(message, "change MAC"));
   const Fd server = serve_in(b_.get(), "192.168.127.101", 80);
-  EXPECT_NE(connect_in(a_.get(), "192.168.127.101", 80, kUnreachable_ms).error, 0);
+  EXPECT_NE(connect_in(a_.get(), "192.168.127.101", 80, kUnreachableMs).error, 0);
 }
 
 TEST_F(Rules, PortThatNoStateNamesIsClosed) {
   const Fd stranger = join("stranger", "vbr0", "192.168.127.150/24", "192.168.127.1");
   const Fd server = serve_in(b_.get(), "192.168.127.101", 80);
-  EXPECT_NE(connect_in(stranger.get(), "192.168.127.101", 80, kUnreachable_ms).error, 0);
-  EXPECT_NE(connect_in(stranger.get(), "192.168.127.1", 1, kUnreachable_ms).error, ECONNREFUSED);
+  EXPECT_NE(connect_in(stranger.get(), "192.168.127.101", 80, kUnreachableMs).error, 0);
+  EXPECT_NE(connect_in(stranger.get(), "192.168.127.1", 1, kUnreachableMs).error, ECONNREFUSED);
 }
 
 TEST_F(Rules, HiddenNeighboursCannotTakeTheDetourOverTheGateway) {
@@ -202,7 +202,7 @@ TEST_F(Rules, HiddenNeighboursCannotTakeTheDetourOverTheGateway) {
     message.put_be32(RTA_GATEWAY, Ipv4::parse("192.168.127.1").value().value);
     return netlink.request(message, "add route");
   }));
-  EXPECT_NE(connect_in(c.get(), "192.168.127.111", 80, kUnreachable_ms).error, 0);
+  EXPECT_NE(connect_in(c.get(), "192.168.127.111", 80, kUnreachableMs).error, 0);
   EXPECT_EQ(connect_in(host(), "192.168.127.111", 80).error, 0);
 }
 
@@ -218,8 +218,8 @@ TEST_F(Rules, ZonesDoNotReachEachOther) {
   publish("8080:80", "192.168.127.100");
   apply();
   const Fd server = serve_in(a_.get(), "192.168.127.100", 80);
-  EXPECT_NE(connect_in(z.get(), "192.168.127.100", 80, kUnreachable_ms).error, 0);
-  EXPECT_NE(connect_in(z.get(), "192.168.127.1", 8080, kUnreachable_ms).error, 0) << "not by a published port either";
+  EXPECT_NE(connect_in(z.get(), "192.168.127.100", 80, kUnreachableMs).error, 0);
+  EXPECT_NE(connect_in(z.get(), "192.168.127.1", 8080, kUnreachableMs).error, 0) << "not by a published port either";
   const Fd outside = serve_in(outside_.get(), "10.99.0.2", 80);
   EXPECT_EQ(connect_in(z.get(), "10.99.0.2", 80).error, 0);
 }
@@ -235,7 +235,7 @@ TEST_F(Rules, ReplacingKeepsOpenConnections) {
   for (int i = 0; i < 5; ++i) apply();
   ASSERT_EQ(::send(connection.socket.get(), "x", 1, 0), 1);
   pollfd wait{accepted.get(), POLLIN, 0};
-  EXPECT_EQ(::poll(&wait, 1, kReachable_ms), 1);
+  EXPECT_EQ(::poll(&wait, 1, kReachableMs), 1);
 }
 
 TEST_F(Rules, FirewallLoadsDifferencesAndHealsAFlushedTable) {

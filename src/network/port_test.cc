@@ -83,7 +83,7 @@ TEST_F(Port, HiddenNeighboursDoNotReachEachOtherButTheHostDoes) {
   ASSERT_OK(attach_veth(spec_a, a.get()));
   ASSERT_OK(attach_veth(spec_b, b.get()));
   const Fd in_b = serve_in(b.get(), "192.168.127.101", 80);
-  EXPECT_NE(connect_in(a.get(), "192.168.127.101", 80, kUnreachable_ms).error, 0);
+  EXPECT_NE(connect_in(a.get(), "192.168.127.101", 80, kUnreachableMs).error, 0);
   EXPECT_EQ(connect_in(host(), "192.168.127.101", 80).error, 0);
 }
 
@@ -200,7 +200,7 @@ TEST_F(Port, FramesCrossTheTap) {
   question.append(6, '\0');
   put(address(vm.gateway));
   std::string answer(2048, '\0');
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kReachable_ms);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kReachableMs);
   bool answered = false;
   // Asked again and again, as ARP does: the bridge forwards only once it has noticed that the port is up. Other frames
   // (IGMP, …) may come first.

@@ -25,8 +25,8 @@
 
 namespace skerry::network {
 
-inline constexpr int kReachable_ms = 2000;   // how long something that must arrive may take
-inline constexpr int kUnreachable_ms = 300;  // how long to watch that something does not arrive
+inline constexpr int kReachableMs = 2000;   // how long something that must arrive may take
+inline constexpr int kUnreachableMs = 300;  // how long to watch that something does not arrive
 
 inline std::string message_of(const Status& status) { return status ? "ok" : status.error().message(); }
 #define ASSERT_OK(expression)                              \
@@ -103,7 +103,7 @@ struct Connection {
   Fd socket;
   int error = 0;
 };
-inline Connection connect_in(int netns, const std::string& ip, std::uint16_t port, int timeout_ms = kReachable_ms) {
+inline Connection connect_in(int netns, const std::string& ip, std::uint16_t port, int timeout_ms = kReachableMs) {
   Connection out{socket_in(netns, SOCK_STREAM), 0};
   const auto address = socket_address(ip, port);
   if (::connect(out.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return out;
@@ -124,7 +124,7 @@ inline Connection connect_in(int netns, const std::string& ip, std::uint16_t por
 // The address the server sees a new connection come from, or "" when none waits.
 inline std::string accepted_from(int server) {
   pollfd wait{server, POLLIN, 0};
-  if (::poll(&wait, 1, kReachable_ms) != 1) return "";
+  if (::poll(&wait, 1, kReachableMs) != 1) return "";
   sockaddr_in peer{};
   socklen_t size = sizeof peer;
   const Fd accepted(::accept4(server, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));

@@ -96,6 +96,7 @@ class ControllerTest : public ::testing::Test {
   std::vector<std::string> event_types() {
     std::vector<std::string> out;
     const auto events = store_->events({}).value();
+    out.reserve(events.size());
     for (const auto& event : events) out.push_back(event.type);
     return out;
   }
