@@ -92,6 +92,11 @@ Deployments::~Deployments() {
   idle_.wait(lock, [this] { return busy_.empty(); });
 }
 
+void Deployments::retry_at_once() {
+  const std::lock_guard lock(mutex_);
+  backoffs_.clear();
+}
+
 void Deployments::poke() {
   {
     const std::lock_guard lock(mutex_);
@@ -120,6 +125,7 @@ Result<DeploymentStatus> Deployments::scale(const std::string& name, std::uint32
   deployment.replicas = replicas;
   TRY(check(deployment));
   TRY(store_.put_deployment(deployment, {deployment_event(deployment, "scaled", clock_.now())}));
+  retry_at_once();
   poke();
   return find(name);
 }
@@ -129,6 +135,7 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const std:
   deployment.config_json = config_json;
   TRY(check(deployment));
   TRY(store_.put_deployment(deployment, {deployment_event(deployment, "updated", clock_.now())}));
+  retry_at_once();
   poke();
   return find(name);
 }

@@ -69,6 +69,8 @@ class Deployments {
   void release(const std::string& name, bool failed);
   DeploymentStatus status_of(const Deployment& deployment, const std::vector<Environment>& environments) const;
   void poke();
+  // Somebody has changed something: what failed before may work now.
+  void retry_at_once();
 
   Store& store_;
   Controller& controller_;

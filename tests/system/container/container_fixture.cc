@@ -198,8 +198,9 @@ ExecOutcome converse(const Conversation& conversation, const std::string& input)
   const timeval limit{std::chrono::duration_cast<std::chrono::seconds>(kDeadline).count(), 0};
   ::setsockopt(conversation.socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   const int fd = conversation.socket.get();
-  EXPECT_TRUE(write_frame(fd, FrameKind::kStdin, conversation.session, input));
-  EXPECT_TRUE(write_frame(fd, FrameKind::kStdinEof, conversation.session, ""));
+  // A command that reads nothing may have ended already.
+  static_cast<void>(write_frame(fd, FrameKind::kStdin, conversation.session, input));
+  static_cast<void>(write_frame(fd, FrameKind::kStdinEof, conversation.session, ""));
   ExecOutcome outcome;
   FrameParser parser;
   while (true) {
