@@ -22,16 +22,11 @@ class DeploymentsTest : public testing::ControllerTest {
   }
   void TearDown() override {
     deployments_.reset();
-    feed_.reset();
     ControllerTest::TearDown();
   }
-  void open() {
-    feed_ = std::make_unique<EventFeed>(*store_);
-    deployments_ = Deployments::create(*store_, *controller_, *feed_, clock_).value();
-  }
+  void open() { deployments_ = Deployments::create(*store_, *controller_, *feed_, clock_).value(); }
   void restart() {
     deployments_.reset();
-    feed_.reset();
     restart_daemon();
     open();
   }
@@ -50,7 +45,6 @@ class DeploymentsTest : public testing::ControllerTest {
   }
 
   const std::string config_ = R"({"rootfs_path":"/","memory_mb":64})";
-  std::unique_ptr<EventFeed> feed_;
   std::unique_ptr<Deployments> deployments_;
 };
 

@@ -57,9 +57,9 @@ class LiveComposition final : public Composition {
   std::unique_ptr<Network> network_;
   std::unique_ptr<Driver> container_driver_;
   std::unique_ptr<Driver> qemu_driver_;
+  std::unique_ptr<EventFeed> feed_;  // before the controller: it outlives whoever stores events
   std::unique_ptr<Controller> controller_;
   Operations operations_;
-  std::unique_ptr<EventFeed> feed_;
   std::unique_ptr<Deployments> deployments_;
   std::unique_ptr<HealthMonitor> health_;
   std::unique_ptr<api::ApiServer> server_;
@@ -103,7 +103,6 @@ Status LiveComposition::make_server() {
   config.listen = options_.listen;
   config.tokens_path = cat(options_.state_dir, "/tokens.json");
   config.audit_path = cat(options_.state_dir, "/audit.log");
-  feed_ = std::make_unique<EventFeed>(*store_);
   deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
   health_ = std::make_unique<HealthMonitor>(*controller_, *feed_, clock_);
   server_ = TRY(api::ApiServer::create(
@@ -114,6 +113,7 @@ Status LiveComposition::make_server() {
 Status LiveComposition::open() {
   TRY(lock_directories());
   store_ = TRY_IN("open the database", Store::open(cat(options_.state_dir, "/skerry.db")));
+  feed_ = std::make_unique<EventFeed>(*store_);
   images_ = TRY_IN("open the images", ImageStore::open({cat(options_.state_dir, "/images"), {}}));
   image_service_ = make_image_service(*images_);
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));

@@ -14,6 +14,7 @@
 #include "base/temp_dir.h"
 #include "base/text.h"
 #include "control/controller.h"
+#include "control/event_feed.h"
 #include "image/store.h"
 #include "store/store.h"
 #include "testing/fake_driver.h"
@@ -34,6 +35,7 @@ class ControllerTest : public ::testing::Test {
 
   void boot() {
     store_ = Store::open(dir_ / "skerry.db").value();
+    feed_ = std::make_unique<EventFeed>(*store_);  // before anybody stores events
     images_ = ImageStore::open({dir_ / "images", {}}).value();
     ControllerConfig config;
     config.state_dir = dir_ / "state";
@@ -47,6 +49,7 @@ class ControllerTest : public ::testing::Test {
   // The daemon dies and a new one starts. (Between steps: a killed one leaves no more than this.)
   void restart_daemon() {
     controller_.reset();
+    feed_.reset();
     images_.reset();
     store_.reset();
     boot();
@@ -108,6 +111,7 @@ class ControllerTest : public ::testing::Test {
   FakeNetwork network_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<EventFeed> feed_;
   std::unique_ptr<Controller> controller_;
 };
 
