@@ -29,7 +29,7 @@ function(skerry_unit_tests name)
   endif()
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE skerry_${name} GTest::gtest GTest::gmock GTest::gtest_main ${ARG_LINK})
-  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()
 
 # skerry_program(NAME main.cc [STATIC] LIBS ...)

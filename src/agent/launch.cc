@@ -19,6 +19,7 @@
 
 #include "agent/accounts.h"
 #include "base/file_io.h"
+#include "base/signals.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 
@@ -61,15 +62,6 @@ struct ChildPlan {
   ::_exit(127);
 }
 
-void child_reset_signals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
 void child_enter_cgroup(const ChildPlan& plan) {
   if (plan.cgroup_file == nullptr) return;
   const int fd = ::open(plan.cgroup_file, O_WRONLY | O_CLOEXEC);
@@ -101,7 +93,8 @@ void child_become(const ChildPlan& plan) {
 }
 
 [[noreturn]] void run_child(const ChildPlan& plan) {
-  child_reset_signals();
+  reset_signal_actions();
+  unblock_signals();
   child_enter_cgroup(plan);
   child_set_stdio(plan);
   const rlimit files{kOpenFilesSoft, kOpenFilesHard};

@@ -48,7 +48,8 @@ std::string documented_path(std::string_view path) {
 
 void write_parameters(JsonWriter& json, const Route& route) {
   json.key("parameters").begin_array();
-  for (const auto part : split(documented_path(route.path), '/')) {
+  const std::string path = documented_path(route.path);
+  for (const auto part : split(path, '/')) {
     if (part.starts_with('{')) write_parameter(json, part.substr(1, part.size() - 2), "path");
   }
   if (!route.query.empty()) {

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/file_io.h"
+#include "base/signals.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 
@@ -47,17 +48,9 @@ struct ChildPlan {
   int report_fd = -1;
 };
 
-void reset_signals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
 [[noreturn]] void run_child(const ChildPlan& plan) {
-  reset_signals();
+  reset_signal_actions();
+  unblock_signals();
   if (plan.new_session && ::setsid() < 0) child_fail(plan.report_fd, "setsid");
   if (plan.parent_death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, plan.parent_death_signal) < 0) child_fail(plan.report_fd, "prctl");

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/signals.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "oci/final_exec_code.h"
@@ -143,9 +144,7 @@ void quiet_signals() {
   sigset_t all;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
-  struct sigaction standard{};
-  standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
+  reset_signal_actions();
 }
 
 }  // namespace
