@@ -1,6 +1,5 @@
 #include "oci/process_attributes.h"
 
-#include <linux/ioprio.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/personality.h>
@@ -18,6 +17,11 @@ namespace {
 
 constexpr unsigned kMaxCpus = 8192;
 constexpr unsigned kMaxNodes = 1024;
+
+// ioprio_set(2). Not from <linux/ioprio.h>: since Linux 6.1.188 that header is no C++ (it names a parameter "class").
+constexpr int kIoClassShift = 13;
+constexpr int kIoWhoProcess = 1;
+enum IoClass : int { kIoRealTime = 1, kIoBestEffort = 2, kIoIdle = 3 };
 constexpr int kJoinSessionKeyring = 1;  // KEYCTL_JOIN_SESSION_KEYRING
 
 struct Word {
@@ -130,11 +134,11 @@ Status set_scheduler(const Scheduler& scheduler) {
 }
 
 Status set_io_priority(const IoPriority& priority) {
-  int io_class = IOPRIO_CLASS_BE;
-  if (priority.io_class == "IOPRIO_CLASS_RT") io_class = IOPRIO_CLASS_RT;
-  if (priority.io_class == "IOPRIO_CLASS_IDLE") io_class = IOPRIO_CLASS_IDLE;
-  const int value = (io_class << IOPRIO_CLASS_SHIFT) | priority.priority;
-  if (::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value) < 0) return fail_errno("/process/ioPriority: ioprio_set");
+  int io_class = kIoBestEffort;
+  if (priority.io_class == "IOPRIO_CLASS_RT") io_class = kIoRealTime;
+  if (priority.io_class == "IOPRIO_CLASS_IDLE") io_class = kIoIdle;
+  const int value = (io_class << kIoClassShift) | priority.priority;
+  if (::syscall(SYS_ioprio_set, kIoWhoProcess, 0, value) < 0) return fail_errno("/process/ioPriority: ioprio_set");
   return {};
 }
 
