@@ -3,12 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-#include <array>
 #include <ctime>
 #include <memory>
 
 #include "base/clock.h"
 #include "base/file_io.h"
+#include "base/filesystem_magic.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "wire/manifest_codec.h"
@@ -18,20 +18,6 @@ namespace {
 
 constexpr Duration kDiskTimeout = std::chrono::seconds(2);
 constexpr std::string_view kManifestMark = "skerry-manifest 1\n";
-
-struct Magic {
-  std::string_view name;
-  std::size_t offset;
-  std::string_view bytes;
-};
-// Linux include/uapi/linux/magic.h and each file system's superblock layout.
-constexpr std::array<Magic, 5> kMagics{{
-    {"erofs", 1024, "\xe2\xe1\xf5\xe0"},
-    {"ext4", 1024 + 0x38, "\x53\xef"},
-    {"squashfs", 0, "hsqs"},
-    {"xfs", 0, "XFSB"},
-    {"btrfs", 65536 + 64, "_BHRfS_M"},
-}};
 
 std::string disk_with_serial(std::string_view serial) {
   const std::unique_ptr<DIR, int (*)(DIR*)> blocks(::opendir("/sys/block"), ::closedir);
@@ -69,14 +55,6 @@ Result<std::string> find_disk(std::string_view serial) {
     const timespec pause{0, 2'000'000};
     ::nanosleep(&pause, nullptr);
   }
-}
-
-std::string_view filesystem_of(std::string_view first_bytes) {
-  for (const auto& magic : kMagics) {
-    if (first_bytes.size() < magic.offset) continue;
-    if (first_bytes.substr(magic.offset).starts_with(magic.bytes)) return magic.name;
-  }
-  return {};
 }
 
 Result<std::string> detect_filesystem(const std::string& device) {

@@ -14,9 +14,6 @@ Result<std::string> find_disk(std::string_view serial);
 
 // The file system by its superblock: "erofs", "ext4", "squashfs", "xfs" or "btrfs". kCorrupt when it is none of them.
 Result<std::string> detect_filesystem(const std::string& device);
-// The same from the first bytes of a disk (kSuperblockBytes, fewer when the disk is smaller); empty: none. Pure.
-inline constexpr std::size_t kSuperblockBytes = 66U << 10U;
-std::string_view filesystem_of(std::string_view first_bytes);
 
 // Reads the boot document's packed text from a manifest disk: the line "skerry-manifest 1", the packed text in one
 // line, then zeros. kCorrupt when it is not one.

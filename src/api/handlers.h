@@ -37,6 +37,7 @@ Result<Response> show_image(Context& context, const Request& request);
 Result<Response> pull_image(Context& context, const Request& request);
 Result<Response> load_image(Context& context, const Request& request);
 Result<Response> save_image(Context& context, const Request& request);
+Result<Response> build_image(Context& context, const Request& request);
 Result<Response> tag_image(Context& context, const Request& request);
 Result<Response> remove_image(Context& context, const Request& request);
 Result<Response> prune_images(Context& context, const Request& request);

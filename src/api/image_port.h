@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "control/operations.h"
 #include "core/image.h"
+#include "wire/requests.h"
 
 namespace skerry::api {
 
@@ -34,6 +35,8 @@ class ImagePort {
   // From and to archives of the daemon's host, by absolute path.
   virtual Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) = 0;
   virtual Outcome save(const std::string& name_or_id, const std::string& path, OperationProgress& progress) = 0;
+  // Makes a disk or an initramfs from a build file. Answers {"name", "digest", "artifact", "size", "manifest", "sbom"}.
+  virtual Outcome build(const wire::BuildImageRequest& request, OperationProgress& progress) = 0;
 };
 
 }  // namespace skerry::api

@@ -1,8 +1,9 @@
-// /api/v1/images: list, show, tag, remove, prune; pull, load and save are operations.
+// /api/v1/images: list, show, tag, remove, prune; pull, load, save and build are operations.
 #include "api/documents.h"
 #include "api/find.h"
 #include "api/handlers.h"
 #include "base/text.h"
+#include "wire/plugin_manifest.h"
 #include "wire/requests.h"
 
 namespace skerry::api {
@@ -28,7 +29,7 @@ Event image_event(const Clock& clock, std::string_view what, const std::string& 
 Result<Response> start_work(Context& context, std::string_view what, const std::string& subject,
                             std::function<ImagePort::Outcome(OperationProgress&)> work) {
   auto& ports = context.ports;
-  const std::string verb = what == "pulled" ? "pull" : what == "loaded" ? "load" : "save";
+  const std::string verb = what == "pulled" ? "pull" : what == "loaded" ? "load" : what == "built" ? "build" : "save";
   const auto operation = TRY(ports.operations.start(
       cat("image.", verb), subject, [&ports, what, subject, work](OperationProgress& progress) -> ImagePort::Outcome {
         auto result = TRY(work(progress));
@@ -115,6 +116,13 @@ Result<Response> save_image(Context& context, const Request& request) {
   });
 }
 
+Result<Response> build_image(Context& context, const Request& request) {
+  const auto build = TRY(wire::parse_build_image_request(request.body));
+  auto& images = context.ports.images;
+  return start_work(context, "built", build.path,
+                    [&images, build](OperationProgress& progress) { return images.build(build, progress); });
+}
+
 Result<Response> tag_image(Context& context, const Request& request) {
   const auto tag = TRY(wire::parse_tag_request(request.body));
   TRY(context.ports.images.tag(tag.source, tag.name));
@@ -138,8 +146,18 @@ Result<Response> remove_image(Context& context, const Request& request) {
 
 Result<Response> prune_images(Context& context, const Request&) {
   std::vector<std::string> in_use;
+  const auto keep = [&](const std::optional<Artifact>& artifact) {
+    if (artifact) in_use.push_back(artifact->checksum);
+  };
   for (const auto& environment : context.ports.controller.environments()) {
     if (!environment.image_digest.empty()) in_use.push_back(environment.image_digest);
+    keep(environment.spec.root_disk);
+    keep(environment.spec.initramfs);
+  }
+  for (const auto& plugin : TRY(context.ports.store.plugins())) {
+    const auto manifest = TRY(wire::parse_plugin_manifest(plugin.manifest_json));
+    keep(manifest.rootfs);
+    keep(manifest.initramfs);
   }
   wire::JsonWriter json;
   json.value(TRY(context.ports.images.prune(in_use)));

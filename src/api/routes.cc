@@ -81,6 +81,8 @@ constexpr Route kOtherRoutes[] = {
      "Archive", "Operation", ""},
     {"POST", "/api/v1/images/save", Role::kAdmin, plain<save_image>, "Save to an archive (an operation)", 202,
      "Archive", "Operation", ""},
+    {"POST", "/api/v1/images/build", Role::kAdmin, plain<build_image>,
+     "Make a disk or an initramfs from a build file of this host (an operation)", 202, "BuildImage", "Operation", ""},
     {"POST", "/api/v1/images/tag", Role::kAdmin, plain<tag_image>, "Give an image one more name", 204, "Tag", "", ""},
     {"POST", "/api/v1/images/prune", Role::kAdmin, plain<prune_images>, "Remove nameless images nobody uses", 200, "",
      "Removed", ""},

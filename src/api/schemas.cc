@@ -23,6 +23,9 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 "dns":{"type":"array","items":{"type":"string"}},
 "restart":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Restart"}]},
 "health_check":{"$ref":"#/components/schemas/HealthCheck"},
+"rootfs":{"$ref":"#/components/schemas/Artifact"},"initramfs":{"$ref":"#/components/schemas/Artifact"},
+"base_url":{"type":"string"},"actions":{"type":"object","additionalProperties":{
+"$ref":"#/components/schemas/WorkloadAction"}},
 "labels":{"type":"object","additionalProperties":{"type":"string"}},
 "start":{"type":"boolean","default":true},"wait":{"type":"boolean","default":true}}})";
 
@@ -57,6 +60,12 @@ constexpr Schema kSchemas[] = {
 "probe":{"enum":["http","tcp","exec"]},"endpoint":{"type":"string"},
 "command":{"type":"array","items":{"type":"string"}},"interval_ms":{"type":"integer"},
 "timeout_ms":{"type":"integer"},"retries":{"type":"integer"}}})"},
+    {"Artifact", R"({"type":"object","additionalProperties":false,"required":["url","checksum"],"properties":{
+"url":{"type":"string"},"checksum":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"},
+"format":{"type":"string"}}})"},
+    {"WorkloadAction", R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
+"description":{"type":"string"},"method":{"enum":["GET","POST","PUT","DELETE"]},"path":{"type":"string"},
+"timeout_ms":{"type":"integer","minimum":1}}})"},
     {"Grace", R"({"type":"object","additionalProperties":false,"properties":{
 "grace_ms":{"type":"integer","minimum":0}}})"},
     {"Kill", R"({"type":"object","additionalProperties":false,"properties":{
@@ -86,6 +95,9 @@ constexpr Schema kSchemas[] = {
 "reference":{"type":"string"},"insecure":{"type":"boolean"}}})"},
     {"Archive", R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
 "path":{"type":"string","pattern":"^/"},"name":{"type":"string"}}})"},
+    {"BuildImage", R"({"type":"object","additionalProperties":false,"required":["path","output"],"properties":{
+"path":{"type":"string","pattern":"^/"},"output":{"type":"string","pattern":"^/"},
+"signing_key":{"type":"string","pattern":"^/"},"insecure":{"type":"boolean"}}})"},
     {"Tag", R"({"type":"object","additionalProperties":false,"required":["source","name"],"properties":{
 "source":{"type":"string"},"name":{"type":"string"}}})"},
     {"Removed", R"({"type":"object","additionalProperties":{"type":"string"}})"},

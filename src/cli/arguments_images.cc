@@ -23,23 +23,35 @@ void add_image_verbs(CLI::App& app, Invocation& invocation) {
   pull->add_option("REFERENCE", options->names)->required();
   pull->add_flag("--insecure", options->insecure, "Over plain HTTP or with an unknown certificate");
 
-  auto* ls = add_verb(*images, invocation, "ls", "List", "");
+  auto* ls = add_verb(*images, invocation, "ls", "List", "  skerry images ls --output json\n");
   ls->alias("list");
   on_chosen(ls, invocation, list_images);
 
-  add_image_verb(*images, invocation, "inspect", "Show all that is known, as JSON", "", options, inspect_images)
+  add_image_verb(*images, invocation, "inspect", "Show all that is known, as JSON", "  skerry images inspect web:1\n",
+                 options, inspect_images)
       ->add_option("IMAGE", options->names)
       ->required();
-  add_image_verb(*images, invocation, "rm", "Remove", "", options, remove_images)
+  add_image_verb(*images, invocation, "rm", "Remove", "  skerry images rm web:1\n", options, remove_images)
       ->add_option("IMAGE", options->names)
       ->required();
-  auto* prune = add_verb(*images, invocation, "prune", "Remove nameless images that nobody uses", "");
+  auto* prune =
+      add_verb(*images, invocation, "prune", "Remove nameless images that nobody uses", "  skerry images prune\n");
   on_chosen(prune, invocation, prune_images);
 
   auto* tag = add_image_verb(*images, invocation, "tag", "Give an image one more name",
                              "  skerry images tag localhost:5000/web:1 web:stable\n", options, tag_image);
   tag->add_option("IMAGE", options->names)->required()->expected(1);
   tag->add_option("NAME", options->new_name)->required();
+
+  auto* build = add_image_verb(*images, invocation, "build",
+                               "Make a disk or an initramfs, and the manifest of a plugin that runs it",
+                               "  skerry images build -f skerry.toml --output-dir dist\n"
+                               "  skerry plugins install --manifest dist/manifest.json\n",
+                               options, build_image);
+  build->add_option("-f,--file", options->path, "The build file (default: skerry.toml)");
+  build->add_option("--output-dir", options->output_dir, "Where to (default: dist beside the build file)");
+  build->add_option("--sign", options->signing_key, "Sign with this minisign secret key (one without a password)");
+  build->add_flag("--insecure", options->insecure, "Registry over plain HTTP or with an unknown certificate");
 
   auto* load = add_image_verb(*images, invocation, "load", "Read an OCI or docker archive",
                               "  skerry images load -i web.tar\n", options, load_image);

@@ -1,4 +1,4 @@
-// skerry images: pull with progress, ls, inspect, rm, prune, tag, load, save.
+// skerry images: pull with progress, ls, inspect, rm, prune, tag, load, save, build.
 #include <unistd.h>
 
 #include "base/text.h"
@@ -84,8 +84,8 @@ Outcome remove_images(const Session& session, const ImageOptions& options) {
     if (!removed) {
       complain(removed.error());
       code = exit_code_of(removed.error());
-    } else if (!session.settings.quiet) {
-      TRY(print(name + "\n"));
+    } else {
+      TRY(print_done(session, name));
     }
   }
   return code;
@@ -106,6 +106,7 @@ Outcome tag_image(const Session& session, const ImageOptions& options) {
   wire::JsonWriter json;
   json.begin_object().field("source", options.names.front()).field("name", options.new_name).end_object();
   TRY(session.http.expect("POST", cat(kImages, "/tag"), std::move(json).text()));
+  TRY(print_done(session, options.new_name));
   return kExitSuccess;
 }
 
@@ -113,6 +114,30 @@ Outcome load_image(const Session& session, const ImageOptions& options) {
   wire::JsonWriter json;
   json.begin_object().field("path", absolute(options.path)).field("name", options.new_name).end_object();
   TRY(print_result(session, TRY(run_operation(session, cat(kImages, "/load"), std::move(json).text()))));
+  return kExitSuccess;
+}
+
+Outcome build_image(const Session& session, const ImageOptions& options) {
+  const std::string file = absolute(options.path.empty() ? "skerry.toml" : options.path);
+  const std::string output =
+      options.output_dir.empty() ? cat(file.substr(0, file.rfind('/')), "/dist") : absolute(options.output_dir);
+  wire::JsonWriter json;
+  json.begin_object().field("path", file).field("output", output).field("insecure", options.insecure);
+  if (!options.signing_key.empty()) json.field("signing_key", absolute(options.signing_key));
+  json.end_object();
+  const auto operation = TRY(run_operation(session, cat(kImages, "/build"), std::move(json).text()));
+  if (session.settings.output == OutputForm::kJson) {
+    TRY(print_json(operation));
+    return kExitSuccess;
+  }
+  if (session.settings.quiet) {
+    TRY(print(cat(operation.text("result.manifest"), "\n")));
+    return kExitSuccess;
+  }
+  const auto size = parse_int<std::uint64_t>(operation.text("result.size"), "size").value_or(0);
+  TRY(print(cat("artifact  ", operation.text("result.artifact"), "  ", human_bytes(size), "\n          ",
+                operation.text("result.digest"), "\nmanifest  ", operation.text("result.manifest"), "\nsbom      ",
+                operation.text("result.sbom"), "\n")));
   return kExitSuccess;
 }
 

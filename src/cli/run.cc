@@ -60,6 +60,7 @@ Outcome foreground(const Session& session, const RunOptions& options, const wire
 Outcome run_spec(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
   request.command.spec = TRY(resolve_spec(options));
+  request.command.isolation_wish = isolation_wish(options);
   if (!options.detach) return foreground(session, options, request);
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
@@ -79,6 +80,7 @@ Outcome run(const Session& session, const RunOptions& options) {
 Outcome create(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
   request.command.spec = TRY(resolve_spec(options));
+  request.command.isolation_wish = isolation_wish(options);
   request.command.start = false;
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
@@ -87,6 +89,7 @@ Outcome create(const Session& session, const RunOptions& options) {
 Outcome create_vm(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
   request.command.spec = TRY(resolve_spec(options));
+  request.command.isolation_wish = isolation_wish(options);
   const auto vm = TRY(post(session, options, request));
   if (session.settings.output == OutputForm::kJson) {
     TRY(print_json(vm));

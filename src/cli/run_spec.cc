@@ -167,4 +167,11 @@ Result<EnvironmentSpec> resolve_spec(const RunOptions& options) {
   return spec;
 }
 
+IsolationWish isolation_wish(const RunOptions& options) {
+  // A configuration file always says: "container" is its default.
+  const bool asked = options.scope == Scope::kVms || !options.config_path.empty() ||
+                     chosen(options.isolation, "SKERRY_ISOLATION").has_value();
+  return asked ? IsolationWish::kAsked : IsolationWish::kOpen;
+}
+
 }  // namespace skerry::cli

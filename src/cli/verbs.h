@@ -94,6 +94,7 @@ Outcome stats(const Session& session, const TargetOptions& options, bool follow)
 struct ImageOptions {
   std::vector<std::string> names;
   std::string path, new_name;
+  std::string output_dir, signing_key;  // build
   bool insecure = false;
 };
 Outcome pull_images(const Session& session, const ImageOptions& options);
@@ -104,6 +105,7 @@ Outcome prune_images(const Session& session);
 Outcome tag_image(const Session& session, const ImageOptions& options);
 Outcome load_image(const Session& session, const ImageOptions& options);
 Outcome save_image(const Session& session, const ImageOptions& options);
+Outcome build_image(const Session& session, const ImageOptions& options);
 // Pulls one image, with progress on a terminal; says nothing else.
 Status pull_image(const Session& session, const std::string& reference, bool insecure);
 
@@ -156,5 +158,20 @@ struct TokenOptions {
 Outcome create_token(const Session& session, const TokenOptions& options);
 Outcome list_tokens(const Session& session);
 Outcome revoke_token(const Session& session, const TokenOptions& options);
+
+// setup.cc
+struct SetupOptions;
+Outcome setup(const Session& session, const SetupOptions& options);
+
+// help.cc
+struct CommandText;
+struct ManPage;
+struct ManOptions {
+  std::string command, directory;
+};
+Outcome print_completion(const std::string& shell);
+// Prints what may stand in place of the last of these words.
+Outcome offer(const Session& session, const CommandText& skerry, const std::vector<std::string>& words);
+Outcome print_man(const std::vector<ManPage>& pages, const ManOptions& options);
 
 }  // namespace skerry::cli

@@ -68,7 +68,7 @@ class LiveController final : public Controller {
  private:
   void create_environment(const CreateCommand& command, StdioSink stdio, Completion done);
   Result<std::shared_ptr<Actor>> store_new(const CreateCommand& command);
-  Result<EnvironmentSpec> complete(EnvironmentSpec spec);
+  Result<EnvironmentSpec> complete(const CreateCommand& command);
   Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
   std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
   Result<std::shared_ptr<Actor>> actor(const std::string& name);
@@ -178,6 +178,10 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   launch.spec = environment.spec;
   launch.incarnation = environment.status.incarnation;
   if (!environment.image_digest.empty()) launch.image = TRY(ports_.images.find(environment.image_digest));
+  if (const auto& disk = launch.spec.root_disk) launch.root_disk = TRY_IN("rootfs", ports_.images.artifact(*disk, {}));
+  if (const auto& initramfs = launch.spec.initramfs) {
+    launch.initramfs = TRY_IN("initramfs", ports_.images.artifact(*initramfs, {}));
+  }
   const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {config_.dns, {}}));
   launch.network = TRY(make_attachment(environment, config_.zone, dns));
   return launch;
@@ -224,7 +228,7 @@ void LiveController::create_environment(const CreateCommand& command, StdioSink 
 
 Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& command) {
   const std::lock_guard lock(create_mutex_);
-  const EnvironmentSpec spec = TRY(complete(command.spec));
+  const EnvironmentSpec spec = TRY(complete(command));
   Driver* driver = driver_for(spec.isolation);
   TRY(admit_creation(spec, TRY(creation_facts(spec, driver))));
   Environment environment;
@@ -241,13 +245,14 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
 }
 
 // What the request leaves open, its plugin says. A plugin that is missing or disabled is for admission to refuse.
-Result<EnvironmentSpec> LiveController::complete(EnvironmentSpec spec) {
+Result<EnvironmentSpec> LiveController::complete(const CreateCommand& command) {
+  const auto& spec = command.spec;
   if (spec.plugin.empty()) return spec;
   const auto plugin = TRY(ports_.store.find_plugin(spec.plugin));
   if (!plugin || !plugin->enabled) return spec;
   const auto manifest =
       TRY_IN(cat("plugin \"", plugin->name, "\""), wire::parse_plugin_manifest(plugin->manifest_json));
-  return apply_manifest(std::move(spec), manifest);
+  return apply_manifest(spec, manifest, command.isolation_wish);
 }
 
 Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/environment.h"
+#include "core/manifest.h"
 
 namespace skerry {
 
@@ -33,6 +34,7 @@ std::string_view to_text(Verb verb);
 struct CreateCommand {
   EnvironmentSpec spec;
   bool start = true;  // and start it at once
+  IsolationWish isolation_wish = IsolationWish::kOpen;
 };
 struct VerbCommand {
   std::string name;

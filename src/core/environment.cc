@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "core/digest.h"
 
 namespace skerry {
 namespace {
@@ -100,8 +101,9 @@ Status validate_names(const EnvironmentSpec& spec) {
     if (!spec.hostname.empty() && !is_dns_label(part)) return wrong("hostname", "not a host name (RFC 1123)");
   }
   if (!is_dns_label(spec.zone)) return wrong("zone", "not a zone name");
-  const int sources = (spec.image.empty() ? 0 : 1) + (spec.rootfs_path.empty() ? 0 : 1);
-  if (sources > 1) return wrong("image", "give either an image or a rootfs_path, not both");
+  const bool has_disks = spec.root_disk || spec.initramfs;
+  const int sources = (spec.image.empty() ? 0 : 1) + (spec.rootfs_path.empty() ? 0 : 1) + (has_disks ? 1 : 0);
+  if (sources > 1) return wrong("image", "give one of an image, a rootfs_path, and a rootfs or initramfs");
   if (sources == 0 && spec.plugin.empty()) return wrong("image", "missing: name an image, a plugin or a rootfs_path");
   if (!spec.rootfs_path.empty() && !is_clean_absolute_path(spec.rootfs_path)) {
     return wrong("rootfs_path", "must be an absolute path without \"..\"");
@@ -155,6 +157,15 @@ Status validate_mounts(const EnvironmentSpec& spec) {
   return {};
 }
 
+Status validate_disks(const EnvironmentSpec& spec) {
+  if ((spec.root_disk || spec.initramfs) && spec.isolation != Isolation::kMicrovm) {
+    return wrong(spec.root_disk ? "rootfs" : "initramfs", cat("a ", to_text(spec.isolation), " cannot boot from it"));
+  }
+  if (spec.root_disk) TRY(validate_artifact(*spec.root_disk, "rootfs"));
+  if (spec.initramfs) TRY(validate_artifact(*spec.initramfs, "initramfs"));
+  return {};
+}
+
 Status validate_ports(const EnvironmentSpec& spec) {
   for (std::size_t i = 0; i < spec.ports.size(); ++i) {
     if (spec.ports[i].host_port == 0) return wrong(cat("ports[", i, "].host_port"), "must be 1 to 65535");
@@ -172,11 +183,50 @@ Status validate_ports(const EnvironmentSpec& spec) {
 
 }  // namespace
 
+Status validate_artifact(const Artifact& artifact, std::string_view field) {
+  const std::string_view url = artifact.url;
+  if (url.starts_with("file://")) {
+    if (!is_clean_absolute_path(url.substr(7))) {
+      return wrong(cat(field, ".url"), "must name an absolute path without \"..\"");
+    }
+  } else if (!url.starts_with("https://") || url.find_first_of(" \t\r\n") != std::string_view::npos) {
+    return wrong(cat(field, ".url"), "must begin with file:/// or https://");
+  }
+  if (!Digest::parse(artifact.checksum))
+    return wrong(cat(field, ".checksum"), "must be sha256: and 64 hexadecimal digits");
+  return {};
+}
+
+Status validate_base_url(std::string_view url, std::string_view field) {
+  if (url.empty()) return {};
+  if (!url.starts_with("http://")) return wrong(std::string(field), "must begin with http://");
+  if (url.find_first_of(" \t\r\n") != std::string_view::npos) return wrong(std::string(field), "holds white space");
+  return {};
+}
+
+Status validate_actions(const std::map<std::string, WorkloadAction>& actions) {
+  for (const auto& [name, action] : actions) {
+    const std::string field = cat("actions.", name);
+    if (!is_dns_label(name)) return wrong(field, "an action's name has only a-z, 0-9 and '-'");
+    const bool clean = action.path.find_first_of(" \t\r\n") == std::string::npos;
+    if (!action.path.starts_with('/') || !clean) {
+      return wrong(cat(field, ".path"), "must begin with '/' and hold no white space");
+    }
+    if (action.method != "GET" && action.method != "POST" && action.method != "PUT" && action.method != "DELETE") {
+      return wrong(cat(field, ".method"), "must be GET, POST, PUT or DELETE");
+    }
+  }
+  return {};
+}
+
 Status validate(const EnvironmentSpec& spec) {
   TRY(validate_names(spec));
   TRY(validate_resources(spec));
   TRY(validate_workload(spec));
   TRY(validate_mounts(spec));
+  TRY(validate_disks(spec));
+  TRY(validate_base_url(spec.base_url, "base_url"));
+  TRY(validate_actions(spec.actions));
   TRY(validate_ports(spec));
   if (spec.kind == Kind::kTemplate && spec.auto_remove) return wrong("kind", "a template cannot be removed on exit");
   if (spec.restart.mode != RestartMode::kNo && spec.auto_remove) {

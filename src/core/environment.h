@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "core/artifact.h"
 
 namespace skerry {
 
@@ -100,6 +101,15 @@ struct HealthCheck {
   bool operator==(const HealthCheck&) const = default;
 };
 
+// What can be asked of the workload by name: a request to its base_url.
+struct WorkloadAction {
+  std::string description;
+  std::string method = "POST";
+  std::string path;
+  std::uint32_t timeout_ms = 30'000;
+  bool operator==(const WorkloadAction&) const = default;
+};
+
 struct Security {
   bool read_only_root = false;
   bool user_namespace = false;
@@ -118,6 +128,9 @@ struct EnvironmentSpec {
   std::string zone = "default";
   std::string image;        // reference as given; empty when rootfs_path or plugin says what to run
   std::string rootfs_path;  // an unpacked root file system of the host, used as it stands
+  // Instead of an image, microVMs only: the read-only root disk, and the initramfs to boot with (or to live in).
+  std::optional<Artifact> root_disk;
+  std::optional<Artifact> initramfs;
   std::string plugin;
   std::string deployment;  // the deployment this is a replica of, or empty
   std::vector<std::string> entrypoint;
@@ -136,6 +149,8 @@ struct EnvironmentSpec {
   std::vector<std::string> dns;  // addresses; empty: the host's resolvers
   RestartPolicy restart;
   std::optional<HealthCheck> health_check;
+  std::string base_url;  // where the workload serves HTTP, as seen from inside: "http://127.0.0.1:80"
+  std::map<std::string, WorkloadAction> actions;
   std::map<std::string, std::string> labels;
   bool operator==(const EnvironmentSpec&) const = default;
 };
@@ -171,5 +186,9 @@ std::string_view event_noun(Isolation isolation);
 // Everything that is wrong with a specification by itself (names, ranges, paths, combinations), the first finding only.
 // Errors name the field: "ports[0].host_port: …".
 Status validate(const EnvironmentSpec& spec);
+// Its parts that a plugin manifest has too; `field` is what the error names.
+Status validate_artifact(const Artifact& artifact, std::string_view field);
+Status validate_base_url(std::string_view url, std::string_view field);
+Status validate_actions(const std::map<std::string, WorkloadAction>& actions);
 
 }  // namespace skerry

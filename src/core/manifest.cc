@@ -9,28 +9,6 @@ namespace {
 
 auto wrong(std::string field, std::string_view why) { return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why)); }
 
-Status validate_artifact(const std::optional<ManifestArtifact>& artifact, std::string_view field) {
-  if (!artifact) return {};
-  if (!artifact->url.starts_with("file:///") && !artifact->url.starts_with("https://")) {
-    return wrong(cat(field, ".url"), "must begin with file:/// or https://");
-  }
-  if (!Digest::parse(artifact->checksum))
-    return wrong(cat(field, ".checksum"), "must be sha256: and 64 hexadecimal digits");
-  return {};
-}
-
-Status validate_actions(const PluginManifest& manifest) {
-  for (const auto& [name, action] : manifest.actions) {
-    const std::string field = cat("actions.", name);
-    if (!is_dns_label(name)) return wrong(field, "an action's name has only a-z, 0-9 and '-'");
-    if (!action.path.starts_with('/')) return wrong(cat(field, ".path"), "must begin with '/'");
-    if (action.method != "GET" && action.method != "POST" && action.method != "PUT" && action.method != "DELETE") {
-      return wrong(cat(field, ".method"), "must be GET, POST, PUT or DELETE");
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Status validate(const PluginManifest& manifest) {
@@ -44,8 +22,8 @@ Status validate(const PluginManifest& manifest) {
   }
   if (!manifest.image.empty()) TRY_IN("image", ImageReference::parse(manifest.image));
   if (!manifest.image_digest.empty()) TRY_IN("image_digest", Digest::parse(manifest.image_digest));
-  TRY(validate_artifact(manifest.rootfs, "rootfs"));
-  TRY(validate_artifact(manifest.initramfs, "initramfs"));
+  if (manifest.rootfs) TRY(validate_artifact(*manifest.rootfs, "rootfs"));
+  if (manifest.initramfs) TRY(validate_artifact(*manifest.initramfs, "initramfs"));
   for (std::size_t i = 0; i < manifest.disks.size(); ++i) {
     if (!Digest::parse(manifest.disks[i].checksum)) {
       return wrong(cat("disks[", i, "].checksum"), "must be sha256: and 64 hexadecimal digits");
@@ -54,7 +32,8 @@ Status validate(const PluginManifest& manifest) {
   if (manifest.network_mode != "bridge" && manifest.network_mode != "none") {
     return wrong("network.mode", "must be \"bridge\" or \"none\"");
   }
-  return validate_actions(manifest);
+  TRY(validate_base_url(manifest.workload.base_url, "workload.base_url"));
+  return validate_actions(manifest.actions);
 }
 
 namespace {
@@ -66,19 +45,37 @@ void fill(T& value, const T& from) {
 
 }  // namespace
 
-Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest) {
+namespace {
+
+// What the plugin runs: its image, or its own disks.
+Status take_source(EnvironmentSpec& spec, const PluginManifest& manifest, IsolationWish wish) {
+  if (!manifest.image.empty()) {
+    // The digest pins it: a tag that has moved meanwhile is another image.
+    if (spec.image.empty()) spec.image = manifest.image_digest.empty() ? manifest.image : manifest.image_digest;
+    return {};
+  }
+  if (!spec.image.empty()) return wrong("image", cat("plugin \"", manifest.name, "\" brings its own disks"));
+  if (spec.isolation == Isolation::kContainer && wish == IsolationWish::kOpen) spec.isolation = Isolation::kMicrovm;
+  if (spec.isolation != Isolation::kMicrovm) {
+    return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\" has disks and no image: it is a microVM"),
+                "use --isolation microvm");
+  }
+  spec.root_disk = manifest.rootfs;
+  spec.initramfs = manifest.initramfs;
+  return {};
+}
+
+}  // namespace
+
+Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish) {
   const Resources defaults;
   const auto refuse = [&](std::string_view what) {
     return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\": ", what));
   };
-  if (manifest.image.empty()) return refuse("only plugins made from an image can run in this version");
   if (!manifest.disks.empty()) return refuse("extra disks cannot be attached in this version");
   if (!manifest.pci_passthrough.empty()) return refuse("PCI passthrough is not possible in this version");
   if (manifest.network_mode == "none") return refuse("network.mode \"none\" is not possible in this version");
-  if (spec.image.empty()) {
-    // The digest pins it: a tag that has moved meanwhile is another image.
-    spec.image = manifest.image_digest.empty() ? manifest.image : manifest.image_digest;
-  }
+  TRY(take_source(spec, manifest, wish));
   fill(spec.entrypoint, manifest.workload.entrypoint);
   fill(spec.workdir, manifest.workload.workdir);
   fill(spec.user, manifest.workload.user);
@@ -91,6 +88,8 @@ Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifes
     spec.resources.memory_mib = manifest.resources.memory_mib.value_or(defaults.memory_mib);
   }
   fill(spec.ports, manifest.ports);
+  fill(spec.base_url, manifest.workload.base_url);
+  for (const auto& [name, action] : manifest.actions) spec.actions.emplace(name, action);
   if (!spec.health_check) spec.health_check = manifest.health_check;
   if (spec.restart.mode == RestartMode::kNo && manifest.restart) spec.restart = *manifest.restart;
   return spec;

@@ -12,13 +12,8 @@
 
 namespace skerry {
 
-// A file somewhere, and what it must be. `checksum` is "sha256:<hex>"; empty is not allowed.
-struct ManifestArtifact {
-  std::string url;  // file:// or https://
-  std::string checksum;
-  std::string format;  // rootfs: "raw", "qcow2"; initramfs: empty
-  bool operator==(const ManifestArtifact&) const = default;
-};
+using ManifestArtifact = Artifact;
+using ManifestAction = WorkloadAction;
 
 struct ManifestDisk {
   std::string name;
@@ -28,14 +23,6 @@ struct ManifestDisk {
   bool read_only = false;
   std::string target;  // where it appears inside: a device name or a path
   bool operator==(const ManifestDisk&) const = default;
-};
-
-struct ManifestAction {
-  std::string description;
-  std::string method = "POST";
-  std::string path;
-  std::uint32_t timeout_ms = 30'000;
-  bool operator==(const ManifestAction&) const = default;
 };
 
 struct ManifestWorkload {
@@ -83,9 +70,12 @@ struct PluginManifest {
 // What is wrong with it by itself. kInvalidArgument names the field.
 Status validate(const PluginManifest& manifest);
 
-// A creation request for this plugin, completed: what the request leaves at its default comes from the manifest.
-// `asked_isolation` and `asked_resources` tell what the request itself named. kInvalidArgument / kUnsupported when the
-// two do not go together.
-Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest);
+// Whether a request said how strongly to isolate, or left it open.
+enum class IsolationWish : bool { kOpen, kAsked };
+
+// A creation request for this plugin, completed: what the request leaves at its default comes from the manifest. A
+// plugin of disks, without an image, is a microVM when the request leaves the isolation open. kInvalidArgument /
+// kUnsupported when the two do not go together.
+Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish);
 
 }  // namespace skerry

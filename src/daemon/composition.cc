@@ -115,7 +115,7 @@ Status LiveComposition::open() {
   store_ = TRY_IN("open the database", Store::open(cat(options_.state_dir, "/skerry.db")));
   feed_ = std::make_unique<EventFeed>(*store_);
   images_ = TRY_IN("open the images", ImageStore::open({cat(options_.state_dir, "/images"), {}}));
-  image_service_ = make_image_service(*images_);
+  image_service_ = make_image_service(*images_, {program("skerry-agent"), program("skerry-init")});
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));
   TRY(make_drivers());
   ControllerConfig config;

@@ -1,6 +1,9 @@
 #include "daemon/image_service.h"
 
+#include "base/file_io.h"
 #include "base/text.h"
+#include "image/image_builder.h"
+#include "wire/build_file.h"
 
 namespace skerry {
 namespace {
@@ -25,7 +28,7 @@ Outcome described(const Result<RemovedImages>& removed) {
 
 class ImageService final : public api::ImagePort {
  public:
-  explicit ImageService(ImageStore& images) : images_(images) {}
+  ImageService(ImageStore& images, BuildPrograms programs) : images_(images), programs_(std::move(programs)) {}
 
   std::vector<Image> list() override { return images_.list(); }
   Result<Image> find(const std::string& name_or_id) override { return images_.find(name_or_id); }
@@ -56,15 +59,30 @@ class ImageService final : public api::ImagePort {
     TRY(images_.save(name_or_id, path, work_of(progress)));
     return std::map<std::string, std::string>{{"path", path}};
   }
+  Outcome build(const wire::BuildImageRequest& request, OperationProgress& progress) override {
+    BuildRequest build;
+    build.file = TRY_IN(request.path, wire::parse_build_file(TRY(read_file(request.path, wire::kMaxBuildFileBytes))));
+    build.directory = request.path.substr(0, request.path.rfind('/'));
+    build.output_dir = request.output;
+    build.default_agent = programs_.agent;
+    build.default_init = programs_.init;
+    build.signing_key = request.signing_key;
+    build.registry.insecure = request.insecure;
+    const auto made = TRY(build_image(images_, build, work_of(progress)));
+    return std::map<std::string, std::string>{{"name", request.path},           {"digest", made.digest.text()},
+                                              {"artifact", made.artifact_path}, {"size", cat(made.size)},
+                                              {"manifest", made.manifest_path}, {"sbom", made.sbom_path}};
+  }
 
  private:
   ImageStore& images_;
+  BuildPrograms programs_;
 };
 
 }  // namespace
 
-std::unique_ptr<api::ImagePort> make_image_service(ImageStore& images) {
-  return std::make_unique<ImageService>(images);
+std::unique_ptr<api::ImagePort> make_image_service(ImageStore& images, BuildPrograms programs) {
+  return std::make_unique<ImageService>(images, std::move(programs));
 }
 
 }  // namespace skerry

@@ -6,7 +6,13 @@
 
 namespace skerry {
 
+// What built images get when their build file names nothing else.
+struct BuildPrograms {
+  std::string agent;  // paths
+  std::string init;
+};
+
 // `images` outlives it.
-std::unique_ptr<api::ImagePort> make_image_service(ImageStore& images);
+std::unique_ptr<api::ImagePort> make_image_service(ImageStore& images, BuildPrograms programs);
 
 }  // namespace skerry

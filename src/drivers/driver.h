@@ -60,7 +60,9 @@ struct Conversation {
 struct Launch {
   EnvironmentPlace place;
   EnvironmentSpec spec;
-  std::optional<Image> image;                // unset when spec.rootfs_path is used
+  std::optional<Image> image;                // unset when spec.rootfs_path or a root disk is used
+  std::string root_disk;                     // spec.root_disk, verified: a path; empty: none
+  std::string initramfs;                     // spec.initramfs, likewise
   std::optional<NetworkAttachment> network;  // unset: no network but loopback
   std::uint64_t incarnation = 1;             // which run this is; 1 is the first
   bool attach = false;                       // connect to the workload's stdio before it runs: Started::stdio

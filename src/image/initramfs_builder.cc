@@ -122,12 +122,21 @@ Result<Digest> initramfs_key(const InitramfsSpec& spec) {
   return hash.finish();
 }
 
-Result<std::string> build_initramfs(const InitramfsSpec& spec) {
-  CpioWriter writer;
-  const Fd agent = TRY(sys::open(spec.agent, O_RDONLY));
+namespace {
+
+Status add_agent(CpioWriter& writer, const std::string& path) {
+  const Fd agent = TRY(sys::open(path, O_RDONLY));
   TRY(writer.add_file("init", 0755, agent.get()));
   TRY(writer.add_device("dev/console", S_IFCHR | 0600, 5, 1));
   for (const std::string_view directory : {"proc", "sys", "run", "tmp"}) TRY(writer.add_directory(directory, 0755));
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> build_initramfs(const InitramfsSpec& spec) {
+  CpioWriter writer;
+  if (!spec.agent.empty()) TRY(add_agent(writer, spec.agent));
   std::string order;
   const auto paths = TRY(load_order(spec));
   for (const auto& path : paths) {

@@ -61,6 +61,7 @@ Result<std::unique_ptr<ImageStore>> ImageStore::open(ImageStoreConfig config) {
   auto state = std::make_unique<State>(std::move(config), std::move(lock), std::move(blobs), std::move(index));
   state->layers = TRY(LayerStore::open(cat(state->config.dir, "/layers"), state->blobs, state->config.limits));
   state->disks = TRY(DiskStore::open(cat(state->config.dir, "/disks"), state->blobs, state->config.limits));
+  state->artifacts = TRY(ArtifactStore::open(cat(state->config.dir, "/artifacts")));
   RemovedImages garbage;
   TRY(state->collect(garbage));
   if (garbage.freed_bytes != 0) log::info("image store: collected garbage", {{"bytes", cat(garbage.freed_bytes)}});
@@ -183,6 +184,7 @@ Result<RemovedImages> ImageStore::prune(const std::vector<Digest>& in_use) {
   }
   TRY(state_->index.remove_manifests(removed.manifests));
   TRY(state_->collect(removed));
+  removed.freed_bytes += TRY(state_->artifacts->keep_only({in_use.begin(), in_use.end()}));
   return removed;
 }
 
@@ -217,6 +219,10 @@ Result<std::vector<std::string>> ImageStore::lower_directories(const Image& imag
 Status ImageStore::merge(const Image& image, MergedTree& tree, ErofsWriter& writer, const Work& work) const {
   return annotate(merge_layers(image.layers, state_->blobs, state_->config.limits, work, tree, writer),
                   cat("image ", image.name));
+}
+
+Result<std::string> ImageStore::artifact(const Artifact& artifact, const Work& work) {
+  return state_->artifacts->get(artifact, work);
 }
 
 Result<std::string> ImageStore::base_disk(const Image& image, const Work& work) {

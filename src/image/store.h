@@ -3,6 +3,7 @@
 //   <dir>/oci-layout, index.json, blobs/sha256/   an OCI image layout: skopeo and umoci read it as it is
 //   <dir>/layers/     unpacked layers (image/layer_store.h)
 //   <dir>/disks/      base disks for microVMs (image/disk_store.h)
+//   <dir>/artifacts/  disks and initramfs images of plugins (image/artifact_store.h)
 //   <dir>/staging/    work in progress; emptied at open
 //   <dir>/lock        held while a store is open
 //
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/artifact.h"
 #include "core/image.h"
 #include "image/layer_reader.h"
 #include "image/registry.h"
@@ -64,7 +66,8 @@ class ImageStore {
   Status tag(std::string_view name_or_id, const ImageReference& name);
   // By name: drops the name, and the image with its last one. By id: drops all its names and the image.
   Result<RemovedImages> remove(std::string_view name_or_id);
-  // Drops nameless images that are not in `in_use`, then everything unreachable.
+  // Drops nameless images and artifacts that are not in `in_use` (manifest digests, artifact checksums), then
+  // everything unreachable.
   Result<RemovedImages> prune(const std::vector<Digest>& in_use);
 
   // One file with the image: an OCI archive (a tar of an OCI layout), the same bytes each time.
@@ -79,6 +82,8 @@ class ImageStore {
   Result<std::vector<std::string>> lower_directories(const Image& image, const Work& work);
   // For microVMs: a read-only EROFS image of the whole file system; the same bytes for the same layers, on any machine.
   Result<std::string> base_disk(const Image& image, const Work& work);
+  // A file that a plugin names by URL and checksum, fetched and verified (image/artifact_store.h).
+  Result<std::string> artifact(const Artifact& artifact, const Work& work);
   // For builders of other file systems: the layers merged; the tree is not finished (image/layer_disk.h).
   Status merge(const Image& image, MergedTree& tree, ErofsWriter& writer, const Work& work) const;
 

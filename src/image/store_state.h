@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/temp_dir.h"
+#include "image/artifact_store.h"
 #include "image/blob_store.h"
 #include "image/disk_store.h"
 #include "image/image_index.h"
@@ -30,6 +31,7 @@ struct ImageStore::State {
   ImageIndex index;
   std::unique_ptr<LayerStore> layers;
   std::unique_ptr<DiskStore> disks;
+  std::unique_ptr<ArtifactStore> artifacts;
 
   [[nodiscard]] std::string staging_dir() const { return config.dir + "/staging"; }
   Result<TempDir> stage() const { return TempDir::create("work", staging_dir()); }

@@ -96,6 +96,7 @@ Result<CreateRequest> parse_create_request(std::string_view body, Isolation defa
       TRY(parse_object(body, "request body", std::move(defaults), [](ObjectReader& fields, CreateRequest& into) {
         auto& spec = into.command.spec;
         read_spec(fields, spec);
+        if (fields.has("isolation")) into.command.isolation_wish = IsolationWish::kAsked;
         read_cores(fields, "cpu_cores", spec.resources.cpu_milli);
         fields.number("memory_mb", spec.resources.memory_mib);
         fields.flag("start", into.command.start);
@@ -109,6 +110,8 @@ Result<CreateRequest> parse_create_request(std::string_view body, Isolation defa
 std::string create_request_json(const CreateRequest& request) {
   OrderedJson out = spec_value(request.command.spec);
   if (request.command.spec.name.empty()) out.erase("name");
+  const bool open = request.command.isolation_wish == IsolationWish::kOpen;
+  if (open && request.command.spec.isolation == Isolation::kContainer) out.erase("isolation");
   if (!request.command.start) out["start"] = false;
   if (!request.wait) out["wait"] = false;
   return dump(out);

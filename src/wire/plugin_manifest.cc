@@ -6,19 +6,6 @@
 namespace skerry::wire {
 namespace {
 
-void read_artifact(ObjectReader& fields, const char* name, std::optional<ManifestArtifact>& into) {
-  fields.object(name, [&](ObjectReader& inner) {
-    ManifestArtifact artifact;
-    inner.text("url", artifact.url, 4096);
-    inner.text("checksum", artifact.checksum, 128);
-    inner.text("format", artifact.format, 32);
-    inner.required("url");
-    inner.required("checksum");
-    inner.finish(Unknown::kRefuse);
-    into = std::move(artifact);
-  });
-}
-
 void read_disks(ObjectReader& fields, std::vector<ManifestDisk>& disks) {
   fields.objects(
       "disks",
@@ -56,24 +43,6 @@ void read_manifest_resources(ObjectReader& fields, ManifestResources& resources)
     if (inner.has("cpu_cores")) read_cores(inner, "cpu_cores", resources.cpu_milli.emplace(0));
     if (inner.has("memory_mb")) inner.number("memory_mb", resources.memory_mib.emplace(0), 1U);
     inner.finish(Unknown::kRefuse);
-  });
-}
-
-void read_actions(ObjectReader& fields, std::map<std::string, ManifestAction>& actions) {
-  fields.value("actions", [&](const Json& value, const std::string& path) {
-    if (!value.is_object() || value.size() > 256)
-      return fields.errors().add(path, "must be an object of at most 256 actions");
-    for (const auto& [name, body] : value.items()) {
-      ManifestAction action;
-      ObjectReader inner(body, cat(path, ".", name), fields.errors());
-      inner.text("description", action.description, 4096);
-      inner.text("method", action.method, 16);
-      inner.text("path", action.path, 2048);
-      inner.number("timeout_ms", action.timeout_ms, 1U, 3'600'000U);
-      inner.required("path");
-      inner.finish(Unknown::kRefuse);
-      actions[name] = std::move(action);
-    }
   });
 }
 

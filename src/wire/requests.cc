@@ -95,6 +95,21 @@ Result<TagRequest> parse_tag_request(std::string_view body) {
   });
 }
 
+Result<BuildImageRequest> parse_build_image_request(std::string_view body) {
+  return parse_body(body, BuildImageRequest{}, [](ObjectReader& fields, BuildImageRequest& into) {
+    const auto path = [&](const char* name, std::string& value) {
+      fields.text(name, value, 4095);
+      if (!value.empty() && value.front() != '/') fields.error(name, "must be absolute");
+    };
+    path("path", into.path);
+    path("output", into.output);
+    path("signing_key", into.signing_key);
+    fields.flag("insecure", into.insecure);
+    fields.required("path");
+    fields.required("output");
+  });
+}
+
 namespace {
 void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
   std::uint32_t replicas = 0;

@@ -53,6 +53,15 @@ struct TagRequest {
 };
 Result<TagRequest> parse_tag_request(std::string_view body);
 
+// POST /images/build: {"path", "output", "signing_key", "insecure"}; the paths are of the daemon's host.
+struct BuildImageRequest {
+  std::string path;         // the build file
+  std::string output;       // directory for what is made
+  std::string signing_key;  // minisign secret key; empty: nothing is signed
+  bool insecure = false;    // of the registry, as in a pull
+};
+Result<BuildImageRequest> parse_build_image_request(std::string_view body);
+
 // POST /deployments: {"name", "plugin", "replicas", "config"}; PATCH: {"replicas"} or {"config"}. The configuration is
 // a creation request without a name; here only its JSON text.
 struct DeploymentRequest {

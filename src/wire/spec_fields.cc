@@ -140,6 +140,37 @@ void read_health_check(ObjectReader& fields, std::optional<HealthCheck>& check) 
   });
 }
 
+void read_artifact(ObjectReader& fields, const char* name, std::optional<Artifact>& into) {
+  fields.object(name, [&](ObjectReader& inner) {
+    Artifact artifact;
+    inner.text("url", artifact.url, 4096);
+    inner.text("checksum", artifact.checksum, 128);
+    inner.text("format", artifact.format, 32);
+    inner.required("url");
+    inner.required("checksum");
+    inner.finish(Unknown::kRefuse);
+    into = std::move(artifact);
+  });
+}
+
+void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& actions) {
+  fields.value("actions", [&](const Json& value, const std::string& path) {
+    if (!value.is_object() || value.size() > 256)
+      return fields.errors().add(path, "must be an object of at most 256 actions");
+    for (const auto& [name, body] : value.items()) {
+      WorkloadAction action;
+      ObjectReader inner(body, cat(path, ".", name), fields.errors());
+      inner.text("description", action.description, 4096);
+      inner.text("method", action.method, 16);
+      inner.text("path", action.path, 2048);
+      inner.number("timeout_ms", action.timeout_ms, 1U, 3'600'000U);
+      inner.required("path");
+      inner.finish(Unknown::kRefuse);
+      actions[name] = std::move(action);
+    }
+  });
+}
+
 void read_spec(ObjectReader& fields, EnvironmentSpec& spec) {
   fields.text("name", spec.name, 256);
   fields.text("hostname", spec.hostname, 256);
@@ -169,6 +200,10 @@ void read_spec(ObjectReader& fields, EnvironmentSpec& spec) {
   fields.texts("dns", spec.dns, 16);
   read_restart(fields, spec.restart);
   read_health_check(fields, spec.health_check);
+  read_artifact(fields, "rootfs", spec.root_disk);
+  read_artifact(fields, "initramfs", spec.initramfs);
+  fields.text("base_url", spec.base_url, 2048);
+  read_actions(fields, spec.actions);
   fields.pairs("labels", spec.labels);
 }
 

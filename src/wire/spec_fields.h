@@ -30,6 +30,10 @@ void read_tmpfs(ObjectReader& fields, std::vector<TmpfsMount>& tmpfs);
 void read_restart(ObjectReader& fields, RestartPolicy& restart);
 // "health_check".
 void read_health_check(ObjectReader& fields, std::optional<HealthCheck>& check);
+// `name`: an object {url, checksum, format}.
+void read_artifact(ObjectReader& fields, const char* name, std::optional<Artifact>& into);
+// "actions": an object of objects {description, method, path, timeout_ms}.
+void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& actions);
 // All of the above and every other field of the specification.
 void read_spec(ObjectReader& fields, EnvironmentSpec& spec);
 

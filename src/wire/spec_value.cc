@@ -34,6 +34,23 @@ OrderedJson port_value(const PublishedPort& port) {
   return out;
 }
 
+OrderedJson artifact_value(const Artifact& artifact) {
+  OrderedJson out;
+  out["url"] = artifact.url;
+  out["checksum"] = artifact.checksum;
+  put_text(out, "format", artifact.format);
+  return out;
+}
+
+OrderedJson action_value(const WorkloadAction& action) {
+  OrderedJson out;
+  put_text(out, "description", action.description);
+  out["method"] = action.method;
+  out["path"] = action.path;
+  out["timeout_ms"] = action.timeout_ms;
+  return out;
+}
+
 OrderedJson health_check_value(const HealthCheck& check) {
   constexpr const char* kProbes[] = {"http", "tcp", "exec"};
   OrderedJson out;
@@ -93,6 +110,10 @@ OrderedJson spec_value(const EnvironmentSpec& spec) {
         {"policy", to_text(spec.restart.mode)}, {"max", spec.restart.max}, {"backoff_ms", spec.restart.backoff_ms}};
   }
   if (spec.health_check) out["health_check"] = health_check_value(*spec.health_check);
+  if (spec.root_disk) out["rootfs"] = artifact_value(*spec.root_disk);
+  if (spec.initramfs) out["initramfs"] = artifact_value(*spec.initramfs);
+  put_text(out, "base_url", spec.base_url);
+  for (const auto& [name, action] : spec.actions) out["actions"][name] = action_value(action);
   put_all(out, "labels", spec.labels);
   return out;
 }

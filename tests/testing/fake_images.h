@@ -38,6 +38,9 @@ class FakeImages final : public api::ImagePort {
   Outcome save(const std::string&, const std::string& path, OperationProgress&) override {
     return std::map<std::string, std::string>{{"path", path}};
   }
+  Outcome build(const wire::BuildImageRequest& request, OperationProgress&) override {
+    return std::map<std::string, std::string>{{"name", request.path}, {"manifest", request.output + "/manifest.json"}};
+  }
 
  private:
   static Image base() {

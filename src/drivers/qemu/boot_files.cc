@@ -11,6 +11,7 @@
 #include "base/file_io.h"
 #include "base/process.h"
 #include "base/rollback.h"
+#include "base/sparse_copy.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "image/initramfs_builder.h"
@@ -28,7 +29,7 @@ InitramfsSpec initramfs_spec(const BootFilesSpec& spec, const std::string& relea
   InitramfsSpec initramfs{spec.agent, cat("/lib/modules/", release), {}};
   // A kernel without a module directory has its drivers built in.
   if (!release.empty() && sys::exists(initramfs.modules_dir)) {
-    initramfs.modules = {"virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", "erofs", "overlay"};
+    initramfs.modules = {"virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", spec.root_filesystem, "overlay"};
   }
   return initramfs;
 }
@@ -46,31 +47,6 @@ Result<std::string> unpack_kernel(const std::string& kernel, const std::string& 
   if (!vmlinux) return fail(Error(vmlinux.error()).in(kernel));
   TRY(write_file_atomic(path, *vmlinux, 0644));
   return path;
-}
-
-Status copy_range(int from, int to, off_t begin, off_t end) {
-  while (begin < end) {
-    off_t target = begin;
-    const ssize_t copied = ::copy_file_range(from, &begin, to, &target, static_cast<std::size_t>(end - begin), 0);
-    if (copied < 0 && errno == EINTR) continue;
-    if (copied <= 0) return fail_errno("copy the empty overlay");
-  }
-  return {};
-}
-
-// Only what is written in the source: holes stay holes.
-Status copy_sparse(int from, int to) {
-  const auto info = TRY(sys::fstat(from));
-  TRY(sys::ftruncate(to, static_cast<std::uint64_t>(info.st_size)));
-  off_t at = 0;
-  while (true) {
-    const off_t data = ::lseek(from, at, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return {};
-    if (data < 0) return fail_errno("lseek SEEK_DATA");
-    at = ::lseek(from, data, SEEK_HOLE);
-    if (at < 0) return fail_errno("lseek SEEK_HOLE");
-    TRY(copy_range(from, to, data, at));
-  }
 }
 
 Status format(const std::string& path, std::uint64_t size_mib) {
@@ -153,6 +129,23 @@ Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec) {
     TRY(write_file_atomic(files.initramfs, bytes, 0644));
   }
   return files;
+}
+
+Status use_initramfs(BootFiles& files, const BootFilesSpec& spec, const std::string& theirs, const std::string& path) {
+  const std::string packed = spec.kernel.empty() ? TRY(newest_kernel("/boot")) : spec.kernel;
+  auto modules = initramfs_spec(spec, kernel_release(packed));
+  modules.agent.clear();
+  const std::string ours = TRY_IN("initramfs", build_initramfs(modules));
+  const Fd from = TRY(sys::open(theirs, O_RDONLY));
+  const Fd to = TRY(sys::open(path, O_RDWR | O_CREAT | O_TRUNC, 0644));
+  TRY(sys::write_all(to.get(), ours));
+  std::string chunk(1U << 20U, '\0');
+  while (const auto got = TRY(sys::read(from.get(), chunk.data(), chunk.size()))) {
+    TRY(sys::write_all(to.get(), std::string_view(chunk).substr(0, got)));
+  }
+  files.initramfs = path;
+  files.key += cat(" ", theirs.substr(theirs.rfind('/') + 1));
+  return {};
 }
 
 Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, const std::string& cache_dir) {

@@ -25,9 +25,15 @@ struct BootFilesSpec {
   std::string kernel;  // as QemuConfig::kernel
   std::string agent;
   std::string cache_dir;
+  std::string root_filesystem = "erofs";  // of the root disk: its driver comes along
 };
 // kNotFound says which package brings a kernel.
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);
+
+// Boots with somebody else's initramfs instead of ours: writes to `path` our kernel modules, then their archive as it
+// is (the kernel unpacks one after the other: Documentation/driver-api/early-userspace/buffer-format.rst). `files` then
+// names it.
+Status use_initramfs(BootFiles& files, const BootFilesSpec& spec, const std::string& theirs, const std::string& path);
 
 // The newest kernel of /boot: a cloud kernel if there is one. Pure but for reading the directory.
 Result<std::string> newest_kernel(const std::string& boot_dir);

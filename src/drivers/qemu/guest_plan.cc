@@ -14,7 +14,9 @@ std::unexpected<Error> unsupported(const Launch& launch, std::string_view what, 
 }
 
 Status refuse_what_cannot_be(const Launch& launch) {
-  if (!launch.image) return unsupported(launch, "needs an image", "rootfs_path works with --isolation container");
+  if (!launch.image && launch.root_disk.empty() && launch.initramfs.empty()) {
+    return unsupported(launch, "needs an image", "rootfs_path works with --isolation container");
+  }
   if (!launch.spec.mounts.empty()) {
     return unsupported(launch, "cannot see directories of the host", "copy the files in, or use --isolation container");
   }
@@ -57,7 +59,10 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   auto workload = TRY(resolve_workload(launch.spec, launch.image ? &launch.image->config : nullptr));
   wire::BootDocument document;
   document.hostname = launch.spec.hostname.empty() ? launch.spec.name : launch.spec.hostname;
-  document.root = {wire::RootMode::kDisk, true, launch.spec.security.read_only_root};
+  const bool has_disk = launch.image || !launch.root_disk.empty();
+  document.root.mode = has_disk ? wire::RootMode::kDisk : wire::RootMode::kInitramfs;
+  document.root.overlay = has_disk;
+  document.root.read_only = launch.spec.security.read_only_root;
   if (launch.network) document.network = guest_network(*launch.network);
   document.stop_signal = workload.stop_signal;
   document.workload = workload_process(launch, std::move(workload));

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <mutex>
 #include <utility>
 
 #include "base/file_io.h"
+#include "base/filesystem_magic.h"
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
@@ -55,6 +57,20 @@ Result<wire::AgentRequest> boot_request(const wire::BootDocument& document) {
   return request;
 }
 
+// kUnsupported when it is no file system that a guest can have as its root.
+Result<std::string> disk_filesystem(const std::string& path) {
+  const Fd file = TRY(sys::open(path, O_RDONLY));
+  std::string bytes(kSuperblockBytes, '\0');
+  const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
+  if (got < 0) return fail_errno(cat("read ", path));
+  bytes.resize(static_cast<std::size_t>(got));
+  const auto type = filesystem_of(bytes);
+  if (!type.empty()) return std::string(type);
+  const bool qcow2 = bytes.starts_with("QFI\xfb");
+  return fail(ErrorCode::kUnsupported, qcow2 ? "a qcow2 image cannot be a root disk" : "the disk holds no file system",
+              "give the bare file system: erofs, ext4, squashfs, xfs or btrfs (qemu-img convert -O raw)");
+}
+
 std::string overlay_path(const EnvironmentPlace& place) { return place.state_dir + "/overlay.img"; }
 
 class QemuDriver final : public Driver {
@@ -88,7 +104,13 @@ class QemuDriver final : public Driver {
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
     return config_.most_templates > 0 && spec.disks.size() == 2;
   }
-  Result<BootFiles> boot_files() { return prepare_boot_files({config_.kernel, config_.agent, config_.cache_dir}); }
+  [[nodiscard]] BootFilesSpec boot_files_spec() const {
+    return {config_.kernel, config_.agent, config_.cache_dir, "erofs"};
+  }
+  Result<BootFiles> boot_files() { return prepare_boot_files(boot_files_spec()); }
+  Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
+  Status add_disks(const Launch& launch, VmmSpec& spec);
+  Result<std::string> base_disk(const Launch& launch);
   Status boot_probe_guest(Accelerator accelerator);
   Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
   Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
@@ -174,21 +196,42 @@ Availability QemuDriver::availability() {
 
 // ── start ──
 
+// The read-only root disk; empty: the guest lives in its initramfs.
+Result<std::string> QemuDriver::base_disk(const Launch& launch) {
+  if (launch.image) return images_.base_disk(*launch.image, {});
+  return launch.root_disk;
+}
+
+Status QemuDriver::choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec) {
+  BootFilesSpec wanted = boot_files_spec();
+  if (!launch.root_disk.empty()) wanted.root_filesystem = TRY_IN("rootfs", disk_filesystem(base_disk));
+  spec.boot = TRY(prepare_boot_files(wanted));
+  if (launch.initramfs.empty()) return {};
+  return use_initramfs(spec.boot, wanted, launch.initramfs, launch.place.run_dir + "/initramfs");
+}
+
+Status QemuDriver::add_disks(const Launch& launch, VmmSpec& spec) {
+  const std::string base = TRY(base_disk(launch));
+  TRY(choose_boot_files(launch, base, spec));
+  if (base.empty()) return {};
+  const auto& place = launch.place;
+  spec.disks.push_back({"root", TRY(sys::open(base, O_RDONLY)), true});
+  TRY(make_overlay_disk(overlay_path(place), config_.overlay_mib, config_.cache_dir));
+  spec.disks.push_back({"overlay", TRY(sys::open(overlay_path(place), O_RDWR)), false});
+  return {};
+}
+
 Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocument& document) {
   const auto& place = launch.place;
   VmmSpec spec;
   spec.program = config_.program;
-  spec.boot = TRY(boot_files());
   spec.accelerator = TRY(accelerator()).accelerator;
   spec.cpu_milli = launch.spec.resources.cpu_milli;
   spec.memory_mib = launch.spec.resources.memory_mib;
   const auto line = TRY(command_line(document, launch.spec.plugin, host_tsc_khz()));
   spec.command_line = line.text;
 
-  const std::string base = TRY(images_.base_disk(*launch.image, {}));
-  spec.disks.push_back({"root", TRY(sys::open(base, O_RDONLY)), true});
-  TRY(make_overlay_disk(overlay_path(place), config_.overlay_mib, config_.cache_dir));
-  spec.disks.push_back({"overlay", TRY(sys::open(overlay_path(place), O_RDWR)), false});
+  TRY(add_disks(launch, spec));
   if (!line.manifest_disk.empty()) {
     const std::string path = place.run_dir + "/manifest.img";
     TRY(write_file_atomic(path, line.manifest_disk, 0600));
@@ -228,7 +271,7 @@ Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& ag
 // A memory snapshot of the right shape, or a new one; then the same machine with its own devices behind.
 Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document) {
   const auto& place = launch.place;
-  const std::string base = TRY(images_.base_disk(*launch.image, {}));
+  const std::string base = TRY(base_disk(launch));
   const std::string key = template_key(spec, base, TRY(accelerator_key_once()));
   const auto source = TRY(templates_.get(key, [&] {
     const std::string dir = cat(config_.cache_dir, "/template");

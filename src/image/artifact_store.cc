@@ -1,0 +1,137 @@
+#include "image/artifact_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/process.h"
+#include "base/sparse_copy.h"
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+#include "image/sha256.h"
+#include "image/watched_run.h"
+
+namespace skerry {
+namespace {
+
+constexpr std::string_view kTemporaryPrefix = "tmp-";
+constexpr std::string_view kFile = "file://";
+constexpr std::size_t kLastWords = 1000;
+
+Status copy_file(const std::string& from, const std::string& to) {
+  const Fd source = TRY(sys::open(from, O_RDONLY | O_NONBLOCK));
+  if (!S_ISREG(TRY(sys::fstat(source.get())).st_mode)) {
+    return fail(ErrorCode::kInvalidArgument, cat(from, " is not a file"));
+  }
+  const Fd target = TRY(sys::open(to, O_RDWR | O_CREAT | O_EXCL, 0400));
+  return copy_sparse(source.get(), target.get());
+}
+
+Status download(const std::string& url, const std::string& to, const Work& work) {
+  SpawnSpec spec;
+  // Redirects may not leave TLS. "--" so that no URL is ever an option.
+  spec.argv = {"curl",
+               "--silent",
+               "--show-error",
+               "--fail",
+               "--location",
+               "--proto",
+               "=https",
+               "--proto-redir",
+               "=https",
+               "--connect-timeout",
+               "30",
+               "--speed-limit",
+               "1",
+               "--speed-time",
+               "120",
+               "--output",
+               to,
+               "--",
+               url};
+  auto ran = run_watched(spec, [&] { return work.check(); }, kLastWords);
+  if (!ran && ran.error().code == ErrorCode::kCommandNotFound) {
+    return fail(ErrorCode::kUnsupported, "curl is not installed", "apt install curl");
+  }
+  const auto done = TRY(std::move(ran));
+  if (!done.status.success()) return fail(ErrorCode::kUnavailable, cat(trim(done.err)));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ArtifactStore>> ArtifactStore::open(std::string dir) {
+  TRY(sys::mkdir_all(dir, 0700));
+  for (const auto& name : TRY(sys::list_directory(dir))) {
+    if (name.starts_with(kTemporaryPrefix)) TRY(sys::remove_tree(cat(dir, "/", name)));
+  }
+  return std::unique_ptr<ArtifactStore>(new ArtifactStore(std::move(dir)));
+}
+
+ArtifactStore::Seen ArtifactStore::seen_of(const struct stat& info) {
+  constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+  return {info.st_ino, info.st_size, info.st_ctim.tv_sec * kNsPerSecond + info.st_ctim.tv_nsec};
+}
+
+Status ArtifactStore::verify(const std::string& path, const Digest& wanted, const std::string& url) {
+  const Fd file = TRY(sys::open(path, O_RDONLY));
+  const Seen now = seen_of(TRY(sys::fstat(file.get())));
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = verified_.find(path); known != verified_.end() && known->second == now) return {};
+  }
+  const auto found = TRY(sha256_of_file(file.get()));
+  if (found.digest != wanted) {
+    return fail(ErrorCode::kCorrupt, cat(url, " has the checksum ", found.digest.text(), ", not ", wanted.text()),
+                "it is not what the manifest means: build or fetch it again");
+  }
+  const std::lock_guard lock(mutex_);
+  verified_[path] = now;
+  return {};
+}
+
+Status ArtifactStore::fetch(const Artifact& artifact, const Digest& wanted, const std::string& path, const Work& work) {
+  work.report(cat("fetching ", artifact.url));
+  const TempDir making = TRY(TempDir::create(std::string(kTemporaryPrefix), dir_));
+  const std::string temporary = making / "file";
+  const bool local = artifact.url.starts_with(kFile);
+  TRY_IN(artifact.url,
+         local ? copy_file(artifact.url.substr(kFile.size()), temporary) : download(artifact.url, temporary, work));
+  TRY(sys::chmod(temporary, 0400));
+  // The copy is what is checked: the source may change while it is read.
+  TRY(verify(temporary, wanted, artifact.url));
+  return sys::rename(temporary, path);
+}
+
+Result<std::string> ArtifactStore::get(const Artifact& artifact, const Work& work) {
+  const Digest wanted = TRY(Digest::parse(artifact.checksum));
+  std::string path = cat(dir_, "/", wanted.hex());
+  const SingleFlight::Turn turn(flights_, wanted.hex());
+  if (sys::exists(path)) {
+    auto good = verify(path, wanted, path);
+    if (good) return path;
+    // Damaged here: what the source still has is worth more.
+    if (good.error().code != ErrorCode::kCorrupt) return fail(std::move(good).error());
+    TRY(sys::unlink(path));
+  }
+  TRY(fetch(artifact, wanted, path, work));
+  TRY(verify(path, wanted, path));
+  return path;
+}
+
+Result<std::uint64_t> ArtifactStore::keep_only(const std::set<Digest>& wanted) {
+  std::uint64_t freed = 0;
+  for (const auto& name : TRY(sys::list_directory(dir_))) {
+    const auto digest = Digest::from_hex(name);
+    if (!digest || wanted.contains(*digest)) continue;
+    const std::string path = cat(dir_, "/", name);
+    constexpr std::uint64_t kBlock = 512;
+    freed += static_cast<std::uint64_t>(TRY(sys::lstat(path)).st_blocks) * kBlock;
+    TRY(sys::unlink(path));
+    const std::lock_guard lock(mutex_);
+    verified_.erase(path);
+  }
+  return freed;
+}
+
+}  // namespace skerry

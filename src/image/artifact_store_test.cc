@@ -1,0 +1,71 @@
+#include "image/artifact_store.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+#include "image/sha256.h"
+
+namespace skerry {
+namespace {
+
+class ArtifactStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    source_ = dir_ / "disk";
+    ASSERT_TRUE(write_file_atomic(source_, "the disk", 0644));
+    artifact_ = {cat("file://", source_), sha256_of("the disk").text(), "raw"};
+    store_ = ArtifactStore::open(dir_ / "artifacts").value();
+  }
+  TempDir dir_ = TempDir::create("artifacts-").value();
+  std::string source_;
+  Artifact artifact_;
+  std::unique_ptr<ArtifactStore> store_;
+};
+
+TEST_F(ArtifactStoreTest, KeepsAVerifiedCopy) {
+  const auto path = store_->get(artifact_, {});
+  ASSERT_TRUE(path) << path.error().message();
+  EXPECT_EQ(read_file(*path).value(), "the disk");
+  // The source is no longer needed, and may become anything.
+  ASSERT_TRUE(write_file_atomic(source_, "another", 0644));
+  EXPECT_EQ(read_file(store_->get(artifact_, {}).value()).value(), "the disk");
+}
+
+TEST_F(ArtifactStoreTest, RefusesOtherBytesAndLeavesNothing) {
+  ASSERT_TRUE(write_file_atomic(source_, "tampered", 0644));
+  const auto path = store_->get(artifact_, {});
+  ASSERT_FALSE(path);
+  EXPECT_EQ(path.error().code, ErrorCode::kCorrupt);
+  EXPECT_NE(path.error().message().find(artifact_.checksum), std::string::npos);
+  EXPECT_TRUE(sys::list_directory(dir_ / "artifacts").value().empty());
+}
+
+TEST_F(ArtifactStoreTest, ACopyThatWasChangedIsFetchedAgainOrRefused) {
+  const auto path = store_->get(artifact_, {}).value();
+  ASSERT_TRUE(write_file_atomic(path, "evil", 0400));
+  EXPECT_EQ(read_file(store_->get(artifact_, {}).value()).value(), "the disk");
+  ASSERT_TRUE(write_file_atomic(path, "evil", 0400));
+  ASSERT_TRUE(sys::unlink(source_));
+  EXPECT_EQ(store_->get(artifact_, {}).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ArtifactStoreTest, OnlyFilesAreCopied) {
+  artifact_.url = cat("file://", dir_.path());
+  EXPECT_EQ(store_->get(artifact_, {}).error().code, ErrorCode::kInvalidArgument);
+  artifact_.url = "file:///dev/zero";
+  EXPECT_EQ(store_->get(artifact_, {}).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(ArtifactStoreTest, DropsWhatNobodyWants) {
+  const auto path = store_->get(artifact_, {}).value();
+  ASSERT_TRUE(store_->keep_only({Digest::parse(artifact_.checksum).value()}));
+  EXPECT_TRUE(sys::exists(path));
+  EXPECT_GT(store_->keep_only({}).value(), 0U);
+  EXPECT_FALSE(sys::exists(path));
+}
+
+}  // namespace
+}  // namespace skerry
