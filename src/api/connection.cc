@@ -24,6 +24,15 @@ std::string header(const RawRequest& raw, http::field name) {
   return found == raw.end() ? std::string{} : text_of(found->value());
 }
 
+// One that was sent twice has two values, and agrees with neither.
+template <typename Field>
+void add_mcp_header(Request& request, const Field& field) {
+  std::string name = text_of(field.name_string());
+  for (char& letter : name) letter = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+  auto& value = request.mcp[name];
+  value += cat(value.empty() ? "" : ", ", text_of(field.value()));
+}
+
 // What the client gets when its request cannot be read; nullopt: nothing, it is gone or too slow.
 struct ReadFailure {
   int status;
@@ -191,6 +200,9 @@ class Session {
     request.wants_frames = beast::iequals(raw[http::field::upgrade], "skerry-frames");
     if (const auto found = raw.find("Last-Event-ID"); found != raw.end())
       request.last_event_id = text_of(found->value());
+    for (const auto& each : raw) {
+      if (beast::iequals(each.name_string().substr(0, 4), "mcp-")) add_mcp_header(request, each);
+    }
     request.body = raw.body();
     if (!request.body.empty() && !std::string_view(request.content_type).starts_with("application/json")) {
       return refuse_with(Error{ErrorCode::kInvalidArgument, 0, "the body must be application/json", {}}, 415);
@@ -220,7 +232,9 @@ class Session {
     ++core_.metrics.by_class.at(static_cast<std::size_t>(status / 100) % core_.metrics.by_class.size());
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
     log::debug("request", {{"id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
-    if (route != nullptr && route->method != "GET") core_.audit.record({subject, who, id, status});
+    // What MCP's calls do is recorded where it is done, by its own name.
+    const bool told = route != nullptr && route->path == kMcpPath;
+    if (route != nullptr && route->method != "GET" && !told) core_.audit.record({subject, who, id, status});
   }
 
   asio::awaitable<bool> deliver(Response response, bool keep_alive, const std::string& id) {

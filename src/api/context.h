@@ -1,7 +1,9 @@
 // What every handler works with.
 #pragma once
 
+#include "api/audit.h"
 #include "api/event_hub.h"
+#include "api/mcp.h"
 #include "api/metrics.h"
 #include "api/server.h"
 #include "api/token_store.h"
@@ -15,6 +17,8 @@ struct Context {
   EventHub& events;
   TokenStore& tokens;
   Metrics& metrics;
+  const AuditTrail& audit;
+  McpCalls& mcp;
   MonoTime started;
 };
 

@@ -39,7 +39,8 @@ asio::awaitable<T> on_worker(std::shared_ptr<Core> core, T otherwise, Begin begi
     using Handler = decltype(handler);
     auto* raw = shared.get();
     auto pending = std::make_shared<Pending<T, Handler>>(std::move(shared), std::move(handler), std::move(fallback));
-    asio::post(raw->workers, [pending = std::move(pending), work = std::move(work)]() mutable {
+    asio::post(raw->workers, [raw, pending = std::move(pending), work = std::move(work)]() mutable {
+      if (raw->stopping) return;  // answered with the fallback
       try {
         auto complete = [pending](T value) { pending->complete(std::move(value)); };
         pending.reset();

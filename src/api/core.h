@@ -21,7 +21,8 @@ struct Core : std::enable_shared_from_this<Core> {
       : config(std::move(settings)),
         tokens(std::move(token_store)),
         audit(std::move(trail)),
-        context{config, ports, events, *tokens, metrics, ports.clock.monotonic()},
+        mcp(ports.clock),
+        context{config, ports, events, *tokens, metrics, audit, mcp, ports.clock.monotonic()},
         workers(config.workers) {}
 
   const ApiConfig config;
@@ -29,10 +30,13 @@ struct Core : std::enable_shared_from_this<Core> {
   const std::unique_ptr<TokenStore> tokens;
   const AuditTrail audit;
   Metrics metrics;
+  McpCalls mcp;
   Context context;
   std::atomic<std::size_t> connections{0};
   std::multiset<int> sockets;  // of the connections; I/O thread only
   std::atomic<std::uint64_t> next_request{1};
+  // What still waits for a worker is dropped. (Stopping the pool would keep it, and it keeps the core.)
+  std::atomic<bool> stopping{false};
   asio::thread_pool workers;
   // Destroyed first: with it go the coroutines, which refer to everything above.
   asio::io_context io{1};

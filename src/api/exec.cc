@@ -1,19 +1,23 @@
 // POST /environments/{name}/exec and /attach: a conversation in frames, or, without an upgrade, a command that is run
 // to its end and its output as a document.
+#include "api/exec.h"
+
 #include <poll.h>
+
+#include <algorithm>
 
 #include "api/find.h"
 #include "api/handlers.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "wire/json_writer.h"
-#include "wire/requests.h"
 
 namespace skerry::api {
 namespace {
 
 constexpr std::size_t kMaxOutput = 1U << 20U;  // of each stream; the rest is read and dropped
 constexpr std::size_t kStdinPiece = 64U << 10U;
+constexpr std::int64_t kLookAgainMs = 100;  // whether the client gave up
 
 ExecSpec spec_of(const wire::ExecRequest& request) {
   ExecSpec spec;
@@ -33,27 +37,20 @@ Response into_frames(Conversation conversation) {
   return response;
 }
 
-struct Collected {
-  std::string out;
-  std::string err;
-  bool cut = false;
-  std::optional<std::uint32_t> exit_code;
-};
-
 void append_bounded(std::string& into, std::string_view bytes, bool& cut) {
   const auto room = kMaxOutput - std::min(into.size(), kMaxOutput);
   cut = cut || bytes.size() > room;
   into += bytes.substr(0, room);
 }
 
-Status take(const Frame& frame, Collected& into) {
-  if (frame.kind == FrameKind::kStdout) append_bounded(into.out, frame.payload, into.cut);
-  if (frame.kind == FrameKind::kStderr) append_bounded(into.err, frame.payload, into.cut);
+Status take(const Frame& frame, ExecOutcome& into) {
+  if (frame.kind == FrameKind::kStdout) append_bounded(into.out, frame.payload, into.truncated);
+  if (frame.kind == FrameKind::kStderr) append_bounded(into.err, frame.payload, into.truncated);
   if (frame.kind == FrameKind::kExit) into.exit_code = TRY(decode_u32(frame.payload));
   return {};
 }
 
-Status take_frames(FrameParser& parser, std::uint32_t session, Collected& into) {
+Status take_frames(FrameParser& parser, std::uint32_t session, ExecOutcome& into) {
   while (auto frame = TRY(parser.next())) {
     if (frame->session == session) TRY(take(*frame, into));
   }
@@ -69,51 +66,71 @@ std::string input_frames(std::uint32_t session, std::string_view text) {
   return frames + encode_frame(FrameKind::kStdinEof, session, {});
 }
 
-// Feeds the input and gathers the output at once: neither may wait for the other.
-Result<Collected> collect(const Conversation& conversation, const wire::ExecRequest& request, const Clock& clock) {
-  const MonoTime deadline = clock.monotonic() + std::chrono::milliseconds(request.timeout_ms);
+// Moves what can be moved now, after waiting at most `patience_ms`. False: the other side is gone.
+Result<bool> move_some(const Conversation& conversation, std::string& input, FrameParser& parser, ExecOutcome& outcome,
+                       int patience_ms) {
   const int socket = conversation.socket.get();
-  TRY(sys::set_nonblocking(socket));
+  pollfd poller{socket, static_cast<short>(input.empty() ? POLLIN : POLLIN | POLLOUT), 0};
+  if (::poll(&poller, 1, patience_ms) < 0 && errno != EINTR) return fail_errno("poll");
+  if ((poller.revents & POLLOUT) != 0) {
+    const auto sent = ::write(socket, input.data(), input.size());
+    if (sent > 0) input.erase(0, static_cast<std::size_t>(sent));
+  }
+  if ((poller.revents & (POLLIN | POLLHUP)) == 0) return true;
+  std::string chunk(64U << 10U, '\0');
+  const auto got = ::read(socket, chunk.data(), chunk.size());
+  if (got == 0) return false;
+  if (got < 0) return true;
+  parser.feed({chunk.data(), static_cast<std::size_t>(got)});
+  TRY(take_frames(parser, conversation.session, outcome));
+  return true;
+}
+
+// Feeds the input and gathers the output at once: neither may wait for the other.
+Result<ExecOutcome> collect(const Conversation& conversation, const wire::ExecRequest& request, const Clock& clock,
+                            const std::function<bool()>& cancelled) {
+  const MonoTime deadline = clock.monotonic() + std::chrono::milliseconds(request.timeout_ms);
+  TRY(sys::set_nonblocking(conversation.socket.get()));
   std::string input = input_frames(conversation.session, request.stdin_text);
   FrameParser parser;
-  Collected collected;
-  std::string chunk(64U << 10U, '\0');
-  while (!collected.exit_code) {
+  ExecOutcome outcome;
+  while (!outcome.exit_code) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock.monotonic()).count();
-    if (left <= 0) {
-      return fail(ErrorCode::kDeadlineExceeded, cat("the command did not end within ", request.timeout_ms, " ms"),
-                  "give a larger timeout_ms");
+    if (left <= 0) return outcome;
+    if (cancelled && cancelled()) return fail(ErrorCode::kCancelled, "the client gave up");
+    const auto patience = cancelled ? std::min<std::int64_t>(left, kLookAgainMs) : left;
+    if (!TRY(move_some(conversation, input, parser, outcome, static_cast<int>(patience)))) {
+      return fail(ErrorCode::kUnavailable, "the environment ended before the command did");
     }
-    pollfd poller{socket, static_cast<short>(input.empty() ? POLLIN : POLLIN | POLLOUT), 0};
-    if (::poll(&poller, 1, static_cast<int>(left)) < 0 && errno != EINTR) return fail_errno("poll");
-    if ((poller.revents & POLLOUT) != 0) {
-      const auto sent = ::write(socket, input.data(), input.size());
-      if (sent > 0) input.erase(0, static_cast<std::size_t>(sent));
-    }
-    if ((poller.revents & (POLLIN | POLLHUP)) == 0) continue;
-    const auto got = ::read(socket, chunk.data(), chunk.size());
-    if (got == 0) return fail(ErrorCode::kUnavailable, "the environment ended before the command did");
-    if (got < 0) continue;
-    parser.feed({chunk.data(), static_cast<std::size_t>(got)});
-    TRY(take_frames(parser, conversation.session, collected));
   }
-  return collected;
+  return outcome;
 }
 
 }  // namespace
+
+Result<ExecOutcome> exec_to_end(Context& context, const Request& request, const wire::ExecRequest& exec,
+                                const std::function<bool()>& cancelled) {
+  const auto environment = TRY(find_environment(context, request));
+  const auto conversation = TRY(context.ports.controller.exec(environment.spec.name, spec_of(exec)));
+  return collect(conversation, exec, context.ports.clock, cancelled);
+}
 
 Result<Response> exec_environment(Context& context, const Request& request) {
   const auto environment = TRY(find_environment(context, request));
   const auto exec = TRY(wire::parse_exec_request(request.body));
   auto conversation = TRY(context.ports.controller.exec(environment.spec.name, spec_of(exec)));
   if (request.wants_frames) return into_frames(std::move(conversation));
-  const auto collected = TRY(collect(conversation, exec, context.ports.clock));
+  const auto outcome = TRY(collect(conversation, exec, context.ports.clock, {}));
+  if (!outcome.exit_code) {
+    return fail(ErrorCode::kDeadlineExceeded, cat("the command did not end within ", exec.timeout_ms, " ms"),
+                "give a larger timeout_ms");
+  }
   wire::JsonWriter json;
   json.begin_object()
-      .field("exit_code", static_cast<std::int32_t>(*collected.exit_code))
-      .field("stdout", collected.out)
-      .field("stderr", collected.err)
-      .field("truncated", collected.cut)
+      .field("exit_code", static_cast<std::int32_t>(*outcome.exit_code))
+      .field("stdout", outcome.out)
+      .field("stderr", outcome.err)
+      .field("truncated", outcome.truncated)
       .end_object();
   return json_response(std::move(json).text());
 }

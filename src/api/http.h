@@ -28,6 +28,7 @@ struct Request {
   std::string content_type;
   std::string last_event_id;
   std::string accept;
+  std::map<std::string, std::string> mcp;  // headers of the Model Context Protocol: "mcp-method", in lower case
   bool wants_frames = false;  // Upgrade: skerry-frames
   std::string body;
   Caller caller;

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "api/handlers.h"
+#include "api/mcp.h"
 #include "api/route.h"
 
 namespace skerry::api {
@@ -127,6 +128,11 @@ constexpr Route kOtherRoutes[] = {
      "Change its number of replicas, or their configuration", 200, "ChangeDeployment", "Deployment", ""},
     {"DELETE", "/api/v1/deployments/{name}", Role::kOperator, plain<delete_deployment>,
      "Delete it and, in the background, its replicas", 204, "", "", ""},
+
+    {"POST", kMcpPath, Role::kViewer, serve_mcp,
+     "A message of the Model Context Protocol: the answer, or a stream of events", 200, "", "", ""},
+    {"DELETE", kMcpPath, Role::kViewer, plain<end_mcp_session>, "End a session of the Model Context Protocol", 204, "",
+     "", ""},
 
     {"GET", "/api/v1/tokens", Role::kAdmin, plain<list_tokens>, "List tokens", 200, "", "[]Token", kPageQuery},
     {"POST", "/api/v1/tokens", Role::kAdmin, plain<create_token>, "Make a token; its secret is told once", 201,

@@ -71,6 +71,18 @@ asio::awaitable<void> accept_loop(Core& core, Acceptor& acceptor, Begin begin) {
   }
 }
 
+// Ends the connections, gives them a moment to leave their coroutines in good order, and stops the I/O thread. Those
+// that wait for a handler or for an operation's end are cut off.
+asio::awaitable<void> wind_down(Core& core) {
+  for (const int socket : core.sockets) ::shutdown(socket, SHUT_RDWR);
+  asio::steady_timer timer(core.io);
+  for (int round = 0; round < 100 && core.connections > 0; ++round) {
+    timer.expires_after(std::chrono::milliseconds(2));
+    co_await timer.async_wait(kAwait);
+  }
+  core.io.stop();
+}
+
 void start_connection(Core& core, Stream::socket_type socket, std::optional<Result<Caller>> local) {
   ++core.connections;
   asio::co_spawn(core.io, serve_connection(core, Stream(std::move(socket)), std::move(local)),
@@ -184,15 +196,18 @@ Status ApiServer::run() {
 void ApiServer::stop() {
   if (std::exchange(state_->stopped, true)) return;
   auto& core = *state_->core;
+  core.stopping = true;
   if (!core.config.socket_path.empty()) static_cast<void>(sys::unlink(core.config.socket_path));
   if (state_->thread.joinable()) {
-    asio::post(core.io, [&core] {
-      for (const int socket : core.sockets) ::shutdown(socket, SHUT_RDWR);
-      core.io.stop();
+    asio::post(core.io, [this, &core] {
+      beast::error_code ec;
+      state_->local.close(ec);
+      state_->tcp.close(ec);
+      asio::co_spawn(core.io, wind_down(core), asio::detached);
     });
     state_->thread.join();
   }
-  core.workers.stop();
+  core.mcp.stop();
   core.workers.join();
 }
 

@@ -40,6 +40,22 @@ std::string to_hex(std::string_view bytes) {
   return out;
 }
 
+std::string percent_encode(std::string_view segment) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char letter : segment) {
+    const auto byte = static_cast<unsigned char>(letter);
+    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+                       std::string_view("-._~").find(letter) != std::string_view::npos;
+    if (plain) {
+      out += letter;
+    } else {
+      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+    }
+  }
+  return out;
+}
+
 bool is_dns_label(std::string_view text) {
   if (text.empty() || text.size() > 63) return false;
   for (const char c : text) {

@@ -53,6 +53,9 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 // Lower-case hexadecimal.
 std::string to_hex(std::string_view bytes);
 
+// For one segment of a URL's path: everything but letters, digits, '-', '.', '_' and '~' as %XX (RFC 3986 section 2.3).
+std::string percent_encode(std::string_view segment);
+
 // A label that can be a host name: [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? (RFC 1123 section 2.1). Names of environments,
 // zones, plugins and deployments obey it.
 bool is_dns_label(std::string_view text);

@@ -204,20 +204,6 @@ Result<FrameChannel> HttpClient::upgrade(std::string_view target, std::string_vi
   return channel;
 }
 
-std::string escape(std::string_view segment) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char letter : segment) {
-    const auto byte = static_cast<unsigned char>(letter);
-    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-                       std::string_view("-._~").find(letter) != std::string_view::npos;
-    if (plain) {
-      out += letter;
-    } else {
-      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
-    }
-  }
-  return out;
-}
+std::string escape(std::string_view segment) { return percent_encode(segment); }
 
 }  // namespace skerry::cli

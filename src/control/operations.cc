@@ -20,14 +20,8 @@ std::string_view to_text(OperationState state) {
   return "failed";
 }
 
-namespace {
-
-constexpr std::size_t kMaxRunning = 16;
-
-}  // namespace
-
 struct Operations::State {
-  explicit State(Clock& the_clock) : clock(the_clock) {}
+  State(Clock& the_clock, std::size_t most) : clock(the_clock), max_running(most) {}
 
   struct Entry {
     Operation operation;
@@ -94,13 +88,14 @@ struct Operations::State {
   }
 
   Clock& clock;
+  const std::size_t max_running;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::shared_ptr<Entry>> entries;
   std::uint64_t next_id = 1;
 };
 
-Operations::Operations(Clock& clock) : state_(std::make_unique<State>(clock)) {}
+Operations::Operations(Clock& clock, std::size_t max_running) : state_(std::make_unique<State>(clock, max_running)) {}
 
 Operations::~Operations() {
   std::deque<std::shared_ptr<State::Entry>> entries;
@@ -118,7 +113,7 @@ Result<Operation> Operations::start(std::string kind, std::string subject, Opera
   const std::lock_guard lock(state_->mutex);
   const auto running = std::ranges::count_if(
       state_->entries, [](const auto& entry) { return entry->operation.state == OperationState::kRunning; });
-  if (static_cast<std::size_t>(running) >= kMaxRunning) {
+  if (static_cast<std::size_t>(running) >= state_->max_running) {
     return fail(ErrorCode::kResourceExhausted, cat("start ", kind),
                 "too many operations are going on; wait for one to end");
   }

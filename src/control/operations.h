@@ -48,7 +48,8 @@ using OperationWork = std::function<Result<std::map<std::string, std::string>>(O
 
 class Operations {
  public:
-  explicit Operations(Clock& clock);
+  // At most `max_running` at once.
+  explicit Operations(Clock& clock, std::size_t max_running = 16);
   // Cancels what runs and waits for it.
   ~Operations();
   Operations(const Operations&) = delete;

@@ -43,6 +43,13 @@ JsonNode JsonNode::at(std::string_view path) const {
   return JsonNode(tree_, here);
 }
 
+JsonNode JsonNode::member(std::string_view name) const {
+  const auto& here = value_of(value_);
+  if (!here.is_object()) return {};
+  const auto found = here.find(std::string(name));
+  return found == here.end() ? JsonNode() : JsonNode(tree_, &*found);
+}
+
 std::vector<JsonNode> JsonNode::items() const {
   std::vector<JsonNode> out;
   const auto& here = value_of(value_);
@@ -85,6 +92,7 @@ bool JsonNode::is_null() const { return value_of(value_).is_null(); }
 bool JsonNode::is_object() const { return value_of(value_).is_object(); }
 bool JsonNode::is_array() const { return value_of(value_).is_array(); }
 bool JsonNode::is_string() const { return value_of(value_).is_string(); }
+bool JsonNode::is_integer() const { return value_of(value_).is_number_integer(); }
 
 std::string JsonNode::dump(Style style) const {
   return value_of(value_).dump(style == Style::kIndented ? 2 : -1, ' ', false, Ordered::error_handler_t::replace);

@@ -24,6 +24,8 @@ class JsonNode {
 
   // The member with this name, by a path: "resources.memory_mb". Null when there is none.
   [[nodiscard]] JsonNode at(std::string_view path) const;
+  // The member with exactly this name, dots and all.
+  [[nodiscard]] JsonNode member(std::string_view name) const;
   // Of an array; empty for anything else.
   [[nodiscard]] std::vector<JsonNode> items() const;
   // Of an object, in the order of the text; empty for anything else.
@@ -38,6 +40,7 @@ class JsonNode {
   [[nodiscard]] bool is_object() const;
   [[nodiscard]] bool is_array() const;
   [[nodiscard]] bool is_string() const;
+  [[nodiscard]] bool is_integer() const;  // a whole number that fits 64 bits
   // Back to JSON: one line, or indented by two spaces.
   enum class Style : std::uint8_t { kOneLine, kIndented };
   [[nodiscard]] std::string dump(Style style = Style::kOneLine) const;
