@@ -58,6 +58,18 @@ Result<Caller> caller_of_socket(int socket, const PeerCredentials& peer, const s
   return Caller{cat("uid ", peer.uid), Role::kAdmin, {}};
 }
 
+Result<Caller> lowered(Caller caller, const std::string& role, const std::string& zones) {
+  if (!role.empty()) caller.role = std::min(caller.role, TRY(parse_role(role)));
+  if (zones.empty()) return caller;
+  std::vector<std::string> kept;
+  for (const auto zone : split(zones, ',')) {
+    if (caller.may_touch_zone(zone)) kept.emplace_back(zone);
+  }
+  if (kept.empty()) return fail(ErrorCode::kRefused, "none of these zones is yours");
+  caller.zones = std::move(kept);
+  return caller;
+}
+
 Result<Caller> caller_of_headers(Context& context, const Credentials& credentials) {
   // A page of another site can make a browser connect here; it cannot choose these two headers.
   if (!is_our_host(context.config, credentials.host)) {

@@ -16,6 +16,10 @@ namespace skerry::api {
 // Whether the peer of a unix socket is let in: root, the daemon's own user, or a member of the group.
 Result<Caller> caller_of_socket(int socket, const PeerCredentials& peer, const std::string& group);
 
+// A local client may ask for less than it has: a role, and zones separated by commas ("": as they are). For programs
+// that act for somebody else. kInvalidArgument: no such role.
+Result<Caller> lowered(Caller caller, const std::string& role, const std::string& zones);
+
 // The headers that say who asks over TCP.
 struct Credentials {
   std::string authorization;

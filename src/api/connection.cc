@@ -211,7 +211,10 @@ class Session {
   }
 
   Result<Caller> identify(const RawRequest& raw) {
-    if (local_) return *local_;
+    if (local_) {
+      if (!*local_) return *local_;
+      return lowered(**local_, text_of(raw["Skerry-Role"]), text_of(raw["Skerry-Zones"]));
+    }
     return caller_of_headers(core_.context, {header(raw, http::field::authorization), header(raw, http::field::host),
                                              header(raw, http::field::origin)});
   }

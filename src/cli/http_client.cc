@@ -185,6 +185,17 @@ Status HttpClient::stream(std::string_view target, std::string_view accept, cons
   return read;
 }
 
+Status HttpClient::exchange(const Exchange& exchange) {
+  TRY(connect());
+  exchange.connected(socket_.get());
+  TRY(send(exchange.method, exchange.target, exchange.body, exchange.headers));
+  const auto answer = TRY(read_head());
+  exchange.head(answer);
+  TRY(read_body(answer, exchange.take));
+  socket_.reset();
+  return {};
+}
+
 Result<FrameChannel> HttpClient::upgrade(std::string_view target, std::string_view body) {
   if (!socket_) TRY(connect());
   TRY(send("POST", target, body, "Connection: Upgrade\r\nUpgrade: skerry-frames\r\n"));

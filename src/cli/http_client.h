@@ -41,6 +41,15 @@ class HttpClient {
   // GET, whose body is given to `take` as it comes; `take` says whether to go on. The connection is closed after.
   using Take = std::function<bool(std::string_view bytes)>;
   Status stream(std::string_view target, std::string_view accept, const Take& take);
+  // Any request, with header lines of the caller's ("Accept: …\r\n"), on a connection of its own. `connected` gets the
+  // socket, to shut it down from another thread; `head` the answer without its body; `take` the body as it comes.
+  struct Exchange {
+    std::string_view method, target, headers, body;
+    std::function<void(int socket)> connected;
+    std::function<void(const HttpAnswer& answer)> head;
+    Take take;
+  };
+  Status exchange(const Exchange& exchange);
   // A signal handler sets `flag`: the call that reads then ends with kCancelled.
   void stop_when(const volatile std::sig_atomic_t* flag) { stop_ = flag; }
   // POST with "Upgrade: skerry-frames".

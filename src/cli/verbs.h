@@ -150,6 +150,13 @@ Outcome update_deployment(const Session& session, const DeploymentOptions& optio
 Outcome show_deployments(const Session& session, const DeploymentOptions& options);
 Outcome delete_deployments(const Session& session, const DeploymentOptions& options);
 
+// mcp.cc ── the Model Context Protocol on standard input and output, for the programs of AI agents
+struct McpOptions {
+  std::string role = "operator";
+  std::vector<std::string> zones;
+};
+Outcome mcp(const Session& session, const McpOptions& options);
+
 // tokens.cc
 struct TokenOptions {
   std::string name, role = "viewer";

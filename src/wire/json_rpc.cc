@@ -23,6 +23,13 @@ bool has_member(const JsonNode& object, std::string_view name) {
   return std::ranges::any_of(members, [&](const auto& member) { return member.first == name; });
 }
 
+// JSON has line ends only between its tokens.
+std::string one_line(std::string_view json) {
+  std::string out(json);
+  std::ranges::replace_if(out, [](char letter) { return letter == '\n' || letter == '\r'; }, ' ');
+  return out;
+}
+
 }  // namespace
 
 std::expected<RpcMessage, RpcFault> parse_rpc(std::string_view text) {
@@ -62,7 +69,7 @@ std::expected<RpcMessage, RpcFault> parse_rpc(std::string_view text) {
 
 std::string rpc_result(std::string_view id, std::string_view result) {
   JsonWriter json;
-  json.begin_object().field("jsonrpc", "2.0").key("id").raw(id).key("result").raw(result).end_object();
+  json.begin_object().field("jsonrpc", "2.0").key("id").raw(id).key("result").raw(one_line(result)).end_object();
   return std::move(json).text();
 }
 
@@ -78,7 +85,7 @@ std::string rpc_fault(const RpcFault& fault) {
 
 std::string rpc_notification(std::string_view method, std::string_view params) {
   JsonWriter json;
-  json.begin_object().field("jsonrpc", "2.0").field("method", method).key("params").raw(params).end_object();
+  json.begin_object().field("jsonrpc", "2.0").field("method", method).key("params").raw(one_line(params)).end_object();
   return std::move(json).text();
 }
 
