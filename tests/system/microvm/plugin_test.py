@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Build files become plugins, plugins become microVMs. Usage: plugin_test.py BIN_DIR [unittest arguments]. Needs root."""
+
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
+import skerry_host  # noqa: E402
+from skerry_host import Host, busybox_image, eventually  # noqa: E402
+
+PROGRAMS = ""
+
+ROOTFS = """
+version = "1"
+strategy = "oci_rootfs"
+[source]
+image = "{image}"
+[filesystem]
+type = "{filesystem}"
+[mappings]
+"site" = "/srv/site"
+[manifest]
+name = "{name}"
+version = "1.0"
+[manifest.resources]
+memory_mb = 192
+[manifest.workload]
+entrypoint = ["httpd", "-f", "-p", "9000", "-h", "/srv/site"]
+base_url = "http://127.0.0.1:9000"
+[manifest.health_check]
+endpoint = "/index.html"
+interval_ms = 200
+[manifest.actions.page]
+method = "GET"
+path = "/index.html"
+description = "the page"
+"""
+
+INITRAMFS = """
+version = "1"
+strategy = "initramfs"
+[mappings]
+"site" = "/srv/site"
+[manifest]
+name = "tiny"
+version = "1.0"
+[manifest.resources]
+memory_mb = 192
+[manifest.workload]
+entrypoint = ["/bin/busybox", "httpd", "-f", "-p", "9000", "-h", "/srv/site"]
+base_url = "http://127.0.0.1:9000"
+"""
+
+
+class PluginCase(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host(PROGRAMS)
+        cls.host.start()
+        cls.addClassCleanup(cls.host.close)
+        cls.image = cls.host.registry.add("test/site", busybox_image())
+        cls.host.skerry("images", "pull", cls.image)
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="skerry-plugin.")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def sources(self, name, text):
+        place = os.path.join(self.dir, name)
+        os.makedirs(f"{place}/site")
+        for path, content in (("site/index.html", "from the plugin\n"), ("skerry.toml", text)):
+            with open(f"{place}/{path}", "w") as file:
+                file.write(content)
+        return place
+
+    def build(self, name, text, output="dist", umask=0o022, **options):
+        place = self.sources(name, text)
+        old = os.umask(umask)
+        try:
+            self.host.skerry("images", "build", "-f", "skerry.toml", "--output-dir", output, cwd=place, **options)
+        finally:
+            os.umask(old)
+        return os.path.join(place, output)
+
+    def install(self, folder):
+        self.host.skerry("plugins", "install", "--manifest", f"{folder}/manifest.json")
+        with open(f"{folder}/manifest.json") as file:
+            name = json.load(file)["name"]
+        self.addCleanup(self.host.skerry, "plugins", "remove", "--force", name)
+        return name
+
+    def run_plugin(self, plugin, *more):
+        name = f"run-{plugin}"
+        self.host.skerry("run", "-d", "--name", name, "--plugin", plugin, *more)
+        self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
+        return self.host.show(name)
+
+    def api(self, method, path, body=None):
+        connection = UnixHttp(self.host.environment["SKERRY_SOCKET"])
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+class UnixHttp(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
+
+
+def fetch(ip, port, path="/index.html"):
+    connection = http.client.HTTPConnection(ip, port, timeout=20)
+    connection.request("GET", path)
+    return connection.getresponse().read().decode()
+
+
+class Builds(PluginCase):
+    def test_the_same_input_gives_the_same_bytes(self):
+        """By the command line, in other directories, with another umask, locale and time zone."""
+        cases = {name: ROOTFS.format(image=self.image, filesystem=name, name="same") for name in ("erofs", "ext4", "squashfs")}
+        cases["initramfs"] = INITRAMFS
+        for name, text in cases.items():
+            with self.subTest(name):
+                sums = []
+                for number, umask, locale in ((1, 0o022, "C"), (2, 0o077, "C.UTF-8")):
+                    folder = self.build(f"{name}-{number}/{'x' * number}", text, output="out" * number, umask=umask,
+                                        env={**self.host.environment, "LC_ALL": locale, "TZ": f"UTC+{number}"})
+                    artifact = next(file for file in os.listdir(folder) if file.startswith(("rootfs", "initramfs")))
+                    with open(f"{folder}/{artifact}", "rb") as file:
+                        sums.append(hashlib.sha256(file.read()).hexdigest())
+                    with open(f"{folder}/manifest.json") as file:
+                        manifest = json.load(file)
+                    kind = "initramfs" if name == "initramfs" else "rootfs"
+                    self.assertEqual(manifest[kind]["checksum"], f"sha256:{sums[-1]}")
+                    self.assertIn("sbom.spdx.json", os.listdir(folder))
+                self.assertEqual(sums[0], sums[1])
+
+    def test_what_is_wrong_is_said(self):
+        place = self.sources("wrong", 'version = "1"\nstrategy = "magic"\n')
+        done = self.host.skerry("images", "build", "-f", f"{place}/skerry.toml", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("strategy", done.stderr)
+        self.assertFalse(os.path.exists(f"{place}/dist"))
+
+
+class Runs(PluginCase):
+    def test_a_root_disk_of_each_file_system(self):
+        for filesystem in ("erofs", "ext4", "squashfs"):
+            with self.subTest(filesystem):
+                name = f"site-{filesystem}"
+                plugin = self.install(self.build(filesystem, ROOTFS.format(image=self.image, filesystem=filesystem, name=name)))
+                shown = self.run_plugin(plugin)
+                self.assertEqual((shown["isolation"], shown["plugin"], shown["state"]), ("microvm", name, "running"))
+                self.assertEqual(fetch(shown["ip"], 9000), "from the plugin\n")
+                self.host.skerry("rm", "--force", shown["name"])
+
+    def test_an_initramfs(self):
+        shown = self.run_plugin(self.install(self.build("tiny", INITRAMFS)))
+        eventually(lambda: fetch(shown["ip"], 9000) == "from the plugin\n", "the page")
+
+    def test_a_changed_artifact_is_refused_before_anything_starts(self):
+        folder = self.build("changed", ROOTFS.format(image=self.image, filesystem="erofs", name="changed"))
+        with open(f"{folder}/rootfs.erofs", "r+b") as file:
+            file.seek(5000)
+            file.write(b"tampered")
+        plugin = self.install(folder)
+        done = self.host.skerry("run", "-d", "--name", "refused", "--plugin", plugin, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("checksum", done.stderr)
+        self.assertEqual(self.host.document("ls"), [])
+
+    def test_a_plugin_of_disks_is_no_container(self):
+        plugin = self.install(self.build("dial", ROOTFS.format(image=self.image, filesystem="erofs", name="dial")))
+        done = self.host.skerry("run", "-d", "--plugin", plugin, "--isolation", "container", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--isolation microvm", done.stderr)
+
+
+if __name__ == "__main__":
+    skerry_host.enter_network_namespace()
+    PROGRAMS = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
