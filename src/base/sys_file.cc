@@ -77,6 +77,11 @@ Result<struct stat> lstatat(int dir_fd, const std::string& path) {
 
 bool exists(const std::string& path) { return lstat(path).has_value(); }
 
+bool is_missing(const std::string& path) {
+  const auto info = lstat(path);
+  return !info && (info.error().sys_errno == ENOENT || info.error().sys_errno == ENOTDIR);
+}
+
 Result<std::size_t> read(int fd, void* buffer, std::size_t size) {
   const auto got = retry_eintr([&] { return ::read(fd, buffer, size); });
   if (got < 0) return fail_errno(cat("read fd ", fd));

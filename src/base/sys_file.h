@@ -29,6 +29,8 @@ Result<struct stat> lstat(const std::string& path);
 Result<struct stat> lstatat(int dir_fd, const std::string& path);
 // Whether the path exists (a dangling symlink does).
 bool exists(const std::string& path);
+// Whether the kernel says that there is nothing. Not the opposite of exists(): both are false when it cannot tell.
+bool is_missing(const std::string& path);
 
 // read(2) once, retrying EINTR; 0 at end of file.
 Result<std::size_t> read(int fd, void* buffer, std::size_t size);

@@ -50,6 +50,26 @@ Status make_one(const CgroupLayout& layout, const CgroupRecord::Directory& direc
   return enable_v2_controllers(hierarchy->mount_point, directory.path, resources);
 }
 
+Result<CgroupRecord> plan_scope(const CgroupLayout& layout, const std::string& cgroups_path, const std::string& id) {
+  if (!layout.is_pure_v2()) {
+    return fail(ErrorCode::kUnsupported, "--systemd-cgroup: needs a host with cgroup v2 alone",
+                "use --cgroup-manager cgroupfs");
+  }
+  const ScopeName name = TRY(parse_scope_name(cgroups_path, id));
+  CgroupRecord record;
+  record.manager = "systemd";
+  record.slice = name.slice;
+  record.scope = name.unit;
+  record.directories.push_back({{}, layout.unified->mount_point + TRY(scope_directory(name))});
+  return record;
+}
+
+// systemd makes the directory and sets what it has properties for; the rest is written by the caller.
+Status make_scope(const CgroupRecord& record, const Resources& resources, Placeholder& placeholder) {
+  TRY(placeholder.start());
+  return start_scope({record.slice, record.scope}, cat("skerry-oci container ", record.scope), resources, placeholder);
+}
+
 // The place of a limit that is asked, "" when none is. Device rules do not count: what a user cannot have a group for,
 // it cannot make device nodes for either.
 std::string first_limit(const Resources& resources) {
@@ -65,6 +85,18 @@ bool is_out_of_reach(const Error& error) {
   return ::geteuid() != 0 && (error.sys_errno == EACCES || error.sys_errno == EPERM || error.sys_errno == EROFS);
 }
 
+Status write_limits(const CgroupRecord& record, const Resources& resources) {
+  const bool has_v1 = std::ranges::any_of(record.directories, [](const auto& entry) { return !is_unified(entry); });
+  if (has_v1) return set_v1_limits(record, resources);
+  if (record.directories.empty()) {
+    const std::string asked = first_limit(resources);
+    if (asked.empty()) return {};
+    return fail(ErrorCode::kUnsupported,
+                cat("/linux/resources/", asked, ": limits need cgroups, which are disabled or out of reach here"));
+  }
+  return set_v2_limits(record.directories.front().path, resources);
+}
+
 }  // namespace
 
 const CgroupRecord::Directory* find_directory(const CgroupRecord& record, std::string_view controller) {
@@ -78,11 +110,8 @@ const CgroupRecord::Directory* find_directory(const CgroupRecord& record, std::s
 
 Result<CgroupRecord> plan_cgroup(const CgroupLayout& layout, CgroupManager manager, const std::string& cgroups_path,
                                  const std::string& id) {
-  if (manager == CgroupManager::kSystemd) {
-    return fail(ErrorCode::kUnsupported, "--systemd-cgroup: this build cannot ask systemd for a scope yet",
-                "use --cgroup-manager cgroupfs");
-  }
   CgroupRecord record;
+  if (manager == CgroupManager::kSystemd) return plan_scope(layout, cgroups_path, id);
   record.manager = manager == CgroupManager::kDisabled ? "disabled" : "cgroupfs";
   if (manager == CgroupManager::kDisabled) return record;
   const std::string clean = TRY(clean_path(cgroups_path.empty() ? cat("/skerry/", id) : cgroups_path));
@@ -94,7 +123,9 @@ Result<CgroupRecord> plan_cgroup(const CgroupLayout& layout, CgroupManager manag
   return record;
 }
 
-Status make_cgroup(const CgroupLayout& layout, CgroupRecord& record, const Resources& resources) {
+Status make_cgroup(const CgroupLayout& layout, CgroupRecord& record, const Resources& resources,
+                   Placeholder& placeholder) {
+  if (!record.scope.empty()) TRY(make_scope(record, resources, placeholder));
   std::vector<CgroupRecord::Directory> made;
   for (const auto& directory : record.directories) {
     const auto done = make_one(layout, directory, resources);
@@ -105,19 +136,12 @@ Status make_cgroup(const CgroupLayout& layout, CgroupRecord& record, const Resou
     }
   }
   record.directories = std::move(made);
-  return update_cgroup(record, resources);
+  return write_limits(record, resources);
 }
 
 Status update_cgroup(const CgroupRecord& record, const Resources& resources) {
-  const bool has_v1 = std::ranges::any_of(record.directories, [](const auto& entry) { return !is_unified(entry); });
-  if (has_v1) return set_v1_limits(record, resources);
-  if (record.directories.empty()) {
-    const std::string asked = first_limit(resources);
-    if (asked.empty()) return {};
-    return fail(ErrorCode::kUnsupported,
-                cat("/linux/resources/", asked, ": limits need cgroups, which are disabled or out of reach here"));
-  }
-  return set_v2_limits(record.directories.front().path, resources);
+  if (!record.scope.empty()) TRY(update_scope(record.scope, resources));
+  return write_limits(record, resources);
 }
 
 Result<CgroupDoor> open_cgroup(const CgroupRecord& record) {

@@ -102,7 +102,9 @@ Status freeze_v2(const std::string& directory, Freeze what) {
   return fail(ErrorCode::kDeadlineExceeded, cat("cgroup.events of ", directory, " does not say \"", line, "\""));
 }
 
-bool has_file(const std::string& directory, std::string_view name) { return sys::exists(cat(directory, "/", name)); }
+bool has_file(const std::string& directory, std::string_view name) {
+  return !sys::is_missing(cat(directory, "/", name));
+}
 
 // Without cgroup.kill: freeze so that nobody forks meanwhile, signal everybody, thaw so that they can die.
 Status signal_each(const CgroupRecord& record, int signal_number) {
@@ -112,7 +114,7 @@ Status signal_each(const CgroupRecord& record, int signal_number) {
   if (pids) {
     for (const int pid : *pids) ::kill(pid, signal_number);
   }
-  if (freezer != nullptr && sys::exists(freezer->path)) TRY(freeze_v1(freezer->path, Freeze::kThaw));
+  if (freezer != nullptr && !sys::is_missing(freezer->path)) TRY(freeze_v1(freezer->path, Freeze::kThaw));
   return pids ? Status{} : fail(pids.error());
 }
 
@@ -139,6 +141,13 @@ Result<std::vector<int>> cgroup_pids(const CgroupRecord& record) {
     TRY(walk(source->path, [&](const std::string& group) { return add_pids(group, pids); }));
   }
   return std::vector<int>(pids.begin(), pids.end());
+}
+
+Status check_unused(const CgroupRecord& record) {
+  const auto pids = TRY(cgroup_pids(record));
+  if (pids.empty()) return {};
+  return fail(ErrorCode::kConflict,
+              cat("/linux/cgroupsPath: the group is in use, by process ", pids.front(), " for one"));
 }
 
 Status signal_cgroup(const CgroupRecord& record, int signal_number) {
@@ -182,6 +191,9 @@ Status remove_cgroup(const CgroupRecord& record) {
     TRY(signal_cgroup(record, SIGKILL));
     TRY_IN("remove cgroup", remove_directory(directory.path, deadline));
   }
+  // systemd forgets an empty scope by itself; told, it does so at once and its name is free. A bus that does not answer
+  // is no reason to keep a container.
+  if (!record.scope.empty()) (void)stop_scope(record.scope);
   return {};
 }
 

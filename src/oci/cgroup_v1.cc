@@ -47,7 +47,7 @@ Status set_memory_and_swap(const V1Controller& memory, const MemoryLimits& limit
   }
   const auto write_swap = [&]() -> Status {
     // Without swap accounting memory alone is the limit, which is what an equal pair or "unlimited" asks.
-    if (!sys::exists(memory.file("memory.memsw.limit_in_bytes"))) return {};
+    if (sys::is_missing(memory.file("memory.memsw.limit_in_bytes"))) return {};
     return memory.write("memory/swap", "memory.memsw.limit_in_bytes", cat(*limits.swap));
   };
   if (memory.write("memory/limit", "memory.limit_in_bytes", cat(*limits.limit))) return write_swap();

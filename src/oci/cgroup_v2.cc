@@ -16,7 +16,7 @@ class V2Group {
  public:
   explicit V2Group(std::string directory) : directory_(std::move(directory)) {}
 
-  [[nodiscard]] bool has(std::string_view name) const { return sys::exists(cat(directory_, "/", name)); }
+  [[nodiscard]] bool has(std::string_view name) const { return !sys::is_missing(cat(directory_, "/", name)); }
   Status write(std::string_view place, std::string_view name, std::string_view value) const {
     auto done = write_existing(cat(directory_, "/", name), value);
     if (!done && done.error().sys_errno == ENOENT) {
@@ -56,12 +56,6 @@ Status set_memory(const V2Group& group, const MemoryLimits& limits) {
   return {};
 }
 
-// v1 shares (2 to 262144, default 1024) to v2 weight (1 to 10000, default 100).
-std::uint64_t weight_from_shares(std::uint64_t shares) {
-  const std::uint64_t bounded = std::clamp<std::uint64_t>(shares, 2, 262144);
-  return 1 + ((bounded - 2) * 9999) / 262142;
-}
-
 Status set_cpu(const V2Group& group, const CpuLimits& limits) {
   if (limits.realtime_runtime_us.value_or(0) != 0 || limits.realtime_period_us.value_or(0) != 0) {
     return fail(ErrorCode::kUnsupported, "/linux/resources/cpu/realtimeRuntime: cgroup v2 has no realtime limits");
@@ -73,8 +67,7 @@ Status set_cpu(const V2Group& group, const CpuLimits& limits) {
   }
   if (limits.quota_us || limits.period_us) {
     const auto quota = limits.quota_us.value_or(-1);
-    constexpr std::uint64_t kDefaultPeriod = 100000;
-    const auto period = limits.period_us.value_or(0) == 0 ? kDefaultPeriod : *limits.period_us;
+    const auto period = limits.period_us.value_or(0) == 0 ? kDefaultCpuPeriodUs : *limits.period_us;
     TRY(group.write("cpu/quota", "cpu.max", cat(quota <= 0 ? "max" : cat(quota), " ", period)));
   }
   if (limits.burst_us) TRY(group.write("cpu/burst", "cpu.max.burst", cat(*limits.burst_us)));
@@ -83,15 +76,10 @@ Status set_cpu(const V2Group& group, const CpuLimits& limits) {
   return {};
 }
 
-// v1 blkio weight (10 to 1000) to io.weight (1 to 10000).
-std::uint64_t io_weight(std::uint16_t weight) {
-  return 1 + (static_cast<std::uint64_t>(std::clamp<std::uint16_t>(weight, 10, 1000)) - 10) * 9999 / 990;
-}
-
 Status set_weights(const V2Group& group, const BlockIoLimits& limits) {
   const bool bfq = group.has("io.bfq.weight");
   const auto scaled = [&](std::uint16_t weight) {
-    return bfq ? static_cast<std::uint64_t>(weight) : io_weight(weight);
+    return bfq ? static_cast<std::uint64_t>(weight) : weight_from_block_io(weight);
   };
   const std::string_view file = bfq ? "io.bfq.weight" : "io.weight";
   if (limits.weight) TRY(group.write("blockIO/weight", file, cat("default ", scaled(*limits.weight))));
@@ -175,6 +163,15 @@ Status enable_in(const std::string& group, const std::set<std::string>& wanted) 
 }
 
 }  // namespace
+
+std::uint64_t weight_from_shares(std::uint64_t shares) {
+  const std::uint64_t bounded = std::clamp<std::uint64_t>(shares, 2, 262144);
+  return 1 + ((bounded - 2) * 9999) / 262142;
+}
+
+std::uint64_t weight_from_block_io(std::uint16_t weight) {
+  return 1 + (static_cast<std::uint64_t>(std::clamp<std::uint16_t>(weight, 10, 1000)) - 10) * 9999 / 990;
+}
 
 Status enable_v2_controllers(const std::string& mount_point, const std::string& directory, const Resources& resources) {
   const auto wanted = wanted_controllers(resources);

@@ -8,6 +8,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "oci/cli_commands.h"
+#include "oci/out_of_memory.h"
 #include "wire/oci_spec.h"
 
 namespace skerry::oci {
@@ -137,7 +138,7 @@ Status print(std::string_view text) { return annotate(sys::write_all(STDOUT_FILE
 
 int run_command_line(const Face& face, const std::vector<std::string>& words) {
   CliLog log;
-  const auto done = run_words(face, log, words);
+  const auto done = or_out_of_memory([&] { return run_words(face, log, words); });
   if (done) return *done;
   log.error(done.error().message());
   return exit_code(done.error());

@@ -94,6 +94,7 @@ Status Creation::claim_name(const CreateRequest& request) {
   record_.annotations = spec.annotations;
   layout_ = TRY(read_cgroup_layout());
   record_.cgroup = TRY(plan_cgroup(layout_, options_.cgroup_manager, spec.linux_part.cgroups_path, request.id));
+  TRY(check_unused(record_.cgroup));
   const std::string rdt_group = TRY(plan_intel_rdt(spec.linux_part, request.id));
   // A class that was there before belongs to somebody else.
   if (!rdt_group.empty() && !sys::exists(rdt_group)) record_.intel_rdt_group = rdt_group;
@@ -134,13 +135,14 @@ Status Creation::make_plan(const CreateRequest& request, StartBy start_by, Fd co
 
 Status Creation::make_groups() {
   rollback_.add([this] { (void)remove_cgroup(record_.cgroup); });
-  TRY(make_cgroup(layout_, record_.cgroup, bundle_.spec.linux_part.resources));
+  TRY(make_cgroup(layout_, record_.cgroup, bundle_.spec.linux_part.resources, placeholder_));
   door_ = TRY(open_cgroup(record_.cgroup));
   return {};
 }
 
 Status Creation::make_process() {
   launched_ = TRY(launch(plan_));
+  placeholder_.end();
   rollback_.add([this] { abandon(launched_); });
   record_.pid = launched_.pid;
   record_.pid_start_time = TRY(process_start_time(launched_.pid));

@@ -62,6 +62,7 @@ class Creation {
   NamespacePlan namespaces_;
   CgroupLayout layout_;
   CgroupDoor door_;
+  Placeholder placeholder_;
   InitPlan plan_;
   Launched launched_;
   Rollback rollback_;

@@ -80,6 +80,7 @@ Status set_owner_and_mode(const Place& place, const Device& device, mode_t mode)
   return {};
 }
 
+// The host's own node, read-only: the device can be written to as before, the node's mode and owner cannot be changed.
 Status bind_node(const Place& place, const Device& device) {
   const Fd host = TRY(sys::open(device.path, O_PATH | O_NOFOLLOW));
   if (!is_same(TRY(sys::fstat(host.get())), device)) {
@@ -87,6 +88,9 @@ Status bind_node(const Place& place, const Device& device) {
                 cat(device.path, " of the host is not device ", device.type, " ", device.major, ":", device.minor));
   }
   const Fd tree = TRY(sys::clone_mount(host.get(), "", sys::Recursion::kNone));
+  struct mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  TRY(sys::mount_setattr(tree.get(), attributes, sys::Recursion::kNone));
   const auto made = sys::openat(place.parent.get(), place.name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDONLY, 0644);
   if (!made && made.error().sys_errno != EEXIST) return fail(made.error());
   const Fd target = TRY(sys::openat(place.parent.get(), place.name, O_PATH | O_NOFOLLOW));

@@ -18,6 +18,8 @@
 #include "oci/devices.h"
 #include "oci/hooks.h"
 #include "oci/network_loopback.h"
+#include "oci/null_device.h"
+#include "oci/out_of_memory.h"
 #include "oci/own_proc.h"
 #include "oci/path_masks.h"
 #include "oci/process_entry.h"
@@ -56,6 +58,7 @@ class Init {
   Status enter_namespaces() {
     // Until it is set up the container must not outlive a runtime that dies; what dies later is `delete`'s business.
     TRY(sys::set_parent_death_signal(SIGKILL));
+    if (is_abandoned(status_fd_)) return fail(ErrorCode::kCancelled, "the runtime went away");
     // While /proc/self still belongs to us: it is root's as soon as ids change.
     if (const auto& score = spec_.process->oom_score_adj) {
       TRY_IN("/process/oomScoreAdj", write_existing("/proc/self/oom_score_adj", cat(*score)));
@@ -127,6 +130,7 @@ class Init {
   }
 
   Status switch_to_root() {
+    spare_null_ = open_spare_null();
     // Before the switch: the cover for files is the host's /dev/null.
     TRY(protect_paths(root_.get(), spec_.linux_part.readonly_paths));
     TRY(mask_paths(root_.get(), spec_.linux_part.masked_paths));
@@ -175,6 +179,7 @@ class Init {
     entry.disguise_fd = plan_.disguise.get();
     entry.preserved_fds = plan_.preserved_fds;
     entry.terminal_slave = terminal.slave.get();
+    entry.spare_null = std::move(spare_null_);
     entry.new_keyring = plan_.new_keyring;
     entry.title = cat("skerry-oci init ", plan_.id);
     return enter_process(entry);
@@ -189,6 +194,7 @@ class Init {
   const NamespacePlan& namespaces_;
   int status_fd_;
   Fd root_;
+  Fd spare_null_;
   Fd connection_;  // of `start`, where failures go from then on
   ContainerRecord record_;
 };
@@ -198,7 +204,7 @@ class Init {
 void run_init(const InitPlan& plan, int status_fd) {
   ::close(plan.lock_fd);
   Init init(plan, status_fd);
-  const auto failed = init.run();
+  const auto failed = or_out_of_memory([&] { return init.run(); });
   send_failure(init.status_fd(), failed ? Error{} : failed.error());
   ::_exit(failed || failed.error().code != ErrorCode::kCommandNotFound ? 126 : 127);
 }

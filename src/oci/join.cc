@@ -13,6 +13,8 @@
 #include "base/sys_namespace.h"
 #include "base/sys_process.h"
 #include "base/text.h"
+#include "oci/null_device.h"
+#include "oci/out_of_memory.h"
 #include "oci/process_attributes.h"
 #include "oci/process_entry.h"
 #include "oci/status_message.h"
@@ -28,8 +30,9 @@ Status enter_root(int root_fd) {
   return {};
 }
 
-Status enter_container(const JoinPlan& plan) {
+Status enter_container(const JoinPlan& plan, int status_fd) {
   TRY(sys::set_parent_death_signal(SIGKILL));
+  if (is_abandoned(status_fd)) return fail(ErrorCode::kCancelled, "the runtime went away");
   if (const auto& score = plan.process->oom_score_adj) {
     TRY_IN("/process/oomScoreAdj", write_existing("/proc/self/oom_score_adj", cat(*score)));
   }
@@ -60,7 +63,8 @@ Result<Fd> open_terminal(const JoinPlan& plan) {
 }
 
 Result<void> join(const JoinPlan& plan, int status_fd) {
-  TRY(enter_container(plan));
+  Fd spare_null = open_spare_null();
+  TRY(enter_container(plan, status_fd));
   const Fd slave = TRY(open_terminal(plan));
   ProcessEntry entry;
   entry.process = plan.process;
@@ -71,6 +75,7 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
   entry.disguise_fd = plan.disguise.get();
   entry.preserved_fds = plan.preserved_fds;
   entry.terminal_slave = slave.get();
+  entry.spare_null = std::move(spare_null);
   entry.new_keyring = false;
   entry.fork_last = (plan.namespace_flags & CLONE_NEWPID) != 0;
   entry.title = cat("skerry-oci exec ", plan.id);
@@ -78,7 +83,7 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
 }
 
 [[noreturn]] void run_join(const JoinPlan& plan, int status_fd) {
-  const auto failed = join(plan, status_fd);
+  const auto failed = or_out_of_memory([&] { return join(plan, status_fd); });
   send_failure(status_fd, failed ? Error{} : failed.error());
   ::_exit(126);
 }

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "oci/hooks.h"
 #include "oci/id_maps.h"
+#include "oci/out_of_memory.h"
 #include "oci/status_message.h"
 
 #ifndef CLONE_NEWTIME
@@ -40,7 +41,7 @@ Result<pid_t> stage(const InitPlan& plan, int status_fd) {
 }
 
 [[noreturn]] void run_stage(const InitPlan& plan, int status_fd, int staged_fd) {
-  const auto pid = stage(plan, status_fd);
+  const auto pid = or_out_of_memory([&] { return stage(plan, status_fd); });
   if (!pid) {
     send_failure(staged_fd, pid.error());
     ::_exit(126);

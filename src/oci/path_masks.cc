@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cerrno>
 
@@ -10,6 +9,7 @@
 #include "base/sys_mount.h"
 #include "base/text.h"
 #include "oci/mounts.h"
+#include "oci/null_device.h"
 #include "oci/safe_path.h"
 
 namespace skerry::oci {
@@ -29,21 +29,11 @@ Result<Fd> empty_directory() {
   return make_file_system("tmpfs", "tmpfs", options);
 }
 
-// The host's, checked to be character device 1:3.
-Result<Fd> open_null() {
-  Fd null = TRY(sys::open("/dev/null", O_PATH | O_NOFOLLOW));
-  const auto info = TRY(sys::fstat(null.get()));
-  if (!S_ISCHR(info.st_mode) || info.st_rdev != ::makedev(1, 3)) {
-    return fail(ErrorCode::kCorrupt, "/dev/null of the host is not character device 1:3");
-  }
-  return null;
-}
-
 }  // namespace
 
 Status mask_paths(int root_fd, const std::vector<std::string>& paths) {
   if (paths.empty()) return {};
-  const Fd null = TRY(open_null());
+  const Fd null = TRY(mount_host_null());
   Fd directory;
   bool directory_used = false;
   for (const auto& path : paths) {
@@ -52,6 +42,7 @@ Status mask_paths(int root_fd, const std::vector<std::string>& paths) {
     const auto info = TRY(sys::fstat(target.get()));
     Fd cover;
     if (!S_ISDIR(info.st_mode)) {
+      // A copy of a read-only mount is read-only.
       cover = TRY_IN(path, sys::clone_mount(null.get(), "", sys::Recursion::kNone));
     } else if (directory_used) {
       cover = TRY_IN(path, sys::clone_mount(directory.get(), "", sys::Recursion::kNone));

@@ -14,6 +14,7 @@
 #include "base/sys_process.h"
 #include "base/text.h"
 #include "oci/executable.h"
+#include "oci/null_device.h"
 #include "oci/own_proc.h"
 #include "oci/process_attributes.h"
 #include "oci/rlimits.h"
@@ -40,14 +41,17 @@ Status close_others(const ProcessEntry& entry) {
   return sys::close_from(first, sys::CloseWhen::kNow);
 }
 
+// Pipes, sockets, files and terminals can be somebody's own; a device such as /dev/null is everybody's.
+bool can_be_given(int fd, const struct stat& info) {
+  if (S_ISCHR(info.st_mode)) return ::isatty(fd) == 1;
+  return !S_ISBLK(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 // A program of another user must be able to reopen its own /dev/stdout; the pipes belong to whoever started us.
 void give_stdio(uid_t uid) {
-  struct stat null{};
-  const bool know_null = ::stat("/dev/null", &null) == 0;
   for (int fd = 0; fd <= 2; ++fd) {
     struct stat info{};
-    if (::fstat(fd, &info) < 0 || info.st_uid == uid) continue;
-    if (know_null && S_ISCHR(info.st_mode) && info.st_rdev == null.st_rdev) continue;
+    if (::fstat(fd, &info) < 0 || info.st_uid == uid || !can_be_given(fd, info)) continue;
     // Best effort: a read-only file system or an unmapped owner only means that reopening stays refused.
     (void)::fchown(fd, uid, static_cast<gid_t>(-1));
   }
@@ -73,12 +77,21 @@ Status set_security_labels(const Process& process) {
   return {};
 }
 
+// Nothing but the process's own group, and groups that mean nothing in this user namespace.
+bool has_no_real_groups() {
+  constexpr gid_t kUnmapped = 65534;  // /proc/sys/kernel/overflowgid
+  std::array<gid_t, 1024> groups{};
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  return count >= 0 && std::all_of(groups.begin(), groups.begin() + count,
+                                   [](gid_t group) { return group == kUnmapped || group == ::getegid(); });
+}
+
 // In a user namespace whose gid map was written without privilege setgroups(2) is off for good; the inherited groups
 // stay, unmapped. Asking for groups there is an error.
 Status set_supplementary_groups(const User& user) {
   const std::vector<gid_t> groups(user.additional_gids.begin(), user.additional_gids.end());
   auto done = sys::set_groups(groups);
-  if (!done && done.error().sys_errno == EPERM && groups.empty()) return {};
+  if (!done && done.error().sys_errno == EPERM && groups.empty() && has_no_real_groups()) return {};
   return annotate(std::move(done), "/process/user/additionalGids");
 }
 
@@ -156,6 +169,7 @@ Result<void> enter_process(const ProcessEntry& entry) {
     // The one who forks last must not lead the session: its end would hang up the terminal.
     if (!entry.fork_last) TRY(take_terminal(entry.terminal_slave));
   } else {
+    TRY(replace_null(entry.spare_null));
     give_stdio(process.user.uid);
   }
   TRY(close_others(entry));

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "oci/capabilities.h"
 #include "oci/final_exec.h"
@@ -26,6 +27,7 @@ struct ProcessEntry {
   bool fork_last = false;      // see FinalRequest
   unsigned preserved_fds = 0;  // descriptors 3 … 3+n-1 belong to the program
   int terminal_slave = -1;     // becomes 0, 1, 2 and the controlling terminal
+  Fd spare_null;               // see open_spare_null()
   bool new_keyring = true;
   std::string title;
 };

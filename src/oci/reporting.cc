@@ -28,6 +28,7 @@ Result<std::string> LinuxRuntime::features() {
                        "SCMP_ARCH_S390X",   "SCMP_ARCH_X32", "SCMP_ARCH_X86",     "SCMP_ARCH_X86_64"};
   out.seccomp_flags = {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
                        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+  out.systemd_cgroups = true;
   out.apparmor = sys::exists("/sys/kernel/security/apparmor");
   out.selinux = sys::exists("/sys/fs/selinux/enforce");
   const scmp_version* version = ::seccomp_version();

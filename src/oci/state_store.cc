@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/file_io.h"
+#include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "oci/container_id.h"
@@ -53,7 +54,11 @@ Result<StateDir> StateStore::claim(const std::string& id) const {
     return fail(ErrorCode::kAlreadyExists, cat("container with id \"", id, "\" already exists"));
   }
   TRY(made);
-  return open_locked(path, sys::LockWait::kWait);
+  Rollback rollback;
+  rollback.add([&] { (void)sys::rmdir(path); });
+  auto claimed = TRY(open_locked(path, sys::LockWait::kWait));
+  rollback.commit();
+  return claimed;
 }
 
 Result<StateDir> StateStore::lock(const std::string& id) const { return lock_existing(id, true); }
@@ -64,7 +69,7 @@ Result<StateDir> StateStore::lock_existing(const std::string& id, bool wait) con
   auto opened = open_locked(directory(id), wait ? sys::LockWait::kWait : sys::LockWait::kTry);
   if (!opened && opened.error().sys_errno == ENOENT) return not_there(id);
   // Whoever held the lock may have removed the directory meanwhile.
-  if (opened && !sys::exists(directory(id))) return not_there(id);
+  if (opened && sys::is_missing(directory(id))) return not_there(id);
   return opened;
 }
 
@@ -73,7 +78,7 @@ Result<ContainerRecord> StateStore::load(const std::string& id) const {
   auto text = read_file(directory(id) + std::string(kRecordName));
   if (!text) {
     if (text.error().sys_errno != ENOENT) return fail(std::move(text).error());
-    if (!sys::exists(directory(id))) return not_there(id);
+    if (sys::is_missing(directory(id))) return not_there(id);
     // Its creator was stopped between mkdir and the first save: nothing else was made yet.
     ContainerRecord empty;
     empty.id = id;

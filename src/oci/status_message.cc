@@ -1,5 +1,6 @@
 #include "oci/status_message.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,6 +73,11 @@ Error failure_of(const StatusMessage& message, const std::string& program) {
   error.step = message.text.substr(1, zero == std::string::npos ? zero : zero - 1);
   if (zero != std::string::npos) error.hint = message.text.substr(zero + 1);
   return error;
+}
+
+bool is_abandoned(int socket) {
+  pollfd end{socket, 0, 0};
+  return ::poll(&end, 1, 0) > 0 && (end.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 Status send_go(int socket, std::string_view text) {

@@ -39,6 +39,10 @@ Result<std::optional<StatusMessage>> receive_status(int socket);
 // The Error inside a kFailed message. `program` names what was to be executed.
 Error failure_of(const StatusMessage& message, const std::string& program);
 
+// Whether the runtime has gone: its end of the socket is closed. For the moment in which it could have died before
+// PR_SET_PDEATHSIG was in force.
+bool is_abandoned(int socket);
+
 // One byte, and what the other side needs to know, that let it go on; and waiting for it. End of file is kCancelled.
 Status send_go(int socket, std::string_view text = {});
 Result<std::string> await_go(int socket);

@@ -13,6 +13,7 @@ std::string text(const Json& value) { return value.dump(-1, ' ', false, Json::er
 
 void read_cgroup(const reader::JsonReader& json, CgroupRecord& out) {
   json.get("manager", out.manager);
+  json.get("slice", out.slice);
   json.get("scope", out.scope);
   if (const auto directories = json.member("directories")) {
     directories->each([&](const reader::JsonReader& item) {
@@ -63,6 +64,7 @@ std::string to_json(const ContainerRecord& record) {
   out["pidStartTime"] = record.pid_start_time;
   if (!record.intel_rdt_group.empty()) out["intelRdtGroup"] = record.intel_rdt_group;
   auto& cgroup = out["cgroup"] = Json{{"manager", record.cgroup.manager}};
+  writer::put(cgroup, "slice", record.cgroup.slice);
   writer::put(cgroup, "scope", record.cgroup.scope);
   writer::put(cgroup, "directories", writer::list(record.cgroup.directories, [](const auto& directory) {
                 Json value{{"path", directory.path}};

@@ -20,7 +20,8 @@ struct CgroupRecord {
     bool operator==(const Directory&) const = default;
   };
   std::string manager;  // "cgroupfs", "systemd" or "disabled"
-  std::string scope;    // systemd unit, "" otherwise
+  std::string slice;    // systemd: the unit it lies in
+  std::string scope;    // systemd: its own unit, "" otherwise
   std::vector<Directory> directories;
 };
 

@@ -71,6 +71,14 @@ class Lifecycle(ocitest.OciTest):
             self.assertNotEqual(result.returncode, 0, bad)
             self.assertIn("container id", result.stderr)
 
+    def test_a_control_group_with_processes_is_not_taken_over(self):
+        name = self.start("sleep", "1000")
+        other = self.name()
+        self.configure(["true"], other, lambda c: c["linux"].update(cgroupsPath=f"/skerry-test/{name}"))
+        result = self.run_oci("run", "-b", f"{self.dir}/bundle", other, check=False)
+        self.assertIn("/linux/cgroupsPath", result.stderr)
+        self.assertEqual(self.status(name), "running")
+
     def test_start_wants_a_created_container(self):
         name = self.start("sleep", "1000")
         self.assertIn("running", self.run_oci("start", name, check=False).stderr)
@@ -323,10 +331,10 @@ class Rootless(ocitest.OciTest):
         def as_user(*args):
             return subprocess.run([binary, "--root", f"{place}/state", *args], capture_output=True, text=True, timeout=30,
                                   user=12345, group=12345, extra_groups=[])
-        self.configure(["sh", "-c", "id -u; cat /proc/self/uid_map; ps | wc -l; echo x > /dev/null && echo null"], "r",
+        self.configure(["sh", "-c", "id -u; cat /proc/self/uid_map; p=$(ps); echo \"$p\" | wc -l; echo x > /dev/null && echo null"], "r",
                        bundle=f"{place}/bundle")
         result = as_user("run", "-b", f"{place}/bundle", "r")
-        self.assertEqual(result.stdout.split(), "0 0 12345 1 4 null".split(), result.stderr)
+        self.assertEqual(result.stdout.split(), "0 0 12345 1 3 null".split(), result.stderr)
         self.configure(["sleep", "1000"], "s", bundle=f"{place}/bundle")
         with open(os.devnull, "r+b") as null:
             subprocess.run([binary, "--root", f"{place}/state", "run", "-d", "-b", f"{place}/bundle", "s"], check=True,
