@@ -38,6 +38,7 @@ class Init {
   Result<void> run() {
     TRY(enter_namespaces());
     TRY(name_host());
+    spare_null_ = open_spare_null();
     Terminal terminal;
     if (namespaces_.makes(CLONE_NEWNS)) {
       TRY(build_root());
@@ -130,7 +131,6 @@ class Init {
   }
 
   Status switch_to_root() {
-    spare_null_ = open_spare_null();
     // Before the switch: the cover for files is the host's /dev/null.
     TRY(protect_paths(root_.get(), spec_.linux_part.readonly_paths));
     TRY(mask_paths(root_.get(), spec_.linux_part.masked_paths));

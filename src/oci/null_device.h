@@ -19,9 +19,9 @@ bool is_null_device(const struct stat& info);
 // there.
 Result<Fd> mount_host_null();
 
-// What stands in where the container has no /dev/null of its own: a descriptor opened through mount_host_null(), or none
-// when descriptors 0 to 2 do not need it. Called while the host's /dev and /proc can be seen. A runtime without the
-// right to mount cannot make one; the host's node is then not its user's either.
+// What stands in where the container has no /dev/null of its own: a descriptor opened through mount_host_null(), or
+// none when descriptors 0 to 2 do not need it. Called while the host's /dev and /proc can be seen. A runtime without
+// the right to mount cannot make one; the host's node is then not its user's either.
 Fd open_spare_null();
 
 // Descriptors 0 to 2 that are the null device become the one of this root, or the spare when there is no such device.

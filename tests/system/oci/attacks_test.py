@@ -171,6 +171,60 @@ class Attacks(ocitest.OciTest):
         out = self.sh("stat -c %t:%T /proc/keys; cat /proc/keys | wc -c", change)
         self.assertEqual(out, "1:3\n0\n")
 
+    def on_a_host_with_its_own_null(self, *args, stdin="/dev/null"):
+        """The runtime in a mount namespace where /dev/null is a node of this test: what an attack would change."""
+        node = f"{self.dir}/null"
+        if not os.path.exists(node):
+            os.mknod(node, 0o020666, os.makedev(1, 3))
+            os.chmod(node, 0o666)
+        script = f"mount --make-rprivate / && mount --bind {node} /dev/null && exec \"$@\" <{stdin}"
+        result = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", RUNTIME, "--root", self.state, *args],
+                                capture_output=True, text=True, timeout=60)
+        info = os.stat(node)
+        self.assertEqual((oct(info.st_mode), info.st_uid, info.st_gid), ("0o20666", 0, 0), (args, result))
+        return result
+
+    def test_the_hosts_dev_null_cannot_be_changed_from_inside(self):
+        attack = ("for n in /proc/keys /proc/timer_list /proc/self/fd/0 /proc/self/fd/1 /dev/null; do chmod 711 $n; "
+                  "chown 4:4 $n; done 2>&1; echo hello >/proc/keys && echo done; cat /proc/keys")
+        name = self.name()
+
+        def change(c):
+            self.assertIn("/proc/keys", c["linux"]["maskedPaths"])
+            for kind in ("bounding", "effective", "permitted"):
+                c["process"]["capabilities"][kind] += ["CAP_CHOWN", "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_FSETID"]
+        self.configure(["sh", "-c", attack], name, change)
+        out = self.on_a_host_with_its_own_null("run", "-b", f"{self.dir}/bundle", name).stdout
+        self.assertIn("/proc/keys: Read-only file system", out)
+        self.assertTrue(out.endswith("done\n"), out)  # still a null device for who writes and reads
+
+    def test_the_hosts_dev_null_as_standard_input_of_another_user(self):
+        # The container's own node is gone, is another device, or is a directory: the runtime must not be misled.
+        for change in ("true", "rm /dev/null; mknod /dev/null c 1 5", "rm /dev/null", "rm /dev/null; mkdir /dev/null"):
+            name = self.start("sh", "-c", f"{change}; echo ready; sleep 1000",
+                              change=lambda c: [c["process"]["capabilities"][kind].append("CAP_MKNOD")
+                                                for kind in ("bounding", "effective", "permitted")])
+            wait_for(lambda: "ready" in self.output(name))
+            for user in ("1000", "0"):
+                result = self.on_a_host_with_its_own_null(
+                    "exec", "--user", user, name, "sh", "-c",
+                    "chmod 711 /proc/self/fd/0; chown 4 /proc/self/fd/0; stat -Lc %t:%T /proc/self/fd/0; wc -c")
+                self.assertEqual(result.stdout, "1:3\n0\n", (change, result.stderr))
+
+    def test_devices_bound_in_a_user_namespace_cannot_be_changed(self):
+        def change(c):
+            c["linux"]["namespaces"].append({"type": "user"})
+            # Even with the host's root mapped in.
+            c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+            for kind in ("bounding", "effective", "permitted"):
+                c["process"]["capabilities"][kind] += ["CAP_CHOWN", "CAP_FOWNER"]
+        name = self.name()
+        self.configure(["sh", "-c", "chmod 711 /dev/null; chown 4 /dev/null; chmod 711 /proc/self/fd/0; echo x >/dev/null"],
+                       name, change)
+        result = self.on_a_host_with_its_own_null("run", "-b", f"{self.dir}/bundle", name)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr.count("Read-only file system"), 3, result.stderr)
+
     # CVE-2026-41579
     def test_an_image_whose_dev_is_a_link_is_refused(self):
         outside = f"{self.dir}/outside"
