@@ -283,6 +283,63 @@ TEST_F(CliTest, PluginsFromManifestToRemoval) {
   EXPECT_EQ(types, (std::vector<std::string>{"plugin.installed", "plugin.disabled", "plugin.removed"}));
 }
 
+TEST_F(CliTest, EveryVerbAnswersInJsonWhenAsked) {
+  add_running("web");
+  ASSERT_TRUE(write_file_atomic(dir_ / "p.json",
+                                R"({"name":"p","version":"1.0","runtime":"r","image":"localhost/base:1"})", 0600));
+  const std::string manifest = dir_ / "p.json";
+  const std::vector<std::vector<std::string>> calls = {
+      {"run", "-d", "--name", "a", "localhost/base:1"},
+      {"create", "--name", "b", "localhost/base:1"},
+      {"ls"},
+      {"show", "web"},
+      {"stats", "web"},
+      {"restart", "web"},
+      {"pause", "web"},
+      {"resume", "web"},
+      {"stop", "web"},
+      {"start", "web"},
+      {"update", "--memory", "64", "web"},
+      {"wait", "b"},
+      {"rm", "-f", "web"},
+      {"images", "ls"},
+      {"images", "inspect", "localhost/base:1"},
+      {"images", "tag", "localhost/base:1", "base:2"},
+      {"images", "prune"},
+      {"plugins", "install", "--manifest", manifest},
+      {"plugins", "list"},
+      {"plugins", "show", "p"},
+      {"plugins", "disable", "p"},
+      {"plugins", "enable", "p"},
+      {"deployments", "create", "d", "--plugin", "p", "--replicas", "0"},
+      {"deployments", "list"},
+      {"deployments", "show", "d"},
+      {"deployments", "scale", "d", "--replicas", "0"},
+      {"deployments", "delete", "d"},
+      {"plugins", "remove", "p"},
+      {"token", "create", "t"},
+      {"token", "ls"},
+      {"token", "revoke", "t"},
+      {"operations", "ls"},
+      {"system"},
+      {"setup", "--dry-run"},
+  };
+  for (auto call : calls) {
+    const std::string said = join(call, " ");
+    // Behind the words of the verb: what follows an image belongs to the command inside.
+    const bool grouped = call.size() > 1 && call[1].find_first_of("-/") == std::string::npos && call[1] != "web";
+    call.insert(call.begin() + (grouped ? 2 : 1), {"--output", "json"});
+    EXPECT_EQ(skerry(call), 0) << said << ": " << err_;
+    // One document, or one on each line.
+    const std::string all(trim(out_));
+    const bool lines = said.starts_with("setup");
+    for (const auto text : lines ? split(all, '\n') : std::vector<std::string_view>{all}) {
+      const auto json = wire::JsonNode::parse(text);
+      EXPECT_TRUE(json && !json->is_null()) << said << ": " << text;
+    }
+  }
+}
+
 TEST_F(CliTest, Tokens) {
   EXPECT_EQ(skerry({"token", "create", "ci", "--role", "operator"}), 0);
   EXPECT_TRUE(out_.starts_with("skt_"));

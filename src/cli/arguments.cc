@@ -35,6 +35,21 @@ std::string unknown_command(const CLI::App& app, int argc, const char* const* ar
   return {};
 }
 
+void declare(CLI::App& app, Invocation& invocation) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("skerry ") + SKERRY_VERSION);
+  app.add_option("--socket", invocation.settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
+  add_run_verbs(app, invocation);
+  add_target_verbs(app, invocation, Scope::kEnvironments);
+  add_vm_verbs(app, invocation);
+  add_image_verbs(app, invocation);
+  add_plugin_verbs(app, invocation);
+  add_system_verbs(app, invocation);
+  add_help_verbs(app, invocation);
+}
+
+constexpr const char* kSummary = "Skerry runs containers, microVMs and VMs from the same images, under one daemon.";
+
 }  // namespace
 
 CLI::App* add_verb(CLI::App& parent, Invocation& invocation, const std::string& name, const std::string& summary,
@@ -68,18 +83,10 @@ Words take_words(const CLI::App& verb, const std::string& what) {
 
 Invocation parse_arguments(int argc, const char* const* argv) {
   Invocation invocation;
-  CLI::App app("Skerry runs containers, microVMs and VMs from the same images, under one daemon.", "skerry");
-  app.require_subcommand(1);
-  app.set_version_flag("--version", std::string("skerry ") + SKERRY_VERSION);
+  CLI::App app(kSummary, "skerry");
   // Read here and not by the parser, which would let the variable win over a flag of another level.
   if (const char* socket = std::getenv("SKERRY_SOCKET"); socket != nullptr) invocation.settings.socket_path = socket;
-  app.add_option("--socket", invocation.settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
-  add_run_verbs(app, invocation);
-  add_target_verbs(app, invocation, Scope::kEnvironments);
-  add_vm_verbs(app, invocation);
-  add_image_verbs(app, invocation);
-  add_plugin_verbs(app, invocation);
-  add_system_verbs(app, invocation);
+  declare(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -93,6 +100,13 @@ Invocation parse_arguments(int argc, const char* const* argv) {
     invocation.verb = nullptr;
   }
   return invocation;
+}
+
+CommandText describe_command_line() {
+  Invocation invocation;
+  CLI::App app(kSummary, "skerry");
+  declare(app, invocation);
+  return describe(app);
 }
 
 }  // namespace skerry::cli

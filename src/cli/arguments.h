@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "cli/describe.h"
 #include "cli/verbs.h"
 
 namespace skerry::cli {
@@ -14,5 +15,7 @@ struct Invocation {
   int exit_code = kExitSuccess;
 };
 Invocation parse_arguments(int argc, const char* const* argv);
+// What it understands.
+CommandText describe_command_line();
 
 }  // namespace skerry::cli

@@ -40,7 +40,9 @@ void add_image_verbs(CLI::App& app, Invocation& invocation) {
 
   auto* tag = add_image_verb(*images, invocation, "tag", "Give an image one more name",
                              "  skerry images tag localhost:5000/web:1 web:stable\n", options, tag_image);
-  tag->add_option("IMAGE", options->names)->required()->expected(1);
+  // One word each: a list would swallow both.
+  tag->add_option_function<std::string>("IMAGE", [options](const std::string& name) { options->names = {name}; })
+      ->required();
   tag->add_option("NAME", options->new_name)->required();
 
   auto* build = add_image_verb(*images, invocation, "build",

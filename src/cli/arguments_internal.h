@@ -33,6 +33,8 @@ void add_vm_verbs(CLI::App& app, Invocation& invocation);
 void add_image_verbs(CLI::App& app, Invocation& invocation);
 void add_plugin_verbs(CLI::App& app, Invocation& invocation);
 void add_system_verbs(CLI::App& app, Invocation& invocation);
+// completion, man: what tells of all the others.
+void add_help_verbs(CLI::App& app, Invocation& invocation);
 // The options of run and create.
 std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope);
 

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "cli/arguments_internal.h"
 
 namespace skerry::cli {
@@ -6,7 +7,7 @@ namespace {
 void add_plugins(CLI::App& app, Invocation& invocation) {
   auto* plugins = add_group(app, "plugins", "Named, versioned manifests of what can be run");
   auto options = std::make_shared<PluginOptions>();
-  auto* ls = add_verb(*plugins, invocation, "list", "List", "");
+  auto* ls = add_verb(*plugins, invocation, "list", "List", "  skerry plugins list\n");
   ls->alias("ls");
   on_chosen(ls, invocation, list_plugins);
   auto* install = add_verb(*plugins, invocation, "install", "Install a manifest",
@@ -24,7 +25,8 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
        {Each{"show", "Show a plugin and its manifest", show_plugins},
         Each{"enable", "Let environments be made from it", enable_plugins},
         Each{"disable", "Refuse new environments of it", disable_plugins}, Each{"remove", "Remove", remove_plugins}}) {
-    auto* verb = add_verb(*plugins, invocation, each.name, each.summary, "");
+    auto* verb =
+        add_verb(*plugins, invocation, each.name, each.summary, cat("  skerry plugins ", each.name, " nginx\n"));
     verb->add_option("NAME", options->names)->required();
     if (each.action == remove_plugins) verb->add_flag("-f,--force", options->force, "Also when it is in use");
     on_chosen(verb, invocation,
@@ -35,7 +37,7 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
 void add_deployments(CLI::App& app, Invocation& invocation) {
   auto* deployments = add_group(app, "deployments", "Replicas, kept at a number");
   auto options = std::make_shared<DeploymentOptions>();
-  auto* ls = add_verb(*deployments, invocation, "list", "List", "");
+  auto* ls = add_verb(*deployments, invocation, "list", "List", "  skerry deployments list\n");
   ls->alias("ls");
   on_chosen(ls, invocation, list_deployments);
   auto* create = add_verb(*deployments, invocation, "create", "Create",
@@ -53,16 +55,18 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   scale->add_option("--replicas", options->replicas, "How many")->required();
   on_chosen(scale, invocation, [options](const Session& session) { return scale_deployment(session, *options); });
   auto* update_one =
-      add_verb(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration", "");
+      add_verb(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
+               "  skerry deployments update web --config web-2.json\n");
   update_one->add_option("NAME", options->names)->required()->expected(1);
   update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
       ->required()
       ->check(CLI::ExistingFile);
   on_chosen(update_one, invocation, [options](const Session& session) { return update_deployment(session, *options); });
-  auto* show_one = add_verb(*deployments, invocation, "show", "Show", "");
+  auto* show_one = add_verb(*deployments, invocation, "show", "Show", "  skerry deployments show web\n");
   show_one->add_option("NAME", options->names)->required();
   on_chosen(show_one, invocation, [options](const Session& session) { return show_deployments(session, *options); });
-  auto* remove_one = add_verb(*deployments, invocation, "delete", "Delete it and its replicas", "");
+  auto* remove_one =
+      add_verb(*deployments, invocation, "delete", "Delete it and its replicas", "  skerry deployments delete web\n");
   remove_one->add_option("NAME", options->names)->required();
   on_chosen(remove_one, invocation,
             [options](const Session& session) { return delete_deployments(session, *options); });

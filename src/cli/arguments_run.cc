@@ -14,8 +14,10 @@ void add_list(CLI::App* verb, const char* flags, std::vector<std::string>& into,
 void add_identity(CLI::App* verb, RunOptions& options) {
   verb->add_option("--name", options.name, "Its name (default: from the image)");
   verb->add_option("--hostname", options.hostname, "Host name inside (default: the name)");
-  verb->add_option("--isolation", options.isolation, "container, microvm or vm");
-  verb->add_option("--kind", options.kind, "app (kept), disposable (reset on stop) or template");
+  verb->add_option("--isolation", options.isolation, "container, microvm or vm")
+      ->check(CLI::IsMember({"container", "microvm", "vm"}));
+  verb->add_option("--kind", options.kind, "app (kept), disposable (reset on stop) or template")
+      ->check(CLI::IsMember({"app", "disposable", "template"}));
   verb->add_option("--zone", options.zone, "Security zone");
   verb->add_option("--plugin", options.plugin, "Run this plugin");
   verb->add_option("--config", options.config_path, "Run configuration (JSON)")->check(CLI::ExistingFile);

@@ -1,7 +1,13 @@
+#include "base/text.h"
 #include "cli/arguments_internal.h"
 
 namespace skerry::cli {
 namespace {
+
+// A line of help: the verbs stand at two places.
+std::string example(Scope scope, std::string_view words) {
+  return cat("  skerry ", scope == Scope::kVms ? "vms " : "", words, "\n");
+}
 
 std::shared_ptr<TargetOptions> add_targets(CLI::App* verb, Scope scope) {
   auto options = std::make_shared<TargetOptions>();
@@ -19,7 +25,8 @@ void add_acts(CLI::App& app, Invocation& invocation, Scope scope) {
   for (const Act& each : {Act{"start", "Start", false}, Act{"stop", "Stop, by force after a while", true},
                           Act{"restart", "Stop and start again", true}, Act{"pause", "Freeze in memory", false},
                           Act{"resume", "Thaw", false}, Act{"suspend", "Freeze to disk", false}}) {
-    auto* verb = add_verb(app, invocation, each.name, each.summary, "");
+    auto* verb = add_verb(app, invocation, each.name, each.summary,
+                          example(scope, each.graceful ? cat(each.name, " --time 3 web") : cat(each.name, " web db")));
     auto options = add_targets(verb, scope);
     if (each.graceful) {
       verb->add_option_function<double>(
@@ -33,23 +40,27 @@ void add_acts(CLI::App& app, Invocation& invocation, Scope scope) {
 }
 
 void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
-  auto* kill_verb = add_verb(app, invocation, "kill", "Send the main process a signal", "  skerry kill -s HUP web\n");
+  auto* kill_verb =
+      add_verb(app, invocation, "kill", "Send the main process a signal", example(scope, "kill -s HUP web"));
   auto kill_options = add_targets(kill_verb, scope);
   kill_verb->add_option("-s,--signal", kill_options->signal, "Name or number (default KILL)");
   on_chosen(kill_verb, invocation, [kill_options](const Session& session) { return kill(session, *kill_options); });
 
-  auto* rm = add_verb(app, invocation, scope == Scope::kVms ? "delete" : "rm", "Delete",
-                      "  skerry rm web\n  skerry rm -f web db\n");
+  const std::string remove_name = scope == Scope::kVms ? "delete" : "rm";
+  auto* rm = add_verb(app, invocation, remove_name, "Delete",
+                      example(scope, remove_name + " web") + example(scope, remove_name + " -f web db"));
   if (scope == Scope::kEnvironments) rm->alias("delete");
   auto rm_options = add_targets(rm, scope);
   rm->add_flag("-f,--force", rm_options->force, "Also when it runs");
   on_chosen(rm, invocation, [rm_options](const Session& session) { return remove(session, *rm_options); });
 
-  auto* wait_verb = add_verb(app, invocation, "wait", "Wait until the run is over; print the exit code", "");
+  auto* wait_verb =
+      add_verb(app, invocation, "wait", "Wait until the run is over; print the exit code", example(scope, "wait job"));
   auto wait_options = add_targets(wait_verb, scope);
   on_chosen(wait_verb, invocation, [wait_options](const Session& session) { return wait(session, *wait_options); });
 
-  auto* update_verb = add_verb(app, invocation, "update", "Change the limits", "  skerry update --memory 512 web\n");
+  auto* update_verb =
+      add_verb(app, invocation, "update", "Change the limits", example(scope, "update --memory 512 web"));
   auto update_options = std::make_shared<UpdateOptions>();
   update_options->scope = scope;
   update_verb->add_option("NAME", update_options->name)->required();
@@ -61,8 +72,9 @@ void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
 }
 
 void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
-  auto* ls =
-      add_verb(app, invocation, scope == Scope::kVms ? "list" : "ls", "List", "  skerry ls --filter state=running\n");
+  const std::string list_name = scope == Scope::kVms ? "list" : "ls";
+  auto* ls = add_verb(app, invocation, list_name, "List",
+                      example(scope, list_name) + example(scope, list_name + " --filter state=running --output json"));
   ls->alias(scope == Scope::kVms ? "ls" : "list");
   auto list_options = std::make_shared<ListOptions>();
   list_options->scope = scope;
@@ -72,11 +84,13 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   on_chosen(ls, invocation, [list_options](const Session& session) { return list(session, *list_options); });
 
-  auto* show_verb = add_verb(app, invocation, "show", "Show all that is known", "  skerry show web --output json\n");
+  auto* show_verb =
+      add_verb(app, invocation, "show", "Show all that is known", example(scope, "show web --output json"));
   auto show_options = add_targets(show_verb, scope);
   on_chosen(show_verb, invocation, [show_options](const Session& session) { return show(session, *show_options); });
 
-  auto* stats_verb = add_verb(app, invocation, "stats", "What they use; of all that run when none is named", "");
+  auto* stats_verb = add_verb(app, invocation, "stats", "What they use; of all that run when none is named",
+                              example(scope, "stats -f") + example(scope, "stats web"));
   auto stats_options = std::make_shared<TargetOptions>();
   auto follow = std::make_shared<bool>(false);
   stats_options->scope = scope;
@@ -85,7 +99,7 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
   on_chosen(stats_verb, invocation,
             [stats_options, follow](const Session& session) { return stats(session, *stats_options, *follow); });
 
-  auto* logs_verb = add_verb(app, invocation, "logs", "What it wrote", "  skerry logs -f --tail 20 web\n");
+  auto* logs_verb = add_verb(app, invocation, "logs", "What it wrote", example(scope, "logs -f --tail 20 web"));
   auto log_options = std::make_shared<LogOptions>();
   log_options->scope = scope;
   logs_verb->add_option("NAME", log_options->name)->required();
@@ -98,7 +112,7 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
 
 void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
   auto* exec_verb = add_verb(app, invocation, "exec", "Run a command inside: exec [OPTIONS] NAME COMMAND…",
-                             "  skerry exec web nginx -s reload\n  skerry exec -it web sh\n");
+                             example(scope, "exec web nginx -s reload") + example(scope, "exec -it web sh"));
   auto exec_options = std::make_shared<ExecOptions>();
   exec_options->scope = scope;
   exec_verb->prefix_command();
@@ -117,7 +131,7 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
     invocation.verb = [exec_options](const Session& session) { return exec(session, *exec_options); };
   });
 
-  auto* shell = add_verb(app, invocation, "shell", "A shell inside, on this terminal", "  skerry shell web\n");
+  auto* shell = add_verb(app, invocation, "shell", "A shell inside, on this terminal", example(scope, "shell web"));
   auto shell_options = std::make_shared<ExecOptions>();
   shell_options->scope = scope;
   shell_options->interactive = true;
@@ -127,7 +141,8 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
   on_chosen(shell, invocation, [shell_options](const Session& session) { return exec(session, *shell_options); });
 
   auto* attach_verb =
-      add_verb(app, invocation, "attach", "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal", "");
+      add_verb(app, invocation, "attach", "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal",
+               example(scope, "attach web"));
   auto attach_options = std::make_shared<ExecOptions>();
   attach_options->scope = scope;
   attach_verb->add_option("NAME", attach_options->name)->required();

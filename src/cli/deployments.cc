@@ -80,7 +80,7 @@ Outcome show_deployments(const Session& session, const DeploymentOptions& option
 Outcome delete_deployments(const Session& session, const DeploymentOptions& options) {
   for (const auto& name : options.names) {
     TRY(session.http.expect("DELETE", deployment_path(name)));
-    if (!session.settings.quiet) TRY(print(name + "\n"));
+    TRY(print_done(session, name));
   }
   return kExitSuccess;
 }

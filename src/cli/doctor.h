@@ -23,6 +23,8 @@ struct Finding {
 };
 
 std::vector<Finding> examine_host();
+// Adds what is installed: the programs, the group, the service, room for images.
+void examine_installation(std::vector<Finding>& findings);
 // Adds what the daemon says of itself and of its isolations.
 void examine_daemon(HttpClient& http, std::vector<Finding>& findings);
 

@@ -28,7 +28,7 @@ Status report(const Session& session, const std::string& name, const std::string
   if (session.settings.output == OutputForm::kJson && !body.empty()) {
     return print_json(TRY(wire::JsonNode::parse(body)));
   }
-  return session.settings.quiet ? Status{} : print(name + "\n");
+  return print_done(session, name);
 }
 
 std::string grace_body(std::uint32_t grace_ms) {
@@ -62,7 +62,7 @@ Outcome remove(const Session& session, const TargetOptions& options) {
   return for_each(options, [&](const std::string& name) -> Status {
     const auto query = cat("?grace_ms=", options.grace_ms, options.force ? "&force=1" : "");
     TRY(session.http.expect("DELETE", target_path(options.scope, name) + query));
-    return session.settings.quiet || session.settings.output == OutputForm::kJson ? Status{} : print(name + "\n");
+    return print_done(session, name);
   });
 }
 

@@ -18,8 +18,8 @@ Outcome switch_plugins(const Session& session, const PluginOptions& options, std
     const auto answer = TRY(session.http.expect("POST", cat(plugin_path(name), "/", verb)));
     if (session.settings.output == OutputForm::kJson) {
       TRY(print_json(TRY(wire::JsonNode::parse(answer.body))));
-    } else if (!session.settings.quiet) {
-      TRY(print(name + "\n"));
+    } else {
+      TRY(print_done(session, name));
     }
   }
   return kExitSuccess;
@@ -73,7 +73,7 @@ Outcome disable_plugins(const Session& session, const PluginOptions& options) {
 Outcome remove_plugins(const Session& session, const PluginOptions& options) {
   for (const auto& name : options.names) {
     TRY(session.http.expect("DELETE", plugin_path(name) + (options.force ? "?force=1" : "")));
-    if (!session.settings.quiet) TRY(print(name + "\n"));
+    TRY(print_done(session, name));
   }
   return kExitSuccess;
 }

@@ -43,11 +43,13 @@ Outcome list_operations(const Session& session) {
 
 Outcome cancel_operation(const Session& session, const std::string& id) {
   TRY(session.http.expect("DELETE", cat("/api/v1/operations/", escape(id))));
+  TRY(print_done(session, id));
   return kExitSuccess;
 }
 
 Outcome doctor(const Session& session) {
   auto findings = examine_host();
+  examine_installation(findings);
   examine_daemon(session.http, findings);
   if (session.settings.output == OutputForm::kJson) {
     TRY(print(findings_json(findings) + "\n"));

@@ -47,6 +47,7 @@ Outcome list_tokens(const Session& session) {
 
 Outcome revoke_token(const Session& session, const TokenOptions& options) {
   TRY(session.http.expect("DELETE", cat(kTokens, "/", escape(options.name))));
+  TRY(print_done(session, options.name));
   return kExitSuccess;
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "cli/describe.h"
+#include "cli/man_page.h"
 #include "core/net.h"
 
 namespace skerry {
@@ -70,8 +72,21 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_LOG_FORMAT")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  app.add_option("--network", options.network_action,
+                 "Only make (up) or remove (down) the bridge and its NAT rules, and end: what skerry setup asks for")
+      ->check(CLI::IsMember({"up", "down"}));
+  app.add_flag_callback(
+         "--man",
+         [] {
+           std::cout << daemon_man_page();
+           throw CLI::Success();
+         },
+         "Print the manual page skerryd(8)")
+      ->trigger_on_parse();
   app.set_version_flag("--version", cat("skerryd ", SKERRY_VERSION));
 }
+
+constexpr const char* kSummary = "skerryd: runs containers, microVMs and VMs under one policy";
 
 Result<std::string> absolute(const std::string& path) {
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "an empty path");
@@ -114,10 +129,31 @@ Status check(DaemonOptions& options, const RawOptions& raw, PoolGiven given) {
 
 }  // namespace
 
+std::string daemon_man_page() {
+  DaemonOptions options;
+  RawOptions raw;
+  CLI::App app("the control plane of Skerry", "skerryd");
+  declare(app, options, raw);
+  return cli::man_page(
+             cli::describe(app), 8,
+             {{"ENVIRONMENT",
+               "Every option can also be given as a variable: SKERRY_STATE_DIR for --state-dir, and so on. The command "
+               "line wins.\n\nNOTIFY_SOCKET: told when skerryd is ready (sd_notify(3))."},
+              {"FILES",
+               "STATE_DIR/skerry.db: environments, leases, events, plugins.\n\nSTATE_DIR/audit.log: a line for every "
+               "mutating call.\n\nRUN_DIR/skerryd.sock: the API."},
+              {"SIGNALS",
+               "SIGTERM, SIGINT: end. Environments live on; without any, bridge and firewall go too.\n\nA killed "
+               "daemon loses nothing either: the next one adopts what runs."},
+              {"EXIT STATUS", "0: ended by a signal, as asked. 1: cannot start or serve. 2: wrong usage."},
+              {"SEE ALSO", "skerry(1)"}})
+      .text;
+}
+
 ParsedOptions parse_daemon_options(int argc, char** argv) {
   ParsedOptions parsed;
   RawOptions raw;
-  CLI::App app("skerryd: runs containers, microVMs and VMs under one policy", "skerryd");
+  CLI::App app(kSummary, "skerryd");
   declare(app, parsed.options, raw);
   try {
     app.parse(argc, argv);

@@ -25,6 +25,7 @@ struct DaemonOptions {
   unsigned workers = 8;
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kText;
+  std::string network_action;  // "up" or "down": only that, for setup; empty: serve
 };
 
 enum class OptionsOutcome : std::uint8_t { kRun, kExit };
@@ -33,6 +34,8 @@ struct ParsedOptions {
   int exit_code = 0;  // kExit: 0 after --help or --version, 2 after a usage error (already reported)
   DaemonOptions options;
 };
+// The manual page skerryd(8).
+std::string daemon_man_page();
 // Parses and checks. Prints help, version and usage errors itself.
 ParsedOptions parse_daemon_options(int argc, char** argv);
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/composition.h"
+#include "daemon/host_setup.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 
@@ -47,6 +48,14 @@ int serve(const DaemonOptions& options, const sigset_t& signals) {
   return 0;
 }
 
+// For `skerry setup`; the exit code.
+int change_network(const DaemonOptions& options) {
+  const auto changed = options.network_action == "up" ? set_up_network(options) : take_down_network(options);
+  if (changed) return 0;
+  log::error("network", {{"error", changed.error().message()}});
+  return 1;
+}
+
 }  // namespace
 }  // namespace skerry
 
@@ -55,6 +64,7 @@ int main(int argc, char** argv) {
     const auto parsed = skerry::parse_daemon_options(argc, argv);
     if (parsed.outcome == skerry::OptionsOutcome::kExit) return parsed.exit_code;
     skerry::log::configure(parsed.options.log_level, parsed.options.log_format);
+    if (!parsed.options.network_action.empty()) return skerry::change_network(parsed.options);
     const sigset_t signals = skerry::ending_signals();
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
