@@ -9,6 +9,7 @@
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "oci/outer_user.h"
 
 namespace skerry::oci {
 namespace {
@@ -82,7 +83,7 @@ std::string first_limit(const Resources& resources) {
 }
 
 bool is_out_of_reach(const Error& error) {
-  return ::geteuid() != 0 && (error.sys_errno == EACCES || error.sys_errno == EPERM || error.sys_errno == EROFS);
+  return is_ordinary_user() && (error.sys_errno == EACCES || error.sys_errno == EPERM || error.sys_errno == EROFS);
 }
 
 Status write_limits(const CgroupRecord& record, const Resources& resources) {

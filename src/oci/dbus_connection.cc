@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "base/unix_socket.h"
+#include "oci/outer_user.h"
 
 namespace skerry::oci {
 namespace {
@@ -18,12 +19,12 @@ constexpr std::chrono::seconds kAnswerTimeout{20};
 constexpr const char* kSystemBus = "unix:path=/run/dbus/system_bus_socket";
 
 std::string bus_address() {
-  const bool root = ::geteuid() == 0;
+  const bool root = !is_ordinary_user();
   const char* named = std::getenv(root ? "DBUS_SYSTEM_BUS_ADDRESS" : "DBUS_SESSION_BUS_ADDRESS");
   if (named != nullptr && *named != '\0') return named;
   if (root) return kSystemBus;
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  return cat("unix:path=", runtime != nullptr && *runtime != '\0' ? runtime : cat("/run/user/", ::geteuid()), "/bus");
+  return cat("unix:path=", runtime != nullptr && *runtime != '\0' ? runtime : cat("/run/user/", outer_uid()), "/bus");
 }
 
 int hex_digit(char c) {
@@ -87,7 +88,7 @@ Result<DbusConnection> DbusConnection::open() {
 Status DbusConnection::authenticate() {
   // A zero byte with our credentials, the uid as hexadecimal digits of its decimal ones; "OK <guid>" is the answer.
   std::string line(1, '\0');
-  line += cat("AUTH EXTERNAL ", to_hex(cat(::geteuid())), "\r\n");
+  line += cat("AUTH EXTERNAL ", to_hex(cat(outer_uid())), "\r\n");
   TRY(send(line));
   std::string answer;
   constexpr std::size_t kLongestAnswer = 512;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "oci/cgroup.h"
 #include "oci/dbus_connection.h"
+#include "oci/outer_user.h"
 #include "oci/process_attributes.h"
 
 namespace skerry::oci {
@@ -131,7 +132,7 @@ Status reset_failed(DbusConnection& bus, const std::string& unit) {
 
 Result<ScopeName> parse_scope_name(const std::string& cgroups_path, const std::string& id) {
   ScopeName out;
-  out.slice = ::geteuid() == 0 ? "system.slice" : "user.slice";
+  out.slice = is_ordinary_user() ? "user.slice" : "system.slice";
   out.unit = cat("skerry-", id, ".scope");
   if (!cgroups_path.empty()) {
     const auto parts = split(cgroups_path, ':');
@@ -178,7 +179,7 @@ Result<std::vector<DbusProperty>> limit_properties(const Resources& resources) {
 Result<std::string> scope_directory(const ScopeName& name) {
   std::string above;
   // Root's service manager stands at the top; a user's says where it stands.
-  if (::geteuid() != 0) {
+  if (is_ordinary_user()) {
     auto bus = TRY(connect());
     DbusWriter body;
     body.put_string(kManager);
