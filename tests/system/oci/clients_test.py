@@ -107,6 +107,76 @@ class Podman(Client):
         os.close(master)
         self.assertIn(b"/dev/pts/0", out)
 
+    def test_healthchecks(self):
+        self.podman("run", "-d", "--name", "h", "--network", "none", "--health-cmd", "test -e /tmp/ok", "--health-interval",
+                    "disable", "bb", "sleep", "1000")
+        self.assertIn("unhealthy", self.podman("healthcheck", "run", "h", check=False).stdout)
+        self.podman("exec", "h", "touch", "/tmp/ok")
+        self.podman("healthcheck", "run", "h")
+        self.assertEqual(self.podman("inspect", "-f", "{{.State.Health.Status}}", "h").stdout, "healthy\n")
+
+    def test_user_namespaces_of_its_own_choice(self):
+        with open(f"{self.dir}/subid", "w") as file:
+            file.write("containers:200000:1000000\n")
+        out = self.command(self.with_accounts(*self.base, "run", "--rm", "--network", "none", "--userns=auto:size=4096", "bb",
+                                              "cat", "/proc/self/uid_map")).stdout
+        self.assertEqual(out.split(), ["0", "200000", "4096"])
+
+    def with_accounts(self, *argv, files=("subid:subuid", "subid:subgid")):
+        """The command with files of our directory in place of those in /etc, in a mount namespace of its own."""
+        binds = "; ".join(f"mount --bind {self.dir}/{name.split(':')[0]} /etc/{name.split(':')[1]}" for name in files)
+        return ["unshare", "-m", "sh", "-ec", f'{binds}; exec "$@"', "sh", *argv]
+
+    def test_a_pod_of_kubernetes(self):
+        self.podman("import", "--change", 'CMD ["sleep","1000"]', self.rootfs_tar, "pause")
+        with open(f"{self.dir}/containers.conf", "a") as file:
+            file.write('[engine]\ninfra_image = "localhost/pause:latest"\n')
+        with open(f"{self.dir}/pod.yaml", "w") as file:
+            file.write("""{apiVersion: v1, kind: Pod, metadata: {name: kp}, spec: {hostNetwork: true, containers: [
+                {name: a, image: "localhost/bb:latest", command: [sleep, "1000"], env: [{name: X, value: one}],
+                 resources: {limits: {memory: 64Mi}}},
+                {name: b, image: "localhost/bb:latest", command: [sh, -c, "hostname; exec sleep 1000"]}]}}""")
+        self.podman("play", "kube", f"{self.dir}/pod.yaml")
+        self.addCleanup(self.podman, "pod", "rm", "-f", "-t", "0", "kp", check=False)
+        out = self.podman("exec", "kp-a", "sh", "-c", "echo $X; cat /sys/fs/cgroup/memory/memory.limit_in_bytes "
+                          "/sys/fs/cgroup/memory.max 2>/dev/null; true").stdout
+        self.assertEqual(out.split(), ["one", str(64 << 20)])
+        ids = [self.podman("inspect", "-f", "{{.State.Pid}}", name).stdout.strip() for name in ("kp-a", "kp-b")]
+        for kind in ("ipc", "uts"):
+            self.assertEqual(len({os.readlink(f"/proc/{pid}/ns/{kind}") for pid in ids}), 1)
+        self.assertIn("name: kp", self.podman("generate", "kube", "kp").stdout)
+        self.podman("play", "kube", "--down", f"{self.dir}/pod.yaml")
+        self.assertNotIn("kp-a", self.podman("ps", "-a").stdout)
+
+    def test_an_ordinary_user(self):
+        home = f"{self.dir}/user"
+        os.makedirs(f"{home}/run", 0o700)
+        shutil.copy(RUNTIME, f"{home}/runtime")
+        for path in (home, f"{home}/run", f"{home}/runtime"):
+            os.chown(path, 20001, 20001)
+        os.chmod(home, 0o755)
+        for name, line in (("passwd", f"skerrytest:x:20001:20001::{home}:/bin/sh\n"), ("group", "skerrytest:x:20001:\n")):
+            with open(f"/etc/{name}") as old, open(f"{self.dir}/{name}", "w") as file:
+                file.write(old.read() + line)
+        with open(f"{self.dir}/subid", "w") as file:
+            file.write("skerrytest:300000:65536\n")
+        podman = ["podman", "--root", f"{home}/storage", "--runroot", f"{home}/runroot", "--tmpdir", f"{home}/tmp",
+                  "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--storage-driver", "vfs",
+                  "--runtime", f"{home}/runtime", "--runtime-flag", f"root={home}/state"]
+
+        def as_user(*args, **kwargs):
+            user = ["setpriv", "--reuid", "20001", "--regid", "20001", "--clear-groups", "env", "-i",
+                    f"PATH={os.environ['PATH']}", f"HOME={home}", f"XDG_RUNTIME_DIR={home}/run", "USER=skerrytest",
+                    f"CONTAINERS_CONF={self.dir}/containers.conf"]
+            return self.command(self.with_accounts(*user, *podman, *args, files=("passwd:passwd", "group:group",
+                                                                                 "subid:subuid", "subid:subgid")), **kwargs)
+        as_user("import", self.rootfs_tar, "bb")
+        out = as_user("run", "--rm", "--network", "none", "bb", "sh", "-c", "id -u; cat /proc/self/uid_map").stdout
+        self.assertEqual(out.split(), "0 0 20001 1 1 300000 65536".split())
+        as_user("run", "-d", "--name", "x", "--network", "none", "bb", "sleep", "1000")
+        self.addCleanup(as_user, "rm", "-f", "-t", "0", "x", check=False)
+        self.assertEqual(as_user("exec", "--user", "7", "x", "id", "-u").stdout, "7\n")
+
     def test_a_pod_shares_namespaces(self):
         self.podman("pod", "create", "--name", "p", "--network", "none", "--share", "pid,net,ipc,uts", "--infra-image", "bb",
                     "--infra-command", "sleep 1000")
