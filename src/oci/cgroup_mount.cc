@@ -13,6 +13,7 @@
 #include "base/sys_mount.h"
 #include "base/text.h"
 #include "oci/mounts.h"
+#include "oci/outer_user.h"
 #include "oci/safe_path.h"
 
 namespace skerry::oci {
@@ -82,7 +83,8 @@ Status attach_below(int tmpfs, const CgroupHierarchy& hierarchy, const MountOpti
   if (::mkdirat(tmpfs, name.c_str(), 0755) < 0 && errno != EEXIST) return fail_errno("mkdir " + name);
   auto made = hierarchy_mount(hierarchy, options, context);
   // An ordinary user's container may have no group in this hierarchy: there is nothing to show then.
-  if (!made && context.user_namespace && directory_of(*context.cgroup, hierarchy) == nullptr) return {};
+  const bool out_of_reach = context.user_namespace || is_ordinary_user();
+  if (!made && out_of_reach && directory_of(*context.cgroup, hierarchy) == nullptr) return {};
   const Fd tree = TRY(std::move(made));
   const Fd target = TRY(sys::openat(tmpfs, name, O_PATH | O_NOFOLLOW | O_DIRECTORY));
   TRY(sys::attach_mount(tree.get(), target.get()));
