@@ -128,6 +128,7 @@ void Agent::on_frame(const Frame& frame) {
 }
 
 void Agent::on_request(std::uint32_t session, std::string_view payload) {
+  channel_.speak();
   wire::AgentResponse response;
   const auto request = wire::decode_request(payload);
   if (session == 0 || sessions_.contains(session)) {
@@ -139,6 +140,12 @@ void Agent::on_request(std::uint32_t session, std::string_view payload) {
     if (!response.error && (request->op == wire::AgentOp::kExec || request->op == wire::AgentOp::kDial)) return;
   }
   channel_.send(FrameKind::kResponse, session, wire::encode_response(response));
+  if (request && request->op == wire::AgentOp::kSync) channel_.hush();
+}
+
+// The conversations of whoever this guest was before.
+void Agent::hang_up_all() {
+  for (const auto& [number, session] : sessions_) session->on_frame({FrameKind::kClose, number, {}});
 }
 
 wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentRequest& request) {
@@ -156,7 +163,10 @@ wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentReques
     case wire::AgentOp::kStats: response.body = wire::encode_stats(sample_stats()); break;
     case wire::AgentOp::kSignal: workload_.signal(request.signal); break;
     case wire::AgentOp::kSync: ::sync(); break;
-    case wire::AgentOp::kIdentity: take(become(request.identity)); break;
+    case wire::AgentOp::kIdentity:
+      hang_up_all();
+      take(become(request.identity));
+      break;
     case wire::AgentOp::kBoot:
       response.error = Error{ErrorCode::kConflict, 0, "the guest has booted already", {}};
       break;

@@ -45,6 +45,7 @@ class Agent {
   void serve_workload();
   Status start_workload(const wire::AgentRequest& request);
   void end_session(std::uint32_t session, int shell_code);
+  void hang_up_all();
 
   void tell_ready();
   void tell(const wire::AgentEvent& event);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <tuple>
+#include <utility>
 
 #include "base/sys_file.h"
 
@@ -32,7 +33,7 @@ Status Channel::open() {
 void Channel::send(FrameKind kind, std::uint32_t session, std::string_view payload) {
   do {
     const auto part = payload.substr(0, kMaxFramePayload);
-    queue_ += encode_frame(kind, session, part);
+    (hushed_ ? held_ : queue_) += encode_frame(kind, session, part);
     payload.remove_prefix(part.size());
   } while (!payload.empty());
   was_congested_ = was_congested_ || congested();
@@ -40,9 +41,17 @@ void Channel::send(FrameKind kind, std::uint32_t session, std::string_view paylo
   update();
 }
 
+void Channel::speak() {
+  if (!hushed_) return;
+  hushed_ = false;
+  queue_ += std::exchange(held_, {});
+  write_some();
+  update();
+}
+
 void Channel::update() {
   if (loop_.watches(fd_.get())) {
-    std::ignore = loop_.change(fd_.get(), queued() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    std::ignore = loop_.change(fd_.get(), unsent() > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 }
 
@@ -82,14 +91,14 @@ void Channel::read_frames() {
 // True when something was written.
 bool Channel::write_some() {
   bool progress = false;
-  while (queued() > 0) {
-    const ssize_t put = ::write(fd_.get(), queue_.data() + sent_, std::min(queued(), kWriteChunk));
+  while (unsent() > 0) {
+    const ssize_t put = ::write(fd_.get(), queue_.data() + sent_, std::min(unsent(), kWriteChunk));
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) break;
     sent_ += static_cast<std::size_t>(put);
     progress = true;
   }
-  if (queued() == 0) {
+  if (unsent() == 0) {
     queue_.clear();
     sent_ = 0;
   } else if (sent_ >= kHighMark) {
@@ -107,6 +116,7 @@ bool Channel::write_some() {
 void Channel::drain(Duration deadline) {
   const SystemClock clock;
   const MonoTime end = clock.monotonic() + deadline;
+  speak();
   while (queued() > 0) {
     if (write_some()) continue;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - clock.monotonic()).count();

@@ -33,6 +33,10 @@ class Channel {
 
   void send(FrameKind kind, std::uint32_t session, std::string_view payload = {});
   [[nodiscard]] bool congested() const { return queued() >= kHighMark; }
+  // What was sent so far goes out, what is sent from now on waits for speak(): between the two no frame is cut in half
+  // by a snapshot of the guest.
+  void hush() { hushed_ = true; }
+  void speak();
   // Writes until the queue is empty or `deadline` has passed, without reading. For the last words before power off.
   void drain(Duration deadline);
 
@@ -41,7 +45,8 @@ class Channel {
   static constexpr std::size_t kLowMark = 64U << 10U;
 
  private:
-  [[nodiscard]] std::size_t queued() const { return queue_.size() - sent_; }
+  [[nodiscard]] std::size_t unsent() const { return queue_.size() - sent_; }
+  [[nodiscard]] std::size_t queued() const { return unsent() + held_.size(); }
   void on_events(std::uint32_t events);
   void read_frames();
   bool write_some();
@@ -54,6 +59,8 @@ class Channel {
   FrameParser parser_;
   std::string queue_;
   std::size_t sent_ = 0;
+  bool hushed_ = false;
+  std::string held_;  // while hushed
   bool was_congested_ = false;
 };
 

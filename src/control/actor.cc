@@ -369,7 +369,8 @@ Status Actor::do_collect(const Observation& observed) {
   status.pid = 0;
   status.finished_at = context_.clock.now();
   if (status.goal == Goal::kPaused) status.goal = Goal::kStopped;
-  if (!should_restart(changed.spec.restart, status.goal, status.exit_code, status.restarts)) {
+  if (observed.restarts_spent ||
+      !should_restart(changed.spec.restart, status.goal, status.exit_code, status.restarts)) {
     if (status.goal == Goal::kRunning) status.goal = Goal::kStopped;
     if (changed.spec.auto_remove && status.goal == Goal::kStopped) status.goal = Goal::kDeleted;
   }

@@ -59,6 +59,7 @@ class LiveController final : public Controller {
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
   Result<UsageSample> stats(const std::string& name) override;
+  Result<Fd> guest_events(const std::string& name) override;
   void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) override;
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
@@ -315,6 +316,11 @@ Result<UsageSample> LiveController::stats(const std::string& name) {
   const auto target = TRY(actor(name));
   if (!is_alive(target->snapshot().status.state)) return UsageSample{};
   return target->driver().stats(target->place());
+}
+
+Result<Fd> LiveController::guest_events(const std::string& name) {
+  const auto target = TRY(actor(name));
+  return target->driver().guest_events(target->place());
 }
 
 void LiveController::report_health(const std::string& id, std::uint64_t incarnation, Health health,

@@ -82,6 +82,8 @@ class Controller {
   virtual Result<Conversation> exec(const std::string& name, const ExecSpec& spec) = 0;
   virtual Result<Conversation> attach(const std::string& name) = 0;
   virtual Result<UsageSample> stats(const std::string& name) = 0;
+  // Driver::guest_events() of its run.
+  virtual Result<Fd> guest_events(const std::string& name) = 0;
 
   // What a health check found about this run of the environment with this id; late news about an earlier run are
   // dropped. Stores the change with its event ("healthy", "unhealthy").

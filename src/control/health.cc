@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/probe.h"
+#include "core/guest_probe.h"
 
 namespace skerry {
 namespace {
@@ -71,6 +72,7 @@ Duration HealthMonitor::ask_due() {
   const MonoTime now = clock_.monotonic();
   for (const auto& environment : controller_.environments()) {
     if (!environment.spec.health_check || environment.status.state != State::kRunning) continue;
+    if (guest_probes(environment.spec)) continue;  // guest_events.h hears of it
     living.insert(environment.id);
     const std::lock_guard lock(mutex_);
     auto& watch = watches_[environment.id];
@@ -91,7 +93,11 @@ Duration HealthMonitor::ask_due() {
 Status HealthMonitor::probe(const Environment& environment) {
   const auto& check = *environment.spec.health_check;
   if (check.probe == HealthCheck::Probe::kExec) return probe_exec(controller_, environment);
-  const auto target = TRY(parse_probe_endpoint(environment.ip, check.endpoint));
+  // A path is below where the workload serves.
+  const bool is_path = check.endpoint.starts_with('/');
+  std::string base = is_path ? environment.spec.base_url : std::string();
+  while (base.ends_with('/')) base.pop_back();
+  const auto target = TRY(parse_probe_endpoint(environment.ip, base + check.endpoint));
   return check.probe == HealthCheck::Probe::kHttp ? probe_http(target, ms(check.timeout_ms))
                                                   : probe_tcp(target, ms(check.timeout_ms));
 }

@@ -12,6 +12,7 @@
 #include "control/controller.h"
 #include "control/deployments.h"
 #include "control/event_feed.h"
+#include "control/guest_events.h"
 #include "control/health.h"
 #include "control/host_network.h"
 #include "control/operations.h"
@@ -62,6 +63,7 @@ class LiveComposition final : public Composition {
   Operations operations_;
   std::unique_ptr<Deployments> deployments_;
   std::unique_ptr<HealthMonitor> health_;
+  std::unique_ptr<GuestEvents> guest_events_;
   std::unique_ptr<api::ApiServer> server_;
   std::mutex mutex_;
   std::condition_variable ended_;
@@ -105,6 +107,7 @@ Status LiveComposition::make_server() {
   config.audit_path = cat(options_.state_dir, "/audit.log");
   deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
   health_ = std::make_unique<HealthMonitor>(*controller_, *feed_, clock_);
+  guest_events_ = TRY(GuestEvents::create(*controller_, *feed_));
   server_ = TRY(api::ApiServer::create(
       config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_, *deployments_}));
   return {};

@@ -65,7 +65,8 @@ struct Launch {
   std::string initramfs;                     // spec.initramfs, likewise
   std::optional<NetworkAttachment> network;  // unset: no network but loopback
   std::uint64_t incarnation = 1;             // which run this is; 1 is the first
-  bool attach = false;                       // connect to the workload's stdio before it runs: Started::stdio
+  std::string saved;    // what save() wrote: this environment's first run goes on from there, as somebody else
+  bool attach = false;  // connect to the workload's stdio before it runs: Started::stdio
 };
 
 struct Started {
@@ -141,6 +142,33 @@ class Driver {
   // The main process's stdin, stdout and stderr (or its terminal), from now on.
   virtual Result<Conversation> attach(const EnvironmentPlace& place) = 0;
   virtual Result<UsageSample> stats(const EnvironmentPlace& place) = 0;
+
+  // What only guests with an agent can do; the others refuse (kUnsupported).
+
+  // A socket of frames; kEvent on session 0 is wire/agent_protocol.h's AgentEvent, the last one again at the start.
+  virtual Result<Fd> guest_events(const EnvironmentPlace& place) { return cannot(place, "tells no events"); }
+  // Saves the run to state_dir, ends it and leaves nothing in run_dir; the next start() goes on with it. A disposable
+  // keeps its disk over this. discard_suspended() forgets it.
+  virtual Status suspend(const EnvironmentPlace& place) { return cannot(place, "cannot be suspended to disk"); }
+  virtual Status discard_suspended(const EnvironmentPlace& place) { return cannot(place, "cannot be suspended"); }
+  // Writes to `directory` (there, empty) the disk as it is and, of a run, the memory with it: both of one moment. The
+  // run goes on.
+  virtual Status save(const EnvironmentPlace& place, const std::string& directory) {
+    static_cast<void>(directory);
+    return cannot(place, "cannot be saved");
+  }
+  // Makes an environment without a run what save() wrote; with memory, as if it had been suspended then.
+  virtual Status restore(const EnvironmentPlace& place, const std::string& directory) {
+    static_cast<void>(directory);
+    return cannot(place, "cannot be restored");
+  }
+
+ protected:
+  [[nodiscard]] std::unexpected<Error> cannot(const EnvironmentPlace& place, std::string_view what) const {
+    return fail(ErrorCode::kUnsupported,
+                std::string(place.name) + ": a " + std::string(to_text(isolation())) + " " + std::string(what),
+                "use --isolation microvm");
+  }
 };
 
 }  // namespace skerry

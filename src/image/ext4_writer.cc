@@ -65,7 +65,8 @@ Status make_empty(const std::string& path, const Needs& needs, std::uint32_t fre
   const std::uint64_t content = needs.blocks + needs.blocks / 50 + blocks_for(inodes * kInodeSize) +
                                 (kJournalMib << 20U) / kBlockSize + 64 + (std::uint64_t{free_mib} << 20U) / kBlockSize;
   // Each group of 32768 blocks holds two bitmaps, and some hold a copy of the super block and the descriptors.
-  const std::uint64_t blocks = std::max<std::uint64_t>(2048, content + (content / 32768 + 1) * 8);
+  // Below 16 MiB mke2fs finds the journal too large.
+  const std::uint64_t blocks = std::max<std::uint64_t>(4096, content + (content / 32768 + 1) * 8);
   SpawnSpec spec;
   spec.argv = {"mke2fs",
                "-q",

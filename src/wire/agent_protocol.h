@@ -134,7 +134,7 @@ enum class AgentOp : std::uint8_t {
   kIdentity,  // becomes another guest after a fork: `identity`
   kDial,      // connects to `dial` ("tcp:127.0.0.1:80" or "unix:/run/x"); kStdin/kStdout carry the bytes
   kSignal,    // sends `signal` to the workload
-  kSync,      // flushes every file system, for a consistent snapshot
+  kSync,      // for a snapshot: flushes every file system, and says nothing behind its answer until the next request
   kBoot,      // ends park: boots `document`, with the random seed and clock of `identity`; a second kReady follows
 };
 std::string_view to_text(AgentOp op);

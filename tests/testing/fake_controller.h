@@ -44,6 +44,7 @@ class FakeController final : public Controller {
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
   Result<UsageSample> stats(const std::string& name) override;
+  Result<Fd> guest_events(const std::string&) override { return fail(ErrorCode::kUnsupported, "a fake has no guests"); }
   void report_health(const std::string&, std::uint64_t, Health, std::string) override {}
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;

@@ -1,6 +1,7 @@
 #include "drivers/qemu/guest_plan.h"
 
 #include "base/text.h"
+#include "core/guest_probe.h"
 #include "drivers/workload.h"
 #include "wire/manifest_codec.h"
 
@@ -42,6 +43,21 @@ wire::GuestProcess workload_process(const Launch& launch, Workload workload) {
   return process;
 }
 
+wire::GuestRestartPolicy guest_restart(const RestartPolicy& policy) {
+  wire::GuestRestartPolicy guest{wire::GuestRestart::kNo, policy.max, policy.backoff_ms};
+  switch (policy.mode) {
+    case RestartMode::kNo: break;
+    case RestartMode::kOnFailure: guest.mode = wire::GuestRestart::kOnFailure; break;
+    case RestartMode::kAlways:
+    case RestartMode::kUnlessStopped: guest.mode = wire::GuestRestart::kAlways; break;
+  }
+  return guest;
+}
+
+wire::GuestHealthCheck guest_health_check(const HealthCheck& check) {
+  return {check.endpoint, check.interval_ms, check.timeout_ms, check.retries};
+}
+
 wire::GuestNetwork guest_network(const NetworkAttachment& network) {
   wire::GuestNetwork guest;
   guest.mac = network.mac;
@@ -63,6 +79,9 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   document.root.mode = has_disk ? wire::RootMode::kDisk : wire::RootMode::kInitramfs;
   document.root.overlay = has_disk;
   document.root.read_only = launch.spec.security.read_only_root;
+  document.base_url = launch.spec.base_url;
+  document.restart = guest_restart(launch.spec.restart);
+  if (guest_probes(launch.spec)) document.health_check = guest_health_check(*launch.spec.health_check);
   if (launch.network) document.network = guest_network(*launch.network);
   document.stop_signal = workload.stop_signal;
   document.workload = workload_process(launch, std::move(workload));

@@ -36,12 +36,6 @@ Result<Fd> unattached_tap() {
   return tap;
 }
 
-Result<Fd> memory_file(std::uint32_t memory_mib) {
-  Fd memory = TRY(sys::memfd("skerry-template"));
-  TRY(sys::ftruncate(memory.get(), memory_mib * kMib));
-  return memory;
-}
-
 wire::BootDocument parked_document() {
   wire::BootDocument document;
   document.root.mode = wire::RootMode::kDisk;
@@ -82,7 +76,7 @@ Result<VmmSpec> template_spec(const EnvironmentPlace& place, const VmmSpec& like
 Result<Fd> save(QmpClient& qmp) {
   Fd state = TRY(sys::memfd("skerry-template-state"));
   TRY(qmp.execute("stop"));
-  TRY(qmp.ignore_shared_memory());
+  TRY(qmp.set_shared_memory(QmpClient::SharedMemory::kIgnored));
   TRY(qmp.execute("getfd", R"({"fdname":"state"})", {state.get()}));
   TRY(qmp.execute("migrate", R"({"uri":"fd:state"})"));
   TRY(qmp.await_migration(kSaveTimeout));
@@ -98,6 +92,12 @@ Status seal(const Fd& file) {
 }
 
 }  // namespace
+
+Result<Fd> memory_file(std::uint32_t memory_mib) {
+  Fd memory = TRY(sys::memfd("skerry-guest"));
+  TRY(sys::ftruncate(memory.get(), memory_mib * kMib));
+  return memory;
+}
 
 std::string template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key) {
   std::string key =

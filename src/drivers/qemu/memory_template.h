@@ -30,6 +30,9 @@ struct MemoryTemplate {
   std::uint32_t memory_mib = 0;
 };
 
+// A memfd for a guest's memory.
+Result<Fd> memory_file(std::uint32_t memory_mib);
+
 // What must be equal for a fork to work: a mismatch means another template, or a cold boot, never an error. `shape`
 // names the base disk; the rest follows from the spec.
 std::string template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key);

@@ -13,6 +13,7 @@
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "base/unix_socket.h"
 #include "core/net.h"
 #include "drivers/qemu/accelerator.h"
 #include "drivers/qemu/agent_client.h"
@@ -20,6 +21,7 @@
 #include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/memory_template.h"
 #include "drivers/qemu/qmp_client.h"
+#include "drivers/qemu/saved_run.h"
 #include "drivers/qemu/tsc.h"
 #include "drivers/qemu/vmm.h"
 #include "network/port.h"
@@ -44,16 +46,39 @@ bool is_the_workloads_fault(const Error& error) {
          error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument;
 }
 
+Result<std::string> random_bytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  if (::getrandom(bytes.data(), size, 0) != static_cast<ssize_t>(size)) return fail_errno("getrandom");
+  return bytes;
+}
+
 Result<wire::AgentRequest> boot_request(const wire::BootDocument& document) {
   wire::AgentRequest request;
   request.op = wire::AgentOp::kBoot;
   request.document = wire::encode_boot_document(document);
   if (document.network) request.identity.new_mac = document.network->mac;
-  request.identity.random_seed.resize(kSeedBytes);
-  if (::getrandom(request.identity.random_seed.data(), kSeedBytes, 0) != static_cast<ssize_t>(kSeedBytes)) {
-    return fail_errno("getrandom");
-  }
+  request.identity.random_seed = TRY(random_bytes(kSeedBytes));
   request.identity.wall_clock_ns = SystemClock().now().ns;
+  return request;
+}
+
+// A guest that goes on learns the time; one that is somebody else by now learns who it is.
+Result<wire::AgentRequest> identity_request(const Launch& launch) {
+  wire::AgentRequest request;
+  request.op = wire::AgentOp::kIdentity;
+  auto& identity = request.identity;
+  identity.random_seed = TRY(random_bytes(kSeedBytes));
+  identity.wall_clock_ns = SystemClock().now().ns;
+  identity.renew_ssh_host_keys = !launch.saved.empty();
+  if (launch.saved.empty()) return request;
+  constexpr std::size_t kMachineIdBytes = 16;
+  identity.machine_id = to_hex(TRY(random_bytes(kMachineIdBytes)));
+  const auto document = TRY(boot_document(launch));
+  identity.hostname = document.hostname;
+  identity.network = document.network;
+  if (!identity.network) return request;
+  identity.new_mac = identity.network->mac;
+  identity.network->mac.clear();  // the one card it has, whatever it was called
   return request;
 }
 
@@ -70,6 +95,11 @@ Result<std::string> disk_filesystem(const std::string& path) {
   return fail(ErrorCode::kUnsupported, qcow2 ? "a qcow2 image cannot be a root disk" : "the disk holds no file system",
               "give the bare file system: erofs, ext4, squashfs, xfs or btrfs (qemu-img convert -O raw)");
 }
+
+// Where the next start() finds the memory to go on with.
+SavedRun suspended(const EnvironmentPlace& place) { return {place.state_dir + "/suspended"}; }
+// The machine of the current run (SavedRun::machine).
+std::string machine_path(const EnvironmentPlace& place) { return place.run_dir + "/machine"; }
 
 std::string overlay_path(const EnvironmentPlace& place) { return place.state_dir + "/overlay.img"; }
 
@@ -93,6 +123,14 @@ class QemuDriver final : public Driver {
   Status collect(const EnvironmentPlace& place, Kind kind) override;
   Status destroy(const EnvironmentPlace& place) override;
 
+  Result<Fd> guest_events(const EnvironmentPlace& place) override {
+    return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
+  }
+  Status suspend(const EnvironmentPlace& place) override;
+  Status discard_suspended(const EnvironmentPlace& place) override { return forget_memory(suspended(place)); }
+  Status save(const EnvironmentPlace& place, const std::string& directory) override;
+  Status restore(const EnvironmentPlace& place, const std::string& directory) override;
+
   Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
   Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
   Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
@@ -115,7 +153,12 @@ class QemuDriver final : public Driver {
   Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
   Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
-  Status load_fork(const EnvironmentPlace& place);
+  Result<Started> start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
+  Result<Started> start_saved_or_cold(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
+  Status take_saved(const Launch& launch);
+  Status load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
+  Result<std::string> machine_key(const Launch& launch, const VmmSpec& spec);
+  Result<QmpClient> halt(const EnvironmentPlace& place);
   Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
   Error why_ended(const EnvironmentPlace& place, const Error& seen);
   Status require_running(const EnvironmentPlace& place, std::string_view doing);
@@ -289,16 +332,16 @@ Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, co
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
-  TRY(load_fork(place));
+  TRY(load(place, QmpClient::SharedMemory::kIgnored));
   give_up.commit();
   TRY(agent.request(TRY(boot_request(document)), kAgentTimeout));
   TRY_IN("boot the guest", await_workload(place, agent));
   return started;
 }
 
-Status QemuDriver::load_fork(const EnvironmentPlace& place) {
+Status QemuDriver::load(const EnvironmentPlace& place, QmpClient::SharedMemory handling) {
   auto qmp = TRY(QmpClient::connect(place.run_dir));
-  TRY(qmp.ignore_shared_memory());
+  TRY(qmp.set_shared_memory(handling));
   TRY(qmp.execute("migrate-incoming", cat(R"({"uri":"fd:)", kIncomingFd, R"("})")));
   TRY(qmp.await_migration(kAgentTimeout));
   TRY(qmp.execute("cont"));
@@ -331,7 +374,14 @@ Result<Started> QemuDriver::start(const Launch& launch) {
       log::warning("cannot undo a start", {{"name", place.name}, {"error", collected.error().message()}});
     }
   });
+  TRY(take_saved(launch));
   VmmSpec spec = TRY(prepare(launch, document));
+  TRY(write_file_atomic(machine_path(place), TRY(machine_key(launch, spec)), 0600));
+  if (const auto saved = suspended(place); has_memory(saved)) {
+    auto resumed = start_saved_or_cold(launch, spec, saved);
+    if (resumed) undo.commit();
+    return resumed;
+  }
   auto started = can_fork(spec) ? start_forked(launch, spec, document) : start_cold(launch, spec);
   if (!started && can_fork(spec) && !is_the_workloads_fault(started.error())) {
     log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", started.error().message()}});
@@ -351,6 +401,8 @@ Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
   if (observed.phase == Phase::kExited) {
     // The VMM's own exit code says nothing about the workload.
     const auto exit = read_keeper_exit(place.run_dir);
+    // The agent has followed the restart policy before it told the workload's end.
+    observed.restarts_spent = exit && exit->workload_code.has_value();
     if (exit && !exit->workload_code && !observed.exit_code.value_or(0)) observed.exit_code.reset();
     if (exit && !exit->workload_code && observed.reason.empty()) {
       observed.reason = "the guest went down without telling why: a panic, or power off from inside";
@@ -411,6 +463,119 @@ Result<Conversation> QemuDriver::exec(const EnvironmentPlace& place, const ExecS
   request.process.size = spec.size;
   request.process.stdin_open = true;
   return std::move(agent).open(request, kAgentTimeout);
+}
+
+// ── on disk ──
+
+// The form of the memory is part of it: QEMU names its blocks by that.
+Result<std::string> QemuDriver::machine_key(const Launch& launch, const VmmSpec& spec) {
+  return cat(template_key(spec, TRY(base_disk(launch)), TRY(accelerator_key_once())), "|",
+             can_fork(spec) ? "memory0" : "anonymous");
+}
+
+// The disk and memory a fork begins with become its own.
+Status QemuDriver::take_saved(const Launch& launch) {
+  if (launch.saved.empty()) return {};
+  const SavedRun source{launch.saved};
+  const SavedRun own = suspended(launch.place);
+  TRY(copy_disk(source.overlay(), overlay_path(launch.place)));
+  if (!has_memory(source)) return {};
+  TRY(sys::mkdir_all(own.directory, 0700));
+  TRY(copy_disk(source.memory(), own.memory()));
+  return copy_disk(source.machine(), own.machine());
+}
+
+Result<Started> QemuDriver::start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved) {
+  const auto& place = launch.place;
+  const std::string now = TRY(machine_key(launch, spec));
+  if (TRY(read_file(saved.machine())) != now) return fail(ErrorCode::kConflict, "the machine is another by now");
+  const Fd state = TRY(sys::open(saved.memory(), O_RDONLY));
+  spec.incoming_state = state.get();
+  const Fd memory = can_fork(spec) ? TRY(memory_file(spec.memory_mib)) : Fd();
+  if (memory) spec.memory = VmmMemory{memory.get(), true};
+  Started started;
+  started.pid = TRY(create_vmm(jail_, place, spec));
+  if (launch.attach) started.stdio = TRY(jail_.attach(place));
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  TRY(jail_.start(place));
+  TRY(load(place, QmpClient::SharedMemory::kIncluded));
+  TRY(agent.request(TRY(identity_request(launch)), kAgentTimeout));
+  return started;
+}
+
+// What cannot be gone on with is not lost: the disk is as the moment of the save left it, so the guest boots.
+Result<Started> QemuDriver::start_saved_or_cold(const Launch& launch, VmmSpec& spec, const SavedRun& saved) {
+  auto started = start_saved(launch, spec, saved);
+  if (!started) {
+    log::warning("cannot go on with the saved memory, booting",
+                 {{"name", launch.place.name}, {"error", started.error().message()}});
+    spec.memory.reset();
+    spec.incoming_state = -1;
+    TRY(jail_.remove(launch.place));
+    started = start_cold(launch, spec);
+    // It runs in another form than it says.
+    if (started) TRY(write_file_atomic(machine_path(launch.place), "booted anew", 0600));
+  }
+  // Either way this memory is of the past.
+  if (started) TRY(forget_memory(saved));
+  return started;
+}
+
+// The guest's file systems are on the disk, its channel is silent, its processors stand still.
+Result<QmpClient> QemuDriver::halt(const EnvironmentPlace& place) {
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  wire::AgentRequest sync;
+  sync.op = wire::AgentOp::kSync;
+  TRY(agent.request(sync, kAgentTimeout));
+  auto qmp = TRY(QmpClient::connect(place.run_dir));
+  TRY(qmp.execute("stop"));
+  return qmp;
+}
+
+Status QemuDriver::suspend(const EnvironmentPlace& place) {
+  TRY(require_running(place, "suspend"));
+  const SavedRun saved = suspended(place);
+  TRY(sys::mkdir_all(saved.directory, 0700));
+  auto qmp = TRY(halt(place));
+  auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
+  if (!written) {
+    static_cast<void>(forget_memory(saved));
+    TRY(qmp.execute("cont"));
+    return written;
+  }
+  TRY(jail_.kill(place));
+  // The disk belongs to the memory: it stays, whatever the kind.
+  return collect(place, Kind::kApp);
+}
+
+Status QemuDriver::save(const EnvironmentPlace& place, const std::string& directory) {
+  const SavedRun saved{directory};
+  const auto phase = TRY(observe(place)).phase;
+  if (phase == Phase::kPaused) return require_running(place, "save");
+  if (phase != Phase::kRunning) return copy_disk(overlay_path(place), saved.overlay());
+  auto qmp = TRY(halt(place));
+  auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
+  if (written && sys::exists(overlay_path(place))) written = copy_disk(overlay_path(place), saved.overlay());
+  if (!written) static_cast<void>(forget_memory(saved));
+  TRY(qmp.execute("cont"));
+  // The next request ends the silence of the channel.
+  auto agent = TRY(AgentClient::connect(place.run_dir));
+  TRY(agent.request({}, kAgentTimeout));
+  return written;
+}
+
+Status QemuDriver::restore(const EnvironmentPlace& place, const std::string& directory) {
+  if (TRY(observe(place)).phase != Phase::kAbsent) {
+    return fail(ErrorCode::kConflict, cat("restore ", place.name, ": it runs"), "stop it first");
+  }
+  const SavedRun source{directory};
+  const SavedRun own = suspended(place);
+  TRY(forget_memory(own));
+  TRY(sys::mkdir_all(own.directory, 0700));
+  if (sys::exists(source.overlay())) TRY(copy_disk(source.overlay(), overlay_path(place)));
+  if (!has_memory(source)) return {};
+  TRY(copy_disk(source.memory(), own.memory()));
+  return copy_disk(source.machine(), own.machine());
 }
 
 // ── end ──

@@ -88,8 +88,9 @@ Status QmpClient::await_migration(Duration timeout) {
   }
 }
 
-Status QmpClient::ignore_shared_memory() {
-  TRY(execute("migrate-set-capabilities", R"({"capabilities":[{"capability":"x-ignore-shared","state":true}]})"));
+Status QmpClient::set_shared_memory(SharedMemory handling) {
+  TRY(execute("migrate-set-capabilities", cat(R"({"capabilities":[{"capability":"x-ignore-shared","state":)",
+                                              handling == SharedMemory::kIgnored, "}]}")));
   return {};
 }
 

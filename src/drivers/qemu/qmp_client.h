@@ -28,8 +28,9 @@ class QmpClient {
                                  const std::vector<int>& fds = {});
   // Polls until the migration (either way) is over. kIo with QEMU's words when it failed.
   Status await_migration(Duration timeout);
-  // What a snapshot needs that leaves the memory where it is.
-  Status ignore_shared_memory();
+  // What a snapshot needs that leaves the memory where it is, or the opposite.
+  enum class SharedMemory : bool { kIncluded, kIgnored };
+  Status set_shared_memory(SharedMemory handling);
 
  private:
   explicit QmpClient(Fd socket) : socket_(std::move(socket)) {}

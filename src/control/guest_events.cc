@@ -1,0 +1,135 @@
+#include "control/guest_events.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <set>
+
+#include "base/log.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "core/guest_probe.h"
+#include "wire/agent_protocol.h"
+
+namespace skerry {
+namespace {
+
+// A guest that could not be reached, or a feed that was missed.
+constexpr Duration kLookAgain = std::chrono::seconds(2);
+
+void raise(int event) {
+  const std::uint64_t one = 1;
+  static_cast<void>(!::write(event, &one, sizeof one));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GuestEvents>> GuestEvents::create(Controller& controller, EventFeed& feed) {
+  Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake) return fail_errno("eventfd");
+  std::unique_ptr<GuestEvents> made(new GuestEvents(controller, TRY(EventLoop::create()), std::move(wake)));
+  auto* const self = made.get();
+  TRY(self->loop_.watch(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { self->look(); }));
+  self->subscription_ = feed.subscribe([self](std::uint64_t) { raise(self->wake_.get()); });
+  raise(self->wake_.get());
+  self->thread_ = std::thread([self] {
+    if (auto ran = self->loop_.run(); !ran) log::error("guest events", {{"error", ran.error().message()}});
+  });
+  return made;
+}
+
+GuestEvents::~GuestEvents() {
+  subscription_ = {};
+  stopping_ = true;
+  raise(wake_.get());
+  if (thread_.joinable()) thread_.join();
+}
+
+void GuestEvents::look() {
+  std::uint64_t count = 0;
+  static_cast<void>(!::read(wake_.get(), &count, sizeof count));
+  if (stopping_) return loop_.stop();
+  std::set<std::string> living;
+  bool missing = false;
+  for (const auto& environment : controller_.environments()) {
+    if (!guest_probes(environment.spec) || environment.status.state != State::kRunning) continue;
+    living.insert(environment.id);
+    const auto known = guests_.find(environment.id);
+    if (known != guests_.end() && known->second.incarnation == environment.status.incarnation) continue;
+    drop(environment.id);
+    listen(environment);
+    missing = missing || !guests_.contains(environment.id);
+  }
+  std::set<std::string> gone;
+  for (const auto& [id, guest] : guests_) {
+    if (!living.contains(id)) gone.insert(id);
+  }
+  for (const auto& id : gone) drop(id);
+  if (missing) look_again_later();
+}
+
+void GuestEvents::look_again_later() {
+  loop_.cancel(timer_);
+  timer_ = loop_.after(kLookAgain, [this] { look(); });
+}
+
+void GuestEvents::listen(const Environment& environment) {
+  auto socket = controller_.guest_events(environment.spec.name);
+  if (!socket)
+    return log::warning("guest events", {{"name", environment.spec.name}, {"error", socket.error().message()}});
+  Guest guest{environment.spec.name, environment.status.incarnation, std::move(*socket), {}};
+  if (!sys::set_nonblocking(guest.socket.get())) return;
+  const int fd = guest.socket.get();
+  guests_[environment.id] = std::move(guest);
+  if (!loop_.watch(fd, EPOLLIN, [this, id = environment.id](std::uint32_t) { on_readable(id); })) drop(environment.id);
+}
+
+void GuestEvents::on_readable(const std::string& id) {
+  const auto found = guests_.find(id);
+  if (found == guests_.end()) return;
+  if (auto went = read_some(id, found->second); !went) {
+    // The run ended, or nothing that comes from there can be trusted.
+    if (went.error().code == ErrorCode::kCorrupt) {
+      log::warning("guest events", {{"name", found->second.name}, {"error", went.error().message()}});
+    }
+    drop(id);
+    look_again_later();
+  }
+}
+
+Status GuestEvents::read_some(const std::string& id, Guest& guest) {
+  std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+  const ssize_t got = ::read(guest.socket.get(), buffer.data(), buffer.size());
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+  if (got <= 0) return fail(ErrorCode::kUnavailable, "the guest's channel ended");
+  guest.parser.feed({buffer.data(), static_cast<std::size_t>(got)});
+  while (auto frame = TRY(guest.parser.next())) take(id, guest, *frame);
+  return {};
+}
+
+void GuestEvents::take(const std::string& id, const Guest& guest, const Frame& frame) {
+  if (frame.kind != FrameKind::kEvent || frame.session != 0) return;
+  const auto event = wire::decode_event(frame.payload);
+  if (!event) return log::warning("guest event", {{"name", guest.name}, {"error", event.error().message()}});
+  using Type = wire::AgentEvent::Type;
+  switch (event->type) {
+    case Type::kHealthy: return controller_.report_health(id, guest.incarnation, Health::kHealthy, {});
+    case Type::kUnhealthy:
+      return controller_.report_health(id, guest.incarnation, Health::kUnhealthy, event->reason.substr(0, 500));
+    case Type::kWorkloadStarted: return log::info("workload started again", {{"name", guest.name}});
+    case Type::kWorkloadExited:
+      return log::info("workload ended", {{"name", guest.name}, {"code", cat(event->exit_code)}});
+    case Type::kWarning: return log::warning("guest", {{"name", guest.name}, {"says", event->reason.substr(0, 500)}});
+  }
+}
+
+void GuestEvents::drop(const std::string& id) {
+  const auto found = guests_.find(id);
+  if (found == guests_.end()) return;
+  loop_.forget(found->second.socket.get());
+  guests_.erase(found);
+}
+
+}  // namespace skerry

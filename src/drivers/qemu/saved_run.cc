@@ -1,0 +1,95 @@
+#include "drivers/qemu/saved_run.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file_io.h"
+#include "base/rollback.h"
+#include "base/sparse_copy.h"
+#include "base/sys_file.h"
+#include "base/text.h"
+#include "base/unix_socket.h"
+#include "drivers/qemu/vmm_jail.h"
+
+namespace skerry::qemu {
+namespace {
+
+constexpr const char* kSocketInJail = "/vm/save.sock";
+constexpr Duration kConnectTimeout = std::chrono::seconds(10);
+constexpr Duration kStallTimeout = std::chrono::seconds(30);
+constexpr std::size_t kChunk = 1U << 20U;
+
+Status await_readable(int fd, Duration timeout) {
+  pollfd ready{fd, POLLIN, 0};
+  const auto wait_ms = static_cast<int>(timeout / std::chrono::milliseconds(1));
+  int found = ::poll(&ready, 1, wait_ms);
+  while (found < 0 && errno == EINTR) found = ::poll(&ready, 1, wait_ms);
+  if (found < 0) return fail_errno("poll");
+  if (found == 0) return fail(ErrorCode::kDeadlineExceeded, "the VMM does not send its memory");
+  return {};
+}
+
+// Until the VMM closes its end.
+Status receive_stream(int socket, int file) {
+  std::string chunk(kChunk, '\0');
+  while (true) {
+    TRY(await_readable(socket, kStallTimeout));
+    const auto got = TRY(sys::read(socket, chunk.data(), chunk.size()));
+    if (got == 0) return {};
+    TRY(sys::write_all(file, std::string_view(chunk).substr(0, got)));
+  }
+}
+
+Status unlink_if_there(const std::string& path) {
+  auto gone = sys::unlink(path);
+  if (!gone && gone.error().code == ErrorCode::kNotFound) return {};
+  return gone;
+}
+
+}  // namespace
+
+bool has_memory(const SavedRun& saved) { return sys::exists(saved.machine()) && sys::exists(saved.memory()); }
+
+Status forget_memory(const SavedRun& saved) {
+  TRY(unlink_if_there(saved.machine()));
+  return unlink_if_there(saved.memory());
+}
+
+Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine) {
+  TRY(forget_memory(saved));
+  const std::string path = cat(place.run_dir, "/vmm", kSocketInJail);
+  TRY(unlink_if_there(path));
+  const Fd listener = TRY(unix_listen(path, 0600, 1));
+  Rollback cleanup;  // in any case
+  cleanup.add([&] { static_cast<void>(unlink_if_there(path)); });
+  TRY(sys::chown(path, vmm_uid(place.id), vmm_uid(place.id)));
+  const Fd file = TRY(sys::open(saved.memory(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  TRY(qmp.set_shared_memory(QmpClient::SharedMemory::kIncluded));
+  // Without a guest that runs there is nothing to be gentle to.
+  TRY(qmp.execute("migrate-set-parameters", R"({"max-bandwidth":17179869184})"));
+  TRY(qmp.execute("migrate", cat(R"({"uri":"unix:)", kSocketInJail, R"("})")));
+  TRY(await_readable(listener.get(), kConnectTimeout));
+  const Fd stream = TRY(unix_accept(listener.get()));
+  TRY(receive_stream(stream.get(), file.get()));
+  TRY(qmp.await_migration(kStallTimeout));
+  return write_file_atomic(saved.machine(), machine, 0600);
+}
+
+Status copy_disk(const std::string& from, const std::string& to) {
+  const std::string temporary = cat(to, ".tmp");
+  Rollback undo;
+  undo.add([&] { static_cast<void>(unlink_if_there(temporary)); });
+  {
+    const Fd source = TRY(sys::open(from, O_RDONLY));
+    const Fd target = TRY(sys::open(temporary, O_RDWR | O_CREAT | O_TRUNC, 0600));
+    TRY(copy_sparse(source.get(), target.get()));
+  }
+  TRY(sys::rename(temporary, to));
+  undo.commit();
+  return {};
+}
+
+}  // namespace skerry::qemu

@@ -1,0 +1,38 @@
+// SavedRun: a microVM on disk, its memory and devices, and with a snapshot its disk, all of one moment.
+//
+//   overlay.img   the writable layer; not of a suspended run, whose disk stays where it is
+//   memory        QEMU's migration stream (qemu docs/devel/migration.rst); not when nothing ran
+//   machine       the machine it was (template_key() and the form of its memory): only the same one can go on with it.
+//                 Written last: a memory file without it is half a save
+//
+// The stream leaves the VMM by a socket in its jail, made for that moment: the VMM needs no right to write files.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "drivers/driver.h"
+#include "drivers/qemu/qmp_client.h"
+
+namespace skerry::qemu {
+
+struct SavedRun {
+  std::string directory;
+  [[nodiscard]] std::string overlay() const { return directory + "/overlay.img"; }
+  [[nodiscard]] std::string memory() const { return directory + "/memory"; }
+  [[nodiscard]] std::string machine() const { return directory + "/machine"; }
+};
+
+// Whether a whole save with memory lies there.
+bool has_memory(const SavedRun& saved);
+// Removes memory and machine; what is not there is fine.
+Status forget_memory(const SavedRun& saved);
+
+// Writes the memory of the stopped machine behind `qmp` to `saved`. `machine` is what has to match later.
+Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine);
+
+// A sparse copy that appears by rename.
+Status copy_disk(const std::string& from, const std::string& to);
+
+}  // namespace skerry::qemu
