@@ -165,7 +165,9 @@ Status Creation::prepare(const CreateRequest& request, StartBy start_by, Fd cons
 
 Status Creation::go() {
   TRY(send_go(launched_.status.get()));
-  return wait_until_executed(launched_, bundle_.spec.process->args.front());
+  const auto& seccomp = bundle_.spec.linux_part.seccomp;
+  return wait_until_executed(launched_, bundle_.spec.process->args.front(),
+                             {seccomp ? &*seccomp : nullptr, &record_, ContainerStatus::kCreated, launched_.pid});
 }
 
 }  // namespace skerry::oci

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "base/clock.h"
 #include "base/file_io.h"
 #include "base/process.h"
 #include "base/sys_file.h"
@@ -21,6 +22,9 @@
 
 namespace skerry::oci {
 namespace {
+
+// From the go to the program. A process of the container may have stopped ours; without an end it would stay for ever.
+constexpr std::chrono::seconds kExecTimeout{20};
 
 void add_capabilities(Process& process, const std::vector<std::string>& names) {
   if (names.empty()) return;
@@ -135,7 +139,12 @@ Result<int> LinuxRuntime::exec(const ExecRequest& request) {
   const auto proceed = [&]() -> Status {
     TRY(write_pid_file(request.pid_file, launched.pid));
     TRY(send_go(launched.status.get()));
-    return wait_until_executed(launched, process.args.front());
+    const auto& seccomp = spec.linux_part.seccomp;
+    // Whom the filter's agent judges may take as long as the agent does.
+    const bool judged = plan.seccomp && plan.seccomp->notifies;
+    return wait_until_executed(launched, process.args.front(),
+                               {seccomp ? &*seccomp : nullptr, &record, ContainerStatus::kRunning, launched.pid},
+                               judged ? std::nullopt : std::optional(SystemClock().monotonic() + kExecTimeout));
   };
   if (const auto done = proceed(); !done) {
     abandon(launched);

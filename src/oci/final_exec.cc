@@ -1,11 +1,16 @@
 #include "oci/final_exec.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <new>
@@ -14,6 +19,8 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "oci/final_exec_code.h"
+#include "oci/seccomp_evaluation.h"
+#include "oci/status_message.h"
 
 // The first and the last byte of the program in memory (ld.so(8), end(3)).
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
@@ -72,9 +79,32 @@ std::size_t arena_bytes(const FinalRequest& request) {
   // Alignment costs at most 16 bytes a piece.
   std::size_t pieces = 16 + request.args.size() + request.env.size();
   std::size_t bytes = sizeof(FinalPlan) + bytes_of(request.args) + bytes_of(request.env) + request.path.size() +
-                      request.title.size() + 64;
+                      request.title.size() + 64 + sizeof(StatusHeader) + sizeof(iovec) + sizeof(msghdr) +
+                      CMSG_SPACE(sizeof(int));
+  for (const auto& hook : request.hooks) {
+    // One argument more: the path stands in for missing ones.
+    bytes += sizeof(FinalHook) + bytes_of(hook.args) + bytes_of(hook.env) + 2 * hook.path.size() + 2 * sizeof(char*);
+    pieces += 5 + hook.args.size() + hook.env.size();
+  }
   if (request.seccomp != nullptr) bytes += request.seccomp->program.size() * sizeof(sock_filter);
   return bytes + pieces * 16;
+}
+
+// One header and one descriptor, whose number is known later.
+void fill_listener_message(FinalPlan& plan, Arena& arena) {
+  auto* header = new (arena.take(sizeof(StatusHeader))) StatusHeader{StatusKind::kListener, 0, 0};
+  auto* part = new (arena.take(sizeof(iovec))) iovec{header, sizeof *header};
+  auto* message = new (arena.take(sizeof(msghdr))) msghdr{};
+  message->msg_iov = part;
+  message->msg_iovlen = 1;
+  message->msg_control = arena.take(CMSG_SPACE(sizeof(int)));
+  message->msg_controllen = CMSG_SPACE(sizeof(int));
+  cmsghdr* control = CMSG_FIRSTHDR(message);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof(int));
+  plan.listener_message = message;
+  plan.listener_slot = reinterpret_cast<int*>(CMSG_DATA(control));
 }
 
 void fill_capabilities(FinalPlan& plan, const CapabilityPlan& wanted) {
@@ -101,6 +131,50 @@ void fill_memory_map(FinalPlan& plan, char* title, std::size_t title_bytes, int 
   map.exe_fd = static_cast<std::uint32_t>(disguise_fd);
 }
 
+// What the code calls between an early filter and the program, except for what it would call with a late one as well.
+bool allows_last_steps(const std::vector<sock_filter>& program) {
+  const std::array calls = {
+      SystemCall{SYS_prctl, {PR_SET_DUMPABLE}},
+      SystemCall{SYS_prctl, {PR_SET_PDEATHSIG}},
+      SystemCall{SYS_clone, {CLONE_PARENT | SIGCHLD}},
+      SystemCall{SYS_setsid, {}},
+      SystemCall{SYS_ioctl, {0, TIOCSCTTY}},
+      SystemCall{SYS_write, {3}},
+      SystemCall{SYS_read, {3}},
+      SystemCall{SYS_accept4, {3, 0, 0, SOCK_CLOEXEC}},
+      SystemCall{SYS_close, {3}},
+      SystemCall{SYS_exit_group, {}},
+  };
+  return std::ranges::all_of(calls, [&](const SystemCall& one) { return seccomp_allows(program, one); });
+}
+
+Result<Fd> state_file(const std::string& state) {
+  Fd file = TRY(sys::memfd("state"));
+  TRY(sys::write_all(file.get(), state));
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail_errno("rewind");
+  return file;
+}
+
+// The descriptors stay open for the code: they are closed by exec.
+Status fill_hooks(FinalPlan& plan, const FinalRequest& request, Arena& arena) {
+  auto* hooks = static_cast<FinalHook*>(arena.take(request.hooks.size() * sizeof(FinalHook)));
+  for (std::size_t i = 0; i < request.hooks.size(); ++i) {
+    const Hook& hook = request.hooks[i];
+    FinalHook& out = *new (&hooks[i]) FinalHook{};
+    out.path = arena.copy(hook.path);
+    out.argv = arena.copy(hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args);
+    out.envp = arena.copy(hook.env);
+    out.timeout_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(hook.timeout_s.value_or(0), 0, INT32_MAX));
+    out.state_fd = TRY(state_file(request.hook_state)).release();
+    auto output = TRY(sys::pipe(O_NONBLOCK));
+    out.output_read = output.read_end.release();
+    out.output_write = output.write_end.release();
+  }
+  plan.hooks = hooks;
+  plan.hook_count = static_cast<std::uint32_t>(request.hooks.size());
+  return {};
+}
+
 FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
   auto* plan = new (arena.take(sizeof(FinalPlan))) FinalPlan{};
   const auto begin = reinterpret_cast<std::uintptr_t>(__executable_start) & ~(kPage - 1);
@@ -108,7 +182,6 @@ FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
   plan->image_size = round_up(reinterpret_cast<std::uintptr_t>(_end)) - begin;
   plan->status_fd = request.status_fd;
   plan->start_listener = request.start_listener;
-  plan->started = request.started;
   plan->fork_last = request.fork_last;
   plan->has_terminal = request.has_terminal;
   plan->no_new_privileges = request.no_new_privileges;
@@ -119,6 +192,11 @@ FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
     std::ranges::copy(program, copy);
     plan->seccomp = {static_cast<unsigned short>(program.size()), copy};
     plan->seccomp_flags = request.seccomp->flags;
+    if (request.seccomp->notifies) fill_listener_message(*plan, arena);
+    // The listener is handed over behind the start.
+    plan->seccomp_early = !request.seccomp->notifies && allows_last_steps(program);
+  } else {
+    plan->seccomp_early = true;
   }
   if (request.capabilities != nullptr) fill_capabilities(*plan, *request.capabilities);
   plan->path = arena.copy(request.path);
@@ -156,9 +234,11 @@ std::string_view final_step_name(FinalStep step) {
     case FinalStep::kFork: return "enter the PID namespace (clone)";
     case FinalStep::kWait: return "wait for the start";
     case FinalStep::kSeccomp: return "install the seccomp filter";
+    case FinalStep::kListener: return "hand over the seccomp listener";
     case FinalStep::kCapabilities: return "set the capabilities";
     case FinalStep::kAmbient: return "raise an ambient capability";
     case FinalStep::kNoNewPrivileges: return "set no_new_privs";
+    case FinalStep::kHook: return "run a startContainer hook";
     case FinalStep::kExec: return "exec";
   }
   return "unknown step";
@@ -179,7 +259,8 @@ Result<Fd> make_disguise() {
 
 Result<void> run_final_steps(const FinalRequest& request) {
   Arena arena = TRY(Arena::create(arena_bytes(request)));
-  const FinalPlan* plan = fill_plan(request, arena);
+  FinalPlan* plan = fill_plan(request, arena);
+  TRY(fill_hooks(*plan, request, arena));
   const FinalEntry enter = TRY(copy_code());
   quiet_signals();
   enter(plan);

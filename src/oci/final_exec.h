@@ -1,6 +1,12 @@
 // FinalExec: the last steps of a container's process, from "everything is set up" to its own program.
 //
-//   give up the runtime's program ──> report ready ──> wait for the start ──> capabilities, seccomp ──> execve
+//   give up the runtime's program ──> capabilities, seccomp ──> enter the PID namespace (exec) ──> report ready
+//     ──> wait for the start ──> startContainer hooks ──> execve
+//
+// Whoever can see the process can try to take it over (ptrace(2) with CAP_SYS_PTRACE, or a hook inside the container).
+// So by then it holds nothing its program would not have: capabilities and filter come first, and it is not dumpable. A
+// filter that would forbid the steps between itself and the program is loaded right before the program instead; then
+// CAP_SYS_ADMIN, which loading takes without no_new_privs, stays until there, and nothing else.
 //
 // Why it is special. /proc/self/exe of a process that is about to exec leads to the runtime's file on the host, and an
 // image whose program is "#!/proc/self/exe" makes the kernel run exactly that: a way to overwrite the runtime
@@ -19,6 +25,7 @@
 #include "base/result.h"
 #include "oci/capabilities.h"
 #include "oci/seccomp_filter.h"
+#include "wire/oci_spec.h"
 
 namespace skerry::oci {
 
@@ -29,9 +36,11 @@ enum class FinalStep : std::uint32_t {
   kFork,
   kWait,
   kSeccomp,
+  kListener,
   kCapabilities,
   kAmbient,
   kNoNewPrivileges,
+  kHook,
   kExec,
 };
 // "install the seccomp filter" and so on.
@@ -48,13 +57,16 @@ struct FinalRequest {
   // How the process is told to go on: a connection to this listening socket (`create`), or, with -1, a byte on
   // status_fd.
   int start_listener = -1;
-  bool started = false;  // neither reports ready nor waits: somebody did both already
   // A joined PID namespace only takes in children: the last steps are done by one, whose pid is reported (kStaged).
   // That child leads a new session, with descriptor 0 as its terminal when `has_terminal`.
   bool fork_last = false;
   bool has_terminal = false;
   int disguise_fd = -1;  // what /proc/self/exe becomes; see make_disguise()
-  std::string title;     // what /proc/PID/cmdline shows while waiting
+  // startContainer hooks: run between the start and the program, as what the program will be: same user, capabilities
+  // and filter.
+  std::vector<Hook> hooks;
+  std::string hook_state;  // their standard input
+  std::string title;       // what /proc/PID/cmdline shows while waiting
 };
 
 // An empty, sealed, executable memory file.

@@ -14,7 +14,6 @@
 #include "base/sys_namespace.h"
 #include "base/sys_process.h"
 #include "base/text.h"
-#include "base/unix_socket.h"
 #include "oci/devices.h"
 #include "oci/hooks.h"
 #include "oci/network_loopback.h"
@@ -49,7 +48,6 @@ class Init {
       TRY(pass_hooks());
       TRY(change_root());
     }
-    TRY(wait_for_start_hooks());
     return enter_program(terminal);
   }
 
@@ -151,21 +149,6 @@ class Init {
     return {};
   }
 
-  // startContainer hooks run between `start` and the program, as whole programs: here the runtime still has to be
-  // there.
-  Status wait_for_start_hooks() {
-    if (spec_.hooks.start_container.empty()) return {};
-    // Ready means that `create` may end: from here on its end is no reason to die.
-    if (plan_.start_listener) TRY(sys::set_parent_death_signal(0));
-    TRY(send_status(status_fd_, StatusKind::kReady));
-    if (plan_.start_listener) {
-      connection_ = TRY(unix_accept(plan_.start_listener.get()));
-      status_fd_ = connection_.get();
-    }
-    TRY(await_go(status_fd_));
-    return run_hooks(spec_.hooks.start_container, "startContainer", state_document(record_, ContainerStatus::kCreated));
-  }
-
   Result<void> enter_program(const Terminal& terminal) {
     ProcessEntry entry;
     entry.process = &*spec_.process;
@@ -173,9 +156,9 @@ class Init {
     entry.capabilities = plan_.capabilities;
     entry.seccomp = plan_.seccomp ? &*plan_.seccomp : nullptr;
     entry.status_fd = status_fd_;
-    // After the hooks nobody is waited for any more: the byte is on its way already.
-    entry.start_listener = spec_.hooks.start_container.empty() ? plan_.start_listener.get() : -1;
-    entry.started = !spec_.hooks.start_container.empty();
+    entry.start_listener = plan_.start_listener.get();
+    entry.start_hooks = spec_.hooks.start_container;
+    if (!entry.start_hooks.empty()) entry.hook_state = state_document(record_, ContainerStatus::kCreated);
     entry.disguise_fd = plan_.disguise.get();
     entry.preserved_fds = plan_.preserved_fds;
     entry.terminal_slave = terminal.slave.get();
@@ -185,17 +168,12 @@ class Init {
     return enter_process(entry);
   }
 
- public:
-  [[nodiscard]] int status_fd() const { return status_fd_; }
-
- private:
   const InitPlan& plan_;
   const Spec& spec_;
   const NamespacePlan& namespaces_;
   int status_fd_;
   Fd root_;
   Fd spare_null_;
-  Fd connection_;  // of `start`, where failures go from then on
   ContainerRecord record_;
 };
 
@@ -205,7 +183,7 @@ void run_init(const InitPlan& plan, int status_fd) {
   ::close(plan.lock_fd);
   Init init(plan, status_fd);
   const auto failed = or_out_of_memory([&] { return init.run(); });
-  send_failure(init.status_fd(), failed ? Error{} : failed.error());
+  send_failure(status_fd, failed ? Error{} : failed.error());
   ::_exit(failed || failed.error().code != ErrorCode::kCommandNotFound ? 126 : 127);
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/clock.h"
 #include "base/file_io.h"
 #include "base/process.h"
 #include "base/sys_file.h"
@@ -88,18 +89,30 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
   ::_exit(126);
 }
 
+// From inside of the container somebody can stop the process (SIGSTOP); nothing of a user's runs in it until the
+// program.
+constexpr std::chrono::seconds kReadyTimeout{20};
+
 // Reads until the program is ready and, when the joining process makes it, its pid is known: the two speak in any
-// order.
-Result<pid_t> await_ready(int status, const std::string& program, bool forks) {
-  pid_t pid = 0;
+// order. `pid` is set as soon as it is known, also when this fails.
+Status await_ready(int status, const std::string& program, bool forks, pid_t& pid) {
+  const MonoTime deadline = SystemClock().monotonic() + kReadyTimeout;
   for (bool ready = false; !ready || (forks && pid == 0);) {
+    TRY(await_status(status, deadline));
     const auto message = TRY(receive_status(status));
     if (!message) return fail(ErrorCode::kIo, "the joining process ended without a word");
     if (message->header.kind == StatusKind::kFailed) return fail(failure_of(*message, program));
     if (message->header.kind == StatusKind::kStaged) pid = message->header.value;
     if (message->header.kind == StatusKind::kReady) ready = true;
   }
-  return pid;
+  return {};
+}
+
+// The child of the joining process: ours as well (CLONE_PARENT), so its pid is its own until we have waited for it.
+void abandon_child(pid_t pid) {
+  const auto pidfd = open_pidfd(pid);
+  if (pidfd) (void)send_signal(pidfd->get(), SIGKILL);
+  (void)sys::wait_pid(pid);
 }
 
 }  // namespace
@@ -113,15 +126,17 @@ Result<Launched> join_container(const JoinPlan& plan) {
   }
   child_end.reset();
   Launched out{made.pid, std::move(made.pidfd), std::move(runtime_end)};
-  auto pid = await_ready(out.status.get(), plan.process->args.front(), (plan.namespace_flags & CLONE_NEWPID) != 0);
-  if (!pid) {
+  pid_t pid = 0;
+  const bool forks = (plan.namespace_flags & CLONE_NEWPID) != 0;
+  if (auto ready = await_ready(out.status.get(), plan.process->args.front(), forks, pid); !ready) {
     abandon(out);
-    return fail(std::move(pid).error());
+    if (pid != 0) abandon_child(pid);
+    return fail(std::move(ready).error());
   }
-  if (*pid == 0) return out;
+  if (pid == 0) return out;
   // The joining process has done its part; the program is our child as well (CLONE_PARENT).
   TRY(sys::wait_pid(out.pid));
-  out.pid = *pid;
+  out.pid = pid;
   out.pidfd = TRY(open_pidfd(out.pid));
   return out;
 }

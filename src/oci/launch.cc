@@ -105,16 +105,23 @@ Status wait_until_ready(const Launched& launched, const InitPlan& plan) {
         TRY(run_hooks(spec.hooks.prestart, "prestart", state()));
         TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state()));
         break;
+      case StatusKind::kListener:
       case StatusKind::kStaged: continue;
     }
     TRY(send_go(launched.status.get(), cat(launched.pid)));
   }
 }
 
-Status wait_until_executed(const Launched& launched, const std::string& program) {
+Status wait_until_executed(const Launched& launched, const std::string& program, const ListenerTarget& target,
+                           std::optional<MonoTime> deadline) {
   for (;;) {
+    if (deadline) TRY(await_status(launched.status.get(), *deadline));
     const auto message = TRY(receive_status(launched.status.get()));
     if (!message) return {};
+    if (message->header.kind == StatusKind::kListener) {
+      TRY(hand_over_listener(target, message->listener));
+      continue;
+    }
     if (message->header.kind != StatusKind::kReady) return fail(failure_of(*message, program));
   }
 }

@@ -1,9 +1,13 @@
 // The runtime's side of making a container's first process: cloning it, answering it, until it is ready.
 #pragma once
 
+#include <optional>
+
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "oci/init.h"
+#include "oci/seccomp_listener.h"
 
 namespace skerry::oci {
 
@@ -27,8 +31,10 @@ Result<Launched> launch(const InitPlan& plan);
 // Serves its messages until kReady: id maps, runtime hooks (`state` is their input), failures.
 Status wait_until_ready(const Launched& launched, const InitPlan& plan);
 
-// After the go: nothing more comes when the program was executed; otherwise why not.
-Status wait_until_executed(const Launched& launched, const std::string& program);
+// After the go: nothing more comes when the program was executed; otherwise why not. `target`: where a seccomp listener
+// goes. With a deadline it fails with kDeadlineExceeded.
+Status wait_until_executed(const Launched& launched, const std::string& program, const ListenerTarget& target,
+                           std::optional<MonoTime> deadline = std::nullopt);
 
 // SIGKILL and reap.
 void abandon(const Launched& launched);

@@ -19,6 +19,7 @@
 #include "oci/foreground.h"
 #include "oci/hooks.h"
 #include "oci/intel_rdt.h"
+#include "oci/seccomp_listener.h"
 #include "oci/status_message.h"
 
 namespace skerry::oci {
@@ -26,33 +27,64 @@ namespace {
 
 constexpr std::chrono::seconds kKillTimeout{10};
 
-// What the container's first process says on the connection of `start`: kReady when it is on its way to the program,
-// behind that nothing when the program was executed.
-Result<std::optional<StatusMessage>> read_start_answer(int connection) {
-  std::string text;
-  char buffer[4096];
-  for (;;) {
-    const auto got = ::read(connection, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
+// What the container's first process says on the connection of `start`, a stream: kReady when it is on its way to the
+// program, then perhaps the listener of its filter, behind that nothing when the program was executed.
+class StartConversation {
+ public:
+  explicit StartConversation(int connection) : connection_(connection) {}
+
+  // Until the end of the stream; `on_listener(fd)` hands a listener on.
+  template <typename OnListener>
+  Result<std::optional<StatusMessage>> read(OnListener on_listener) {
+    bool ready = false;
+    while (TRY(fill())) {
+      const auto header = next_header();
+      if (header.kind == StatusKind::kReady) {
+        ready = true;
+      } else if (header.kind == StatusKind::kListener) {
+        TRY(on_listener(listener_));
+        listener_.reset();
+      } else {
+        // The text of a failure is everything that comes behind its header.
+        while (TRY(receive())) {
+        }
+        return StatusMessage{header, std::move(text_), {}};
+      }
+    }
+    if (ready) return std::nullopt;
+    return fail(ErrorCode::kConflict, "the container ended before its program was executed");
+  }
+
+ private:
+  // Whether there is a whole header.
+  Result<bool> fill() {
+    while (text_.size() < sizeof(StatusHeader)) {
+      if (!TRY(receive())) return false;
+    }
+    return true;
+  }
+  Result<bool> receive() {
+    auto got = receive_with_fds(connection_, 4096);
     // A process that ends before it has read our byte resets the connection.
-    if (got < 0 && errno == ECONNRESET) return fail(ErrorCode::kConflict, "the container ended before it was started");
-    if (got < 0) return fail_errno("wait for the start");
-    if (got == 0) break;
-    text.append(buffer, static_cast<std::size_t>(got));
+    if (!got && got.error().sys_errno == ECONNRESET) {
+      return fail(ErrorCode::kConflict, "the container ended before it was started");
+    }
+    if (!got) return fail(std::move(std::move(got).error()).in("wait for the start"));
+    if (!got->fds.empty()) listener_ = std::move(got->fds.front());
+    text_ += got->data;
+    return !got->data.empty();
   }
-  StatusMessage message;
-  constexpr std::size_t kHeader = sizeof message.header;
-  const auto read_header = [&] { text.copy(reinterpret_cast<char*>(&message.header), kHeader); };
-  if (text.size() < kHeader) return fail(ErrorCode::kConflict, "the container ended before its program was executed");
-  read_header();
-  if (message.header.kind == StatusKind::kReady) {
-    text.erase(0, kHeader);
-    if (text.size() < kHeader) return std::nullopt;
-    read_header();
+  StatusHeader next_header() {
+    StatusHeader header;
+    text_.copy(reinterpret_cast<char*>(&header), sizeof header);
+    text_.erase(0, sizeof header);
+    return header;
   }
-  message.text = text.substr(kHeader);
-  return message;
-}
+
+  int connection_;
+  std::string text_;
+  Fd listener_;
+};
 
 std::unexpected<Error> wrong_status(const std::string& id, std::string_view verb, ContainerStatus status) {
   if (status == ContainerStatus::kStopped && verb == "kill") {
@@ -111,9 +143,20 @@ Status LinuxRuntime::start(const std::string& id) {
   // Gone before the program runs: whoever asks from now on sees "running".
   TRY(sys::unlink(dir.start_socket()));
   if (::send(connection.get(), "g", 1, MSG_NOSIGNAL) < 0) return fail_errno("start the container");
-  const auto answer = TRY(read_start_answer(connection.get()));
+  const auto answer =
+      TRY(StartConversation(connection.get()).read([&](const Fd& listener) { return hand_over(record, listener); }));
   if (answer) return fail(failure_of(*answer, program_of(store_, id)));
   return run_poststart(record);
+}
+
+// A program whose calls wait for an agent that never comes is ended: nobody could tell why it hangs.
+Status LinuxRuntime::hand_over(const ContainerRecord& record, const Fd& listener) {
+  const auto spec = TRY(parse_spec(TRY(store_.load_spec(record.id))));
+  const auto& seccomp = spec.linux_part.seccomp;
+  auto done =
+      hand_over_listener({seccomp ? &*seccomp : nullptr, &record, ContainerStatus::kCreated, record.pid}, listener);
+  if (!done) (void)end_processes(record);
+  return done;
 }
 
 Status LinuxRuntime::run_poststart(const ContainerRecord& record) {

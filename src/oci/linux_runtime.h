@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 
+#include "base/fd.h"
 #include "oci/cgroup.h"
 #include "oci/runtime.h"
 #include "oci/state_store.h"
@@ -56,6 +57,7 @@ class LinuxRuntime final : public Runtime {
   Status end_processes(const ContainerRecord& record);
   Result<JoinPlan> plan_join(const ExecRequest& request, const ContainerRecord& record, const Spec& spec,
                              const Process& process, const CgroupDoor& door);
+  Status hand_over(const ContainerRecord& record, const Fd& listener);
   Status run_poststart(const ContainerRecord& record);
 
   RuntimeOptions options_;

@@ -186,7 +186,8 @@ Result<void> enter_process(const ProcessEntry& entry) {
   final_request.no_new_privileges = process.no_new_privileges;
   final_request.status_fd = entry.status_fd;
   final_request.start_listener = entry.start_listener;
-  final_request.started = entry.started;
+  final_request.hooks = entry.start_hooks;
+  final_request.hook_state = entry.hook_state;
   final_request.fork_last = entry.fork_last;
   final_request.has_terminal = entry.terminal_slave >= 0;
   final_request.disguise_fd = entry.disguise_fd;

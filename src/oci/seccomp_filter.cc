@@ -160,6 +160,21 @@ Result<unsigned> filter_flags(const std::vector<std::string>& names) {
   return flags;
 }
 
+// The listener is sent away by a process that is under the filter already: were sending to wait for the agent's answer,
+// both would wait for ever. A default of NOTIFY would catch it, and the steps before the program, as well.
+Status check_notifying(const Seccomp& seccomp) {
+  if (seccomp.default_action == "SCMP_ACT_NOTIFY") {
+    return fail(ErrorCode::kInvalidArgument, "/linux/seccomp/defaultAction: SCMP_ACT_NOTIFY cannot be the default");
+  }
+  for (std::size_t i = 0; i < seccomp.syscalls.size(); ++i) {
+    const auto& rule = seccomp.syscalls[i];
+    if (rule.action != "SCMP_ACT_NOTIFY" || std::ranges::find(rule.names, "sendmsg") == rule.names.end()) continue;
+    return fail(ErrorCode::kInvalidArgument,
+                cat("/linux/seccomp/syscalls/", i, ": sendmsg cannot be SCMP_ACT_NOTIFY: it carries the listener"));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<SeccompFilter> seccomp_filter(const Seccomp& seccomp, const std::string& cache_directory) {
@@ -171,7 +186,8 @@ Result<SeccompFilter> seccomp_filter(const Seccomp& seccomp, const std::string& 
     return fail(ErrorCode::kInvalidArgument, "/linux/seccomp/listenerPath: is required for SCMP_ACT_NOTIFY");
   }
   if (out.notifies) {
-    return fail(ErrorCode::kUnsupported, "/linux/seccomp: this build cannot hand a listener to listenerPath yet");
+    TRY(check_notifying(seccomp));
+    out.flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
   }
   const SeccompCache cache(cache_directory, seccomp);
   if (auto known = cache.load()) {

@@ -2,13 +2,17 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "base/process.h"
 #include "base/text.h"
+#include "base/unix_socket.h"
 #include "oci/final_exec.h"
 
 namespace skerry::oci {
@@ -22,6 +26,30 @@ Status send_message(int socket, const StatusHeader& header, std::string_view tex
   // No SIGPIPE: a runtime that is gone is noticed by the caller.
   if (::send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0) return fail_errno("send status");
   return {};
+}
+
+Error hook_failure(const StatusMessage& message) {
+  HookReport report;
+  std::memcpy(&report, message.text.data(), std::min(sizeof report, message.text.size()));
+  const auto output = trim(std::string_view(message.text).substr(std::min(sizeof report, message.text.size())));
+  const std::string place = cat("/hooks/startContainer/", report.index);
+  Error error;
+  if (message.header.value == ETIMEDOUT) {
+    error.code = ErrorCode::kDeadlineExceeded;
+    error.step = cat(place, ": not done in its time");
+  } else if (message.header.value != 0) {
+    error = Error::from_errno(message.header.value, place);
+  } else {
+    ExitStatus ended;
+    if (WIFEXITED(report.wait_status)) {
+      ended.code = WEXITSTATUS(report.wait_status);
+    } else {
+      ended.signal = WTERMSIG(report.wait_status);
+    }
+    error.code = ErrorCode::kIo;
+    error.step = cat(place, ": ", ended.describe(), ", output: ", output);
+  }
+  return error;
 }
 
 }  // namespace
@@ -39,21 +67,32 @@ void send_failure(int socket, const Error& error) {
 }
 
 Result<std::optional<StatusMessage>> receive_status(int socket) {
-  std::array<char, sizeof(StatusHeader) + kMaxText> buffer{};
-  ssize_t got = 0;
-  do {
-    got = ::recv(socket, buffer.data(), buffer.size(), 0);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && errno != ECONNRESET) return fail_errno("receive status");
-  if (got <= 0) return std::nullopt;
-  if (static_cast<std::size_t>(got) < sizeof(StatusHeader)) return fail(ErrorCode::kInternal, "short status message");
+  auto got = receive_with_fds(socket, sizeof(StatusHeader) + kMaxText);
+  // A process that ends before it has read our byte resets the connection.
+  if (!got && got.error().sys_errno == ECONNRESET) return std::nullopt;
+  if (!got) return fail(std::move(std::move(got).error()).in("receive status"));
+  if (got->data.empty()) return std::nullopt;
+  if (got->data.size() < sizeof(StatusHeader)) return fail(ErrorCode::kInternal, "short status message");
   StatusMessage out;
-  std::memcpy(&out.header, buffer.data(), sizeof out.header);
-  out.text.assign(buffer.data() + sizeof out.header, static_cast<std::size_t>(got) - sizeof out.header);
+  std::memcpy(&out.header, got->data.data(), sizeof out.header);
+  out.text = got->data.substr(sizeof out.header);
+  if (!got->fds.empty()) out.listener = std::move(got->fds.front());
   return out;
 }
 
+Status await_status(int socket, MonoTime deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SystemClock().monotonic());
+    if (left.count() <= 0) return fail(ErrorCode::kDeadlineExceeded, "the process did not begin in time");
+    pollfd ready{socket, POLLIN, 0};
+    const int found = ::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    if (found > 0) return {};
+    if (found < 0 && errno != EINTR) return fail_errno("poll");
+  }
+}
+
 Error failure_of(const StatusMessage& message, const std::string& program) {
+  if (static_cast<FinalStep>(message.header.step) == FinalStep::kHook) return hook_failure(message);
   if (message.text.empty()) {
     const auto step = static_cast<FinalStep>(message.header.step);
     const bool exec = step == FinalStep::kExec;

@@ -104,6 +104,127 @@ class Attacks(ocitest.OciTest):
             result = self.run_oci("exec", "--cwd", f"/proc/self/fd/{fd}", name, "pwd", check=False)
             self.assertNotEqual(result.returncode, 0, (fd, result.stdout))
 
+    def with_ptrace(self, c):
+        c["root"]["readonly"] = False
+        for kind in ("bounding", "effective", "permitted"):
+            c["process"]["capabilities"][kind].append("CAP_SYS_PTRACE")
+
+    def test_a_hook_inside_finds_no_more_than_the_program_would(self):
+        with open(f"{self.rootfs}/hook", "w") as file:
+            file.write("#!/bin/sh\nexec >/out 2>&1\ngrep -E '^(Cap(Eff|Prm|Bnd)|Seccomp|NoNewPrivs):' /proc/self/status\n"
+                       "grep -E '^(Cap(Eff|Prm|Bnd)|Seccomp|NoNewPrivs):' /proc/1/status | sed 's/^/waiting /'\n"
+                       "ls -l /proc/1/exe /proc/1/fd | sed -n 's/.*-> /leads to /p'\n"
+                       "for n in /proc/1/fd/*; do for up in ../../.. ../../../.. ../../../../..; do\n"
+                       f"[ -e $n/$up{self.dir} ] && echo ESCAPED $n/$up; done; done\n"
+                       "(echo x >/proc/1/exe) && echo WRITTEN\n"
+                       "mount -t tmpfs x /tmp && echo MOUNTED\nexit 0\n")
+        os.chmod(f"{self.rootfs}/hook", 0o755)
+        for no_new_privileges in (True, False):
+            def change(c):
+                self.with_ptrace(c)
+                c["process"]["noNewPrivileges"] = no_new_privileges
+                c["hooks"] = {"startContainer": [{"path": "/hook", "args": ["hook"]}]}
+            program = self.sh("grep -E '^(Cap(Eff|Prm|Bnd)|Seccomp|NoNewPrivs):' /proc/self/status; cat /out", change)
+            lines = program.splitlines()
+            mine, hook, waiting = lines[:5], lines[5:10], lines[10:15]
+            self.assertEqual(mine, hook)
+            self.assertEqual([f"waiting {line}" for line in mine], waiting)
+            self.assertIn("Seccomp:\t2", mine)
+            found = [line for line in lines[15:] if line.startswith("leads to")]
+            self.assertTrue(found)
+            for line in found:
+                self.assertRegex(line, r"^leads to (/memfd:|/dev/null$|pipe:|socket:|anon_inode:.pidfd.)", program)
+            for word in ("ESCAPED", "WRITTEN", "MOUNTED", "skerry-test"):
+                self.assertNotIn(word, program)
+
+    def test_a_hook_inside_runs_as_the_programs_user_and_in_its_time(self):
+        def change(c):
+            c["process"]["user"] = {"uid": 1000, "gid": 1000}
+            c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "id -u; cat; exit 3"]}]}
+        error = self.refused_when_started(change)
+        self.assertIn("/hooks/startContainer/0: exit code 3, output: 1000", error)
+        self.assertIn('"status":"created"', error.replace(" ", ""))
+        error = self.refused_when_started(lambda c: c.update(
+            hooks={"startContainer": [{"path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 1}]}))
+        self.assertIn("not done in its time", error)
+        error = self.refused_when_started(lambda c: c.update(
+            hooks={"startContainer": [{"path": "/bin/true"}, {"path": "/nowhere"}]}))
+        self.assertIn("/hooks/startContainer/1: exit code 127", error)
+
+    def refused_when_started(self, change):
+        name = self.create("true", change=change)
+        result = self.run_oci("start", name, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        return result.stderr
+
+    def stop_a_joiner(self, name, *options):
+        """Runs `exec` until one of its processes was seen inside of the container before its program ran, and stopped
+        there, as somebody inside with the right timing does. Answers with the runtime and what /proc said."""
+        groups = cgroup_directories(name)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            runtime = subprocess.Popen([RUNTIME, "--root", self.state, "exec", *options, name, "true"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       text=True)
+            while runtime.poll() is None:
+                with open(f"{groups[0]}/cgroup.procs") as file:
+                    pids = file.read().split()
+                for pid in pids[1:]:
+                    try:
+                        with open(f"/proc/{pid}/status") as file:
+                            status = dict(line.split(":", 1) for line in file.read().splitlines())
+                        if len(status["NSpid"].split()) < 2:
+                            continue  # still outside of the PID namespace
+                        os.kill(int(pid), signal.SIGSTOP)
+                        with open(f"/proc/{pid}/status") as file:
+                            status = dict(line.split(":", 1) for line in file.read().splitlines())
+                        with open(f"/proc/{pid}/cmdline") as file:
+                            if file.read().startswith("skerry-oci exec"):
+                                return runtime, int(pid), status
+                        os.kill(int(pid), signal.SIGKILL)
+                    except (FileNotFoundError, ProcessLookupError):
+                        pass
+            runtime.communicate()
+        self.fail("no exec could be caught on its way")
+
+    def test_a_joiner_seen_from_inside_has_nothing_to_take_and_cannot_be_held_for_ever(self):
+        for no_new_privileges in (True, False):
+            name = self.start("sleep", "1000", change=lambda c: (
+                self.with_ptrace(c), c["process"].update(noNewPrivileges=no_new_privileges)))
+            with open(f"/proc/{self.pid(name)}/status") as file:
+                main = dict(line.split(":", 1) for line in file.read().splitlines())
+            runtime, pid, status = self.stop_a_joiner(name)
+            for key in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb", "Seccomp", "NoNewPrivs"):
+                self.assertEqual(status[key], main[key], key)
+            self.assertEqual(status["Seccomp"].strip(), "2")
+            if no_new_privileges:
+                os.kill(pid, signal.SIGCONT)
+                self.assertEqual(runtime.wait(20), 0, runtime.communicate()[1])
+            else:
+                self.assertNotEqual(runtime.wait(40), 0)
+                self.assertIn("in time", runtime.communicate()[1])
+                self.assertFalse(os.path.exists(f"/proc/{pid}"))
+            runtime.stderr.close()
+
+    def test_a_filter_that_forbids_the_last_steps_comes_behind_them(self):
+        forbidden = ["accept4", "clone", "setsid", "write"]
+
+        def change(c):
+            c["process"]["noNewPrivileges"] = False
+            c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": forbidden, "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}
+        name = self.start("sleep", "1000", change=change)
+        self.assertEqual(self.run_oci("exec", name, "true").returncode, 0)
+        self.assertEqual(self.run_oci("exec", name, "false", check=False).returncode, 1)
+        runtime, pid, status = self.stop_a_joiner(name)
+        for capability in ("Eff", "Prm"):
+            with open(f"/proc/{self.pid(name)}/status") as file:
+                main = dict(line.split(":", 1) for line in file.read().splitlines())
+            allowed = int(main[f"Cap{capability}"], 16) | 1 << 21  # CAP_SYS_ADMIN, to load the filter
+            self.assertEqual(int(status[f"Cap{capability}"], 16), allowed)
+        os.kill(pid, signal.SIGKILL)
+        runtime.communicate()
+
     # CVE-2021-30465, CVE-2024-45310
     def test_a_mount_target_swapped_for_a_link_stays_inside(self):
         victim = f"{self.dir}/victim"
