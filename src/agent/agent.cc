@@ -57,7 +57,7 @@ Agent::Agent(EventLoop& loop, Fd port, wire::BootDocument document)
                     }}),
       workload_(loop, channel_, document_,
                 {.event = [this](const wire::AgentEvent& event) { tell(event); },
-                 .ended = [this](int shell_code) { workload_ended(shell_code); }}) {}
+                 .ended = [this](int shell_code, bool out_of_memory) { workload_ended(shell_code, out_of_memory); }}) {}
 
 Status Agent::run(const std::vector<std::string>& warnings) {
   TRY(watch_signals());
@@ -185,7 +185,7 @@ Result<pid_t> Agent::open_exec(std::uint32_t session, wire::GuestProcess process
   process.env = std::move(env);
   if (process.cwd.empty()) process.cwd = workload.cwd;
   if (process.user.empty()) process.user = workload.user;
-  auto launched = TRY(launch(process));
+  auto launched = TRY(launch(process, {.cgroup = workload_.cgroup()}));
   const pid_t pid = launched.pid;
   channel_.send(FrameKind::kResponse, session, wire::encode_response({.error = {}, .pid = pid, .body = {}}));
   processes_[pid] = session;
@@ -269,8 +269,9 @@ void Agent::warn(const std::string& reason) {
 
 // --- the end --------------------------------------------------------------------------------------------------------
 
-void Agent::workload_ended(int shell_code) {
-  channel_.send(FrameKind::kExit, 0, encode_u32(static_cast<std::uint32_t>(shell_code)));
+void Agent::workload_ended(int shell_code, bool out_of_memory) {
+  const std::uint32_t why = out_of_memory ? kExitOutOfMemory : 0;
+  channel_.send(FrameKind::kExit, 0, encode_u32(static_cast<std::uint32_t>(shell_code) | why));
   loop_.stop();
 }
 

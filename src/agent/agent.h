@@ -51,7 +51,7 @@ class Agent {
   void tell(const wire::AgentEvent& event);
   void warn(const std::string& reason);
   [[nodiscard]] wire::AgentHello hello() const;
-  void workload_ended(int shell_code);
+  void workload_ended(int shell_code, bool out_of_memory = false);
   void shut_down(Duration grace);
 
   EventLoop& loop_;

@@ -70,6 +70,14 @@ void child_enter_cgroup(const ChildPlan& plan) {
   ::close(fd);
 }
 
+// The agent is protected from the OOM killer, and that is inherited: a workload that kept it could not be killed, and
+// the kernel would panic for lack of a victim (proc_pid_oom_score_adj(5)).
+void child_unprotect(const ChildPlan& plan) {
+  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ::write(fd, "0", 1) != 1) child_fail(plan, "oom_score_adj", errno);
+  ::close(fd);
+}
+
 void child_set_stdio(const ChildPlan& plan) {
   if (::setsid() < 0) child_fail(plan, "setsid", errno);
   if (plan.terminal && ::ioctl(plan.stdio[0], TIOCSCTTY, 0) < 0) child_fail(plan, "take terminal", errno);
@@ -96,6 +104,7 @@ void child_become(const ChildPlan& plan) {
   reset_signal_actions();
   unblock_signals();
   child_enter_cgroup(plan);
+  child_unprotect(plan);
   child_set_stdio(plan);
   const rlimit files{kOpenFilesSoft, kOpenFilesHard};
   ::setrlimit(RLIMIT_NOFILE, &files);  // best effort: the kernel's own limits are good enough without

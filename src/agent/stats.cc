@@ -45,6 +45,13 @@ void read_meminfo(std::string_view text, wire::GuestStats& stats) {
   }
 }
 
+std::uint64_t oom_kills_in(std::string_view vmstat) {
+  for (const auto line : split(vmstat, '\n')) {
+    if (line.starts_with("oom_kill ")) return number_at(words_of(line), 1);
+  }
+  return 0;
+}
+
 // "cpu user nice system idle iowait irq softirq …", in ticks.
 void read_stat(std::string_view text, long ticks_per_second, wire::GuestStats& stats) {
   const auto words = words_of(text.substr(0, text.find('\n')));

@@ -21,6 +21,11 @@ TEST(Stats, ReadsWhatTheKernelWrites) {
   EXPECT_EQ(stats.network_sent_bytes, 2000U);
 }
 
+TEST(Stats, CountsOomKills) {
+  EXPECT_EQ(oom_kills_in("nr_free_pages 1\noom_kill 31\nnuma_hit 5\n"), 31U);
+  EXPECT_EQ(oom_kills_in("nr_free_pages 1\n"), 0U);
+}
+
 TEST(Stats, NonsenseIsZero) {
   wire::GuestStats stats;
   read_meminfo("MemTotal: x\n", stats);

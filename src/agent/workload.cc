@@ -1,9 +1,11 @@
 #include "agent/workload.h"
 
 #include <csignal>
+#include <string>
 #include <tuple>
 
 #include "agent/restart.h"
+#include "agent/stats.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -19,6 +21,16 @@ std::string make_cgroup() {
   const auto made = sys::mkdir_all(kCgroup, 0755);
   return made ? kCgroup : "";
 }
+
+// The controller is switched on by the parent, then the limit is the child's own (cgroup v2 documentation, "PID").
+Status limit_processes(const std::string& cgroup, std::uint32_t most) {
+  if (most == 0) return {};
+  if (cgroup.empty()) return fail(ErrorCode::kUnsupported, "the guest's kernel has no cgroups");
+  TRY(write_existing("/sys/fs/cgroup/cgroup.subtree_control", "+pids"));
+  return write_existing(cgroup + "/pids.max", std::to_string(most));
+}
+
+std::uint64_t count_oom_kills() { return oom_kills_in(read_file("/proc/vmstat", 1U << 16U).value_or("")); }
 
 }  // namespace
 
@@ -43,6 +55,8 @@ Status Workload::start(const std::vector<std::string>& extra_env) {
 }
 
 Status Workload::run() {
+  TRY_IN("limit of processes", limit_processes(cgroup_, document_.pids_max));
+  oom_kills_before_ = count_oom_kills();
   std::ignore = sys::mkdir_all(process_.cwd, 0755);  // as OCI runtimes do; chdir tells when it failed
   auto launched = TRY(launch(process_, {.cgroup = cgroup_}));
   started_ = SystemClock().monotonic();
@@ -65,6 +79,7 @@ void Workload::over(int shell_code) {
   kill();
   session_.reset();
   last_code_ = shell_code;
+  out_of_memory_ = shell_code == 128 + SIGKILL && count_oom_kills() > oom_kills_before_;
   if (SystemClock().monotonic() - started_ >= kProvenRun) restarts_ = 0;
   const auto delay = stopping_ ? std::nullopt : restart_delay(document_.restart, shell_code, restarts_);
   if (!delay) return end(shell_code);
@@ -90,7 +105,7 @@ void Workload::run_again() {
 
 void Workload::end(int shell_code) {
   state_ = State::kEnded;
-  handlers_.ended(shell_code);
+  handlers_.ended(shell_code, out_of_memory_);
 }
 
 void Workload::stop() {

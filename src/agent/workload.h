@@ -22,7 +22,7 @@ class Workload {
  public:
   struct Handlers {
     std::function<void(const wire::AgentEvent& event)> event;
-    std::function<void(int shell_code)> ended;
+    std::function<void(int shell_code, bool out_of_memory)> ended;
   };
   enum class State : std::uint8_t { kNone /* nothing to run */, kWaiting, kRunning, kBackingOff, kEnded };
 
@@ -44,6 +44,8 @@ class Workload {
   [[nodiscard]] State state() const { return state_; }
   // The environment of the workload, for exec.
   [[nodiscard]] const wire::GuestProcess& process() const { return process_; }
+  // Where its processes live, those of exec too; empty when the kernel has no cgroup2.
+  [[nodiscard]] const std::string& cgroup() const { return cgroup_; }
   // Null while nothing runs.
   [[nodiscard]] Session* session() const { return session_.get(); }
 
@@ -64,6 +66,8 @@ class Workload {
   bool stopping_ = false;
   std::uint32_t restarts_ = 0;
   int last_code_ = 0;
+  std::uint64_t oom_kills_before_ = 0;  // when it was started
+  bool out_of_memory_ = false;          // why it ended last
   MonoTime started_;
   EventLoop::TimerId timer_ = 0;
 };

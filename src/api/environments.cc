@@ -7,6 +7,7 @@
 #include "api/handlers.h"
 #include "api/permit.h"
 #include "base/text.h"
+#include "core/plan.h"
 #include "wire/environment_json.h"
 
 namespace skerry::api {
@@ -39,17 +40,63 @@ Response created_when_healthy(Context& context, const Environment& environment, 
   return response;
 }
 
-bool matches(const Request& request, const std::string& option, std::string_view value) {
-  const auto wanted = request.option(option);
-  return !wanted || *wanted == value;
+struct Filter {
+  std::string_view name;
+  bool (*passes)(const Environment& environment, std::string_view wanted);
+};
+using Spec = EnvironmentSpec;
+// "KEY" asks for the label, "KEY=VALUE" also for its value.
+bool has_label(const Environment& environment, std::string_view wanted) {
+  const auto equals = wanted.find('=');
+  const auto label = environment.spec.labels.find(std::string(wanted.substr(0, equals)));
+  if (label == environment.spec.labels.end()) return false;
+  return equals == std::string_view::npos || label->second == wanted.substr(equals + 1);
 }
+// "restarting" is no state of its own, but what people see between two runs of a restart policy.
+bool is_in_state(const Environment& environment, std::string_view wanted) {
+  if (wanted == "restarting") return restart_due(environment);
+  return to_text(environment.status.state) == wanted;
+}
+template <auto Member>
+bool is_equal(const Environment& environment, std::string_view wanted) {
+  return environment.spec.*Member == wanted;
+}
+template <auto Member>
+bool is_word(const Environment& environment, std::string_view wanted) {
+  return to_text(environment.spec.*Member) == wanted;
+}
+constexpr Filter kFilters[] = {{"state", is_in_state},
+                               {"zone", is_equal<&Spec::zone>},
+                               {"isolation", is_word<&Spec::isolation>},
+                               {"kind", is_word<&Spec::kind>},
+                               {"plugin", is_equal<&Spec::plugin>},
+                               {"deployment", is_equal<&Spec::deployment>},
+                               {"image", is_equal<&Spec::image>},
+                               {"label", has_label}};
 
 bool passes_filters(const Request& request, const Environment& environment) {
-  const auto& spec = environment.spec;
-  return matches(request, "state", to_text(environment.status.state)) && matches(request, "zone", spec.zone) &&
-         matches(request, "isolation", to_text(spec.isolation)) && matches(request, "kind", to_text(spec.kind)) &&
-         matches(request, "plugin", spec.plugin) && matches(request, "deployment", spec.deployment) &&
-         matches(request, "image", spec.image);
+  return std::ranges::all_of(kFilters, [&](const Filter& filter) {
+    const auto wanted = request.option(std::string(filter.name));
+    return !wanted || filter.passes(environment, *wanted);
+  });
+}
+
+// A filter that is not understood must not pass everything.
+Status check_filters(const Request& request) {
+  for (const auto& [name, value] : request.query) {
+    const bool page = name == "limit" || name == "offset" || name == "sort" || name == "order";
+    if (page || std::ranges::find(kFilters, name, &Filter::name) != std::end(kFilters)) continue;
+    std::string known;
+    for (const auto& filter : kFilters) known += cat(known.empty() ? "" : ", ", filter.name);
+    return fail(ErrorCode::kInvalidArgument, cat("query ", name.substr(0, 64), ": no such filter"),
+                cat("there are ", known));
+  }
+  if (const auto state = request.option("state"); state && *state != "restarting") {
+    TRY_IN("query state", parse_state(*state));
+  }
+  if (const auto isolation = request.option("isolation")) TRY_IN("query isolation", parse_isolation(*isolation));
+  if (const auto kind = request.option("kind")) TRY_IN("query kind", parse_kind(*kind));
+  return {};
 }
 
 Status sort_by(std::vector<Environment>& list, const std::string& key) {
@@ -115,6 +162,7 @@ Result<wire::CreateRequest> read_create(const Request& request) {
 
 Result<Response> list_environments(Context& context, const Request& request) {
   const auto page = TRY(read_page(request));
+  TRY(check_filters(request));
   auto all = context.ports.controller.environments();
   std::erase_if(all,
                 [&](const Environment& each) { return !is_visible(request, each) || !passes_filters(request, each); });

@@ -52,6 +52,26 @@ TEST_F(EnvironmentsTest, PagesSortsAndFilters) {
   EXPECT_EQ(http.call("GET", "/api/v1/environments?limit=x")->status, 400);
   EXPECT_EQ(http.call("GET", "/api/v1/environments?sort=colour")->status, 400);
   EXPECT_EQ(http.call("GET", "/api/v1/environments?a=%zz")->status, 400);
+  const auto unknown = http.call("GET", "/api/v1/environments?colour=red");
+  EXPECT_EQ(unknown->status, 400);
+  EXPECT_NE(unknown->body.find("colour"), std::string::npos);
+  EXPECT_EQ(http.call("GET", "/api/v1/environments?state=blue")->status, 400);
+  EXPECT_EQ(json(http.call("GET", "/api/v1/environments?state=restarting")).items().size(), 0U);
+}
+
+TEST_F(EnvironmentsTest, FiltersByLabel) {
+  auto http = client();
+  ASSERT_EQ(http.call("POST", "/api/v1/environments", R"({"name":"a","image":"x","labels":{"tier":"web"}})")->status,
+            201);
+  ASSERT_EQ(http.call("POST", "/api/v1/environments", R"({"name":"b","image":"x","labels":{"tier":"db"}})")->status,
+            201);
+  const auto count = [&](const char* label) {
+    return json(http.call("GET", cat("/api/v1/environments?label=", label))).items().size();
+  };
+  EXPECT_EQ(count("tier"), 2U);
+  EXPECT_EQ(count("tier%3Dweb"), 1U);
+  EXPECT_EQ(count("tier%3D"), 0U);
+  EXPECT_EQ(count("colour"), 0U);
 }
 
 TEST_F(EnvironmentsTest, WithoutWaitingItAnswersWhenItIsStored) {

@@ -7,6 +7,7 @@
 #include "base/directory_watch.h"
 #include "base/log_reader.h"
 #include "base/text.h"
+#include "core/plan.h"
 #include "core/state_machine.h"
 #include "wire/json_writer.h"
 
@@ -46,9 +47,11 @@ std::string in_form(Form form, const std::vector<LogRecord>& records) {
 
 class LogSource final : public BodySource {
  public:
-  LogSource(Controller& controller, std::string name, LogReader reader, std::optional<DirectoryWatch> watch, Form form)
+  LogSource(Controller& controller, const Environment& environment, LogReader reader,
+            std::optional<DirectoryWatch> watch, Form form)
       : controller_(controller),
-        name_(std::move(name)),
+        name_(environment.spec.name),
+        id_(environment.id),
         reader_(std::move(reader)),
         watch_(std::move(watch)),
         form_(form) {}
@@ -67,11 +70,15 @@ class LogSource final : public BodySource {
  private:
   bool is_over() {
     const auto environment = controller_.find(name_);
-    return !environment || !is_alive(environment->status.state);
+    if (!environment || environment->id != id_) return true;
+    // While it is being deleted it may still be stopping; between two runs of a restart policy more is to come.
+    const bool goes_on = environment->status.state == State::kDeleting || restart_due(*environment);
+    return !goes_on && !is_alive(environment->status.state);
   }
 
   Controller& controller_;
   std::string name_;
+  std::string id_;  // the name may belong to another one later
   LogReader reader_;
   std::optional<DirectoryWatch> watch_;  // set: follows
   Form form_;
@@ -103,14 +110,16 @@ Result<Response> environment_logs(Context& context, const Request& request) {
   std::optional<DirectoryWatch> watch;
   if (follow) {
     // No directory: it has never been started, and there is nothing to follow.
-    if (auto made = DirectoryWatch::create(path.substr(0, path.rfind('/'))); made) watch = std::move(*made);
+    auto made = DirectoryWatch::create(path.substr(0, path.rfind('/')));
+    if (!made && made.error().code != ErrorCode::kNotFound) return fail(std::move(made).error());
+    if (made) watch = std::move(*made);
   }
   const auto start = TRY(start_of(request));
   auto reader = TRY(LogReader::open(path, start));
   Response response;
   response.content_type = form == Form::kText ? "text/plain; charset=utf-8" : "application/x-ndjson";
-  response.source = std::make_unique<LogSource>(context.ports.controller, environment.spec.name, std::move(reader),
-                                                std::move(watch), form);
+  response.source =
+      std::make_unique<LogSource>(context.ports.controller, environment, std::move(reader), std::move(watch), form);
   return response;
 }
 

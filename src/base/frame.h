@@ -20,6 +20,8 @@
 
 namespace skerry {
 
+inline constexpr std::uint32_t kExitOutOfMemory = 0x100;
+
 enum class FrameKind : std::uint8_t {
   kRequest = 1,   // client → server: opens a session; payload as the channel defines (JSON to the agent)
   kResponse = 2,  // server → client: the answer to kRequest; payload as the channel defines
@@ -29,7 +31,8 @@ enum class FrameKind : std::uint8_t {
   kStderr = 6,
   kResize = 7,  // columns u16, rows u16
   kSignal = 8,  // signal number u32, for the session's process
-  kExit = 9,    // the session's process ended: shell code i32 (0–255; 128 + signal); last frame of a session
+  kExit = 9,    // the session's process ended: shell code i32 (0–255; 128 + signal); last frame of a session. Of a
+              // guest's workload with kExitOutOfMemory, when that is why
   kEvent = 10,  // server → client, unasked: payload as the channel defines
   kClose = 11,  // the sender gives the session up; the process of an exec session gets SIGHUP, then SIGKILL
   kReady = 12,  // session 0, agent → host: booted, workload started (or: none to start); payload: agent's JSON hello

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -147,10 +148,8 @@ void Actor::finish_waiters() {
   {
     const std::lock_guard lock(mutex_);
     const auto& status = environment_.status;
-    const bool due = status.goal == Goal::kRunning &&
-                     should_restart(environment_.spec.restart, status.goal, status.exit_code, status.restarts);
-    const bool over = gone_ || (!is_alive(status.state) && status.state != State::kSuspended && !due &&
-                                status.state != State::kCreated);
+    const bool over = gone_ || (!is_alive(status.state) && status.state != State::kSuspended &&
+                                !restart_due(environment_) && status.state != State::kCreated);
     if (!over) return;
     ready.swap(waiters_);
     environment = environment_;
@@ -162,7 +161,11 @@ Status Actor::carry_out(const VerbCommand& command) {
   TRY(admit(snapshot(), command.verb));
   const StopRequest stop{command.grace_ms};
   switch (command.verb) {
-    case Verb::kStart: TRY(want(Goal::kRunning, State::kStarting)); return converge(stop);
+    case Verb::kStart: {
+      const bool runs = snapshot().status.state == State::kRunning;
+      TRY(want(Goal::kRunning, runs ? std::nullopt : std::optional(State::kStarting)));
+      return converge(stop);
+    }
     case Verb::kStop: TRY(want(Goal::kStopped, std::nullopt)); return converge(stop);
     case Verb::kRestart:
       TRY(want(Goal::kStopped, std::nullopt));
@@ -301,7 +304,9 @@ Status Actor::do_start() {
   // The firewall stands before anything inside can send a packet.
   if (auto guarded = context_.refresh_firewall(); !guarded) return record_start_failure(guarded.error());
   launch->attach = stdio_ != nullptr;
+  crash_point("the firewall lets it through");
   auto started = driver_.start(*launch);
+  crash_point("the driver has started it");
   if (!started) return record_start_failure(started.error());
   // Now, not when all is recorded: the workload may already be waiting for input.
   if (stdio_ && started->stdio) std::exchange(stdio_, nullptr)(std::move(*started->stdio));
@@ -340,7 +345,9 @@ Status Actor::do_stop(const StopRequest& stop) {
     changed.status.state = State::kStopping;
     TRY(save(changed, ""));
   }
-  return driver_.stop(place_, stop);
+  TRY(driver_.stop(place_, stop));
+  crash_point("the driver has stopped it");
+  return {};
 }
 
 Status Actor::do_freeze(Action action) {
@@ -352,6 +359,7 @@ Status Actor::do_freeze(Action action) {
 
 Status Actor::do_collect(const Observation& observed) {
   TRY(driver_.collect(place_, snapshot().spec.kind));
+  crash_point("the driver has collected the run");
   Environment changed = snapshot();
   auto& status = changed.status;
   // A start that was cut off by the daemon's death is tried again from the beginning, not counted as a run.
@@ -382,9 +390,12 @@ Status Actor::do_collect(const Observation& observed) {
 Status Actor::do_destroy(const StopRequest& stop) {
   context_.wakeups.forget(place_.id);
   TRY(driver_.stop(place_, stop));
+  crash_point("the driver has stopped what is to be deleted");
   TRY(driver_.destroy(place_));
+  crash_point("the driver has destroyed it");
   TRY(sys::remove_tree(place_.run_dir));
   TRY(sys::remove_tree(place_.state_dir));
+  crash_point("its directories are gone");
   Environment last = snapshot();
   last.status.state = State::kDeleting;
   last.status.pid = 0;
@@ -400,6 +411,7 @@ Status Actor::do_destroy(const StopRequest& stop) {
     const std::lock_guard lock(mutex_);
     environment_ = last;
   }
+  crash_point("it is no longer stored");
   context_.forget(place_.id);
   return context_.refresh_firewall();
 }
@@ -413,6 +425,7 @@ Status Actor::save(const Environment& changed, std::string_view event) {
   std::vector<Event> events;
   if (!event.empty()) events.push_back(environment_event(changed, event, context_.clock.now()));
   TRY(context_.store.update_environment(changed, events));
+  crash_point(cat("stored as ", to_text(changed.status.state), ", wanted ", to_text(changed.status.goal)));
   const std::lock_guard lock(mutex_);
   environment_ = changed;
   return {};

@@ -1,6 +1,7 @@
 #include "core/admission.h"
 
 #include "base/text.h"
+#include "core/plan.h"
 #include "core/state_machine.h"
 
 namespace skerry {
@@ -24,21 +25,20 @@ std::string_view to_text(Verb verb) {
 
 namespace {
 
-bool allowed(State state, Verb verb) {
+// Stopping what does not run and starting what runs is granted: it is so already, and in a restart loop the asker
+// cannot know at which moment the command arrives.
+bool allowed(const Environment& environment, Verb verb) {
+  const State state = environment.status.state;
   if (state == State::kDeleting) return verb == Verb::kForceDelete || verb == Verb::kDelete;
   switch (verb) {
-    case Verb::kStart:
-      return state == State::kCreated || state == State::kStopped || state == State::kFailed ||
-             state == State::kSuspended;
-    case Verb::kStop:
-      return state == State::kStarting || state == State::kRunning || state == State::kPaused ||
-             state == State::kSuspended || state == State::kStopping;
+    case Verb::kStart: return state != State::kPaused && state != State::kStopping;
+    case Verb::kStop: return true;
     case Verb::kRestart: return state != State::kStopping && state != State::kStarting;
     case Verb::kPause:
     case Verb::kSuspend:
     case Verb::kExec: return state == State::kRunning;
     case Verb::kResume: return state == State::kPaused || state == State::kSuspended;
-    case Verb::kKill: return is_alive(state);
+    case Verb::kKill: return is_alive(state) || restart_due(environment);
     case Verb::kDelete: return !is_alive(state);
     case Verb::kForceDelete: return true;
     case Verb::kUpdate: return state == State::kCreated || state == State::kStopped || state == State::kFailed;
@@ -55,14 +55,12 @@ std::string_view advice(State state, Verb verb) {
     case Verb::kSuspend:
       if (state == State::kPaused || state == State::kSuspended) return "resume it first";
       return state == State::kStarting ? "wait until it runs" : "start it first";
-    case Verb::kStart:
-      if (state == State::kPaused) return "resume it instead";
-      return state == State::kStopping ? "wait until it has stopped" : "it already runs";
-    case Verb::kStop:
+    case Verb::kStart: return state == State::kPaused ? "resume it instead" : "wait until it has stopped";
     case Verb::kKill: return "it does not run";
     case Verb::kResume: return "it is not paused";
     case Verb::kRestart: return "wait until it has settled";
     case Verb::kUpdate: return "stop it first: new limits hold from the next start on";
+    case Verb::kStop:
     case Verb::kForceDelete: return {};
   }
   return {};
@@ -72,7 +70,7 @@ std::string_view advice(State state, Verb verb) {
 
 Status admit(const Environment& environment, Verb verb) {
   const State state = environment.status.state;
-  if (allowed(state, verb)) return {};
+  if (allowed(environment, verb)) return {};
   return fail(ErrorCode::kConflict,
               cat("cannot ", to_text(verb), " \"", environment.spec.name, "\": it is ", to_text(state)),
               std::string(advice(state, verb)));

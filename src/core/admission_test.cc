@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/plan.h"
+
 namespace skerry {
 namespace {
 
@@ -18,7 +20,7 @@ struct Row {
 };
 constexpr std::array kRows{
     // created starting running paused suspended stopping stopped failed deleting
-    Row{Verb::kStart, "#...#.##."}, Row{Verb::kStop, ".#####..."},   Row{Verb::kRestart, "#.###.##."},
+    Row{Verb::kStart, "###.#.##."}, Row{Verb::kStop, "########."},   Row{Verb::kRestart, "#.###.##."},
     Row{Verb::kPause, "..#......"}, Row{Verb::kResume, "...##...."}, Row{Verb::kSuspend, "..#......"},
     Row{Verb::kKill, ".###.#..."},  Row{Verb::kDelete, "#...#.###"}, Row{Verb::kForceDelete, "#########"},
     Row{Verb::kExec, "..#......"},  Row{Verb::kUpdate, "#.....##."},
@@ -56,6 +58,29 @@ TEST(Admission, ARefusalNamesTheVerbTheEnvironmentItsStateAndAWayOut) {
   }
 }
 
+// Between two runs of a restart loop there is no process, and yet something to end.
+TEST(Admission, ARestartThatIsDueCanBeStoppedAndKilled) {
+  for (const State state : {State::kStopped, State::kFailed}) {
+    auto environment = environment_in(state);
+    environment.status.goal = Goal::kRunning;
+    environment.status.exit_code = 1;
+    EXPECT_FALSE(restart_due(environment));
+    EXPECT_FALSE(admit(environment, Verb::kKill));
+    environment.spec.restart.mode = RestartMode::kAlways;
+    EXPECT_TRUE(restart_due(environment));
+    for (const Verb verb : {Verb::kKill, Verb::kStop, Verb::kStart, Verb::kDelete}) {
+      EXPECT_TRUE(admit(environment, verb)) << to_text(verb);
+    }
+    environment.spec.restart.max = 3;
+    environment.status.restarts = 3;
+    EXPECT_FALSE(restart_due(environment)) << "all restarts are used up";
+    environment.status.restarts = 0;
+    environment.status.goal = Goal::kStopped;
+    EXPECT_FALSE(restart_due(environment)) << "it was stopped meanwhile";
+    EXPECT_FALSE(admit(environment, Verb::kKill));
+  }
+}
+
 TEST(Admission, AdviceFitsTheState) {
   const auto hint = [](State state, Verb verb) { return admit(environment_in(state), verb).error().hint; };
   EXPECT_EQ(hint(State::kRunning, Verb::kDelete), "stop it first, or delete with --force");
@@ -64,7 +89,7 @@ TEST(Admission, AdviceFitsTheState) {
   EXPECT_EQ(hint(State::kSuspended, Verb::kPause), "resume it first");
   EXPECT_EQ(hint(State::kStarting, Verb::kExec), "wait until it runs");
   EXPECT_EQ(hint(State::kPaused, Verb::kStart), "resume it instead");
-  EXPECT_EQ(hint(State::kRunning, Verb::kStart), "it already runs");
+  EXPECT_EQ(hint(State::kStopping, Verb::kStart), "wait until it has stopped");
   EXPECT_EQ(hint(State::kStopped, Verb::kKill), "it does not run");
   EXPECT_EQ(hint(State::kDeleting, Verb::kStart), "it is being deleted");
 }

@@ -1,9 +1,11 @@
 #include "core/environment.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
 
+#include "base/capability_names.h"
 #include "base/text.h"
 #include "core/digest.h"
 
@@ -219,6 +221,19 @@ Status validate_actions(const std::map<std::string, WorkloadAction>& actions) {
   return {};
 }
 
+// As the drivers take them: any case, with or without CAP_.
+Status validate_capabilities(const std::vector<std::string>& names, std::string_view field) {
+  for (const auto& given : names) {
+    std::string name = given.substr(0, 64);
+    std::ranges::transform(name, name.begin(),
+                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+    if (name == "ALL" || capability_number(name) >= 0 || capability_number(cat("CAP_", name)) >= 0) continue;
+    return wrong(std::string(field),
+                 cat("\"", std::string_view(given).substr(0, 64), "\" is not a capability (see capabilities(7))"));
+  }
+  return {};
+}
+
 Status validate(const EnvironmentSpec& spec) {
   TRY(validate_names(spec));
   TRY(validate_resources(spec));
@@ -228,6 +243,8 @@ Status validate(const EnvironmentSpec& spec) {
   TRY(validate_base_url(spec.base_url, "base_url"));
   TRY(validate_actions(spec.actions));
   TRY(validate_ports(spec));
+  TRY(validate_capabilities(spec.security.cap_add, "security.cap_add"));
+  TRY(validate_capabilities(spec.security.cap_drop, "security.cap_drop"));
   if (spec.kind == Kind::kTemplate && spec.auto_remove) return wrong("kind", "a template cannot be removed on exit");
   if (spec.restart.mode != RestartMode::kNo && spec.auto_remove) {
     return wrong("restart", "an environment that is removed on exit (--rm) cannot also be restarted");

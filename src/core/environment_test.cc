@@ -142,6 +142,20 @@ const std::vector<Wrong>& wrongs() {
   return all;
 }
 
+TEST(Validate, KnowsTheCapabilities) {
+  EnvironmentSpec spec;
+  spec.name = "web";
+  spec.image = "nginx";
+  spec.security.cap_drop = {"ALL", "CAP_CHOWN", "net_raw"};
+  spec.security.cap_add = {"CAP_SYS_TIME"};
+  EXPECT_TRUE(validate(spec));
+  spec.security.cap_add = {"CAP_SYS_TIME", "CAP_FROBNICATE"};
+  ASSERT_FALSE(validate(spec));
+  EXPECT_EQ(validate(spec).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(validate(spec).error().message().find("security.cap_add: \"CAP_FROBNICATE\""), std::string::npos)
+      << validate(spec).error().message();
+}
+
 TEST(Validate, NamesTheFieldThatIsWrong) {
   for (const auto& [field, change] : wrongs()) {
     auto spec = valid();

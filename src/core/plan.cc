@@ -19,6 +19,12 @@ bool should_restart(const RestartPolicy& policy, Goal goal, const std::optional<
   return false;
 }
 
+bool restart_due(const Environment& environment) {
+  const auto& status = environment.status;
+  const bool ended = status.state == State::kStopped || status.state == State::kFailed;
+  return ended && should_restart(environment.spec.restart, status.goal, status.exit_code, status.restarts);
+}
+
 Duration restart_delay(const RestartPolicy& policy, std::uint32_t restarts) {
   const std::uint64_t doubled = static_cast<std::uint64_t>(policy.backoff_ms) << std::min<std::uint32_t>(restarts, 30);
   return std::chrono::milliseconds(std::min<std::uint64_t>(doubled, kMaxBackoffMs));

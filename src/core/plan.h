@@ -53,6 +53,8 @@ Step plan(const Environment& environment, const Observation& observed, const Run
 // Whether a run that just ended shall be followed by another one.
 bool should_restart(const RestartPolicy& policy, Goal goal, const std::optional<int>& exit_code,
                     std::uint32_t restarts);
+// Its run has ended and another one will follow after the back-off: what people call "restarting".
+bool restart_due(const Environment& environment);
 // How long to wait before restart number `restarts` + 1: backoff_ms × 2^restarts, at most kMaxBackoffMs.
 Duration restart_delay(const RestartPolicy& policy, std::uint32_t restarts);
 

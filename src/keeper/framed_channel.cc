@@ -119,7 +119,9 @@ void FramedChannel::workload_frame(const Frame& frame) {
     case FrameKind::kReady:
     case FrameKind::kEvent: return announce(frame);
     case FrameKind::kExit:
-      if (const auto code = decode_u32(frame.payload)) handlers_.workload_exited(static_cast<int>(*code & 0xFFU));
+      if (const auto code = decode_u32(frame.payload)) {
+        handlers_.workload_exited(static_cast<int>(*code & 0xFFU), (*code & kExitOutOfMemory) != 0);
+      }
       return;
     case FrameKind::kPause: stdin_paused_ = true; return;
     case FrameKind::kResume:

@@ -27,7 +27,7 @@ class FramedChannel final : public WorkloadInput {
  public:
   struct Handlers {
     std::function<void(LogStream stream, std::string_view bytes)> output;  // of the workload
-    std::function<void(int shell_code)> workload_exited;
+    std::function<void(int shell_code, bool out_of_memory)> workload_exited;
     std::function<void(const std::string& reason)> closed;  // empty reason: the guest went
     std::function<void()> uncongested;
   };

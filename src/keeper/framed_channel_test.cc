@@ -25,7 +25,10 @@ class FramedChannelTest : public ::testing::Test {
       const std::lock_guard lock(mutex_);
       output_ += bytes;
     };
-    handlers.workload_exited = [this](int code) { workload_code_ = code; };
+    handlers.workload_exited = [this](int code, bool out_of_memory) {
+      out_of_memory_ = out_of_memory;
+      workload_code_ = code;
+    };
     handlers.closed = [this](const std::string& reason) {
       const std::lock_guard lock(mutex_);
       closed_ = reason.empty() ? "gone" : reason;
@@ -52,6 +55,7 @@ class FramedChannelTest : public ::testing::Test {
   std::string output_;
   std::string closed_;
   std::atomic<int> workload_code_ = -1;
+  std::atomic<bool> out_of_memory_ = false;
   std::unique_ptr<FramedChannel> channel_;
   LoopThread thread_{loop_};  // ends before what it calls
   std::optional<FrameClient> guest_;
@@ -112,6 +116,13 @@ TEST_F(FramedChannelTest, GivesTheWorkloadsOutputAndExitCodeToTheKeeper) {
   guest_->send(FrameKind::kExit, 0, encode_u32(3));
   EXPECT_TRUE(eventually([&] { return workload_code_ == 3; }));
   EXPECT_EQ(output(), "out err");
+  EXPECT_FALSE(out_of_memory_);
+}
+
+TEST_F(FramedChannelTest, AnExitForLackOfMemorySaysSo) {
+  guest_->send(FrameKind::kExit, 0, encode_u32(137U | kExitOutOfMemory));
+  EXPECT_TRUE(eventually([&] { return workload_code_ == 137; }));
+  EXPECT_TRUE(out_of_memory_);
 }
 
 TEST_F(FramedChannelTest, PassesInputOfSessionZeroOn) {

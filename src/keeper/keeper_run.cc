@@ -26,6 +26,9 @@ namespace {
 // A line without its end (a prompt) goes to the log after this long.
 constexpr Duration kPartialLineTime = std::chrono::seconds(1);
 
+// A run whose workload's own exit status nobody knows, as `run` tells it (docs/API.md).
+constexpr int kExitWithoutCode = 125;
+
 class Keeper {
  public:
   Keeper(const KeeperRunSpec& spec, EventLoop loop) : spec_(spec), paths_{spec.run_dir}, loop_(std::move(loop)) {}
@@ -51,6 +54,7 @@ class Keeper {
   void main_ended(ExitStatus status);
   void finish_when_drained();
   void finish();
+  int tell_end();
   void leave_when_flushed();
 
   const KeeperRunSpec& spec_;
@@ -68,6 +72,7 @@ class Keeper {
   std::optional<OomWatch> oom_;
   std::optional<KeeperExit> exit_;
   std::optional<int> workload_code_;
+  bool guest_out_of_memory_ = false;
   std::string note_;
   bool stdio_ended_ = false;
   bool finished_ = false;
@@ -125,7 +130,10 @@ Status Keeper::open_channel(const KeeperChannel& channel) {
 Status Keeper::open_framed(const KeeperChannel& channel, Fd own_end) {
   FramedChannel::Handlers handlers;
   handlers.output = [this](LogStream stream, std::string_view bytes) { workload_output(stream, bytes); };
-  handlers.workload_exited = [this](int code) { workload_code_ = code; };
+  handlers.workload_exited = [this](int code, bool out_of_memory) {
+    workload_code_ = code;
+    guest_out_of_memory_ = out_of_memory;
+  };
   handlers.closed = [this, name = channel.name](const std::string& reason) { channel_closed(name, reason); };
   handlers.uncongested = [this] { uncongested(); };
   agent_ = TRY(FramedChannel::open(loop_, channel.name, std::move(own_end), paths_, std::move(handlers)));
@@ -232,6 +240,7 @@ void Keeper::finish() {
   log_->flush();
   if (process_log_) process_log_->flush();
   exit_->workload_code = workload_code_;
+  if (guest_out_of_memory_) exit_->oom_killed = true;
   exit_->note = note_;
   // Without this file a driver takes the environment for lost: worth a second try, when a full disk has room again.
   if (!write_file_atomic(paths_.exit(), encode_exit(*exit_), 0600)) {
@@ -241,9 +250,26 @@ void Keeper::finish() {
     });
     return;
   }
-  attach_->broadcast_exit(exit_->shell_code());
+  attach_->broadcast_exit(tell_end());
   loop_.after(kFarewellTime, [this] { loop_.stop(); });
   leave_when_flushed();
+}
+
+// An end that the exit code alone does not explain is explained to whoever is attached. Returns the code to tell.
+int Keeper::tell_end() {
+  const std::string_view end_of_line = spec_.terminal ? "\r\n" : "\n";
+  int code = exit_->shell_code();
+  if (agent_ && !exit_->workload_code && code == 0) {
+    // The VMM's own success is none of the workload.
+    code = kExitWithoutCode;
+    attach_->broadcast(
+        LogStream::kStderr,
+        cat("skerry: the guest went down without an exit status: a panic, or power off from inside", end_of_line));
+  }
+  if (code != 0 && exit_->oom_killed.value_or(false)) {
+    attach_->broadcast(LogStream::kStderr, cat("skerry: killed: out of memory (see --memory)", end_of_line));
+  }
+  return code;
 }
 
 void Keeper::leave_when_flushed() {

@@ -237,6 +237,31 @@ TEST_F(KeeperRunTest, AFramedChannelCarriesTheWorkload) {
   EXPECT_EQ(read_file(dir_ / "heard").value(), encode_frame(FrameKind::kStdin, 0, "hi"));
 }
 
+TEST_F(KeeperRunTest, AGuestThatVanishesIsNoSuccess) {
+  command(wait_for_go(dir_) + "exit 0");
+  spec_.channels = {{"agent", 3, ChannelMode::kFramed}};
+  ASSERT_TRUE(keeper_.start());
+  auto client = keeper_.attach();
+  go();
+  int code = -1;
+  EXPECT_THAT(client.collect(FrameKind::kStderr, &code), HasSubstr("without an exit status"));
+  EXPECT_EQ(code, 125);
+  EXPECT_FALSE(keeper_.wait_exit().workload_code);
+}
+
+TEST_F(KeeperRunTest, AGuestsLackOfMemoryIsRecordedAndTold) {
+  write(dir_ / "said", encode_frame(FrameKind::kExit, 0, encode_u32(137U | kExitOutOfMemory)));
+  command(cat(wait_for_go(dir_), "cat ", dir_ / "said", " >&3; exit 0"));
+  spec_.channels = {{"agent", 3, ChannelMode::kFramed}};
+  ASSERT_TRUE(keeper_.start());
+  auto client = keeper_.attach();
+  go();
+  int code = -1;
+  EXPECT_THAT(client.collect(FrameKind::kStderr, &code), HasSubstr("killed: out of memory"));
+  EXPECT_EQ(code, 137);
+  EXPECT_EQ(keeper_.wait_exit().oom_killed, true);
+}
+
 TEST_F(KeeperRunTest, AGuestThatSendsGarbageLosesOnlyItsChannel) {
   command(cat("head -c 100000 /dev/urandom >&3; echo still >&2;", wait_for_go(dir_), "exit 6"));
   spec_.channels = {{"agent", 3, ChannelMode::kFramed}};

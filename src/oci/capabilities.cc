@@ -8,53 +8,11 @@
 #include <algorithm>
 #include <array>
 
+#include "base/capability_names.h"
 #include "base/text.h"
 
 namespace skerry::oci {
 namespace {
-
-// The position is the number (linux/capability.h).
-constexpr std::array<std::string_view, 41> kNames = {"CAP_CHOWN",
-                                                     "CAP_DAC_OVERRIDE",
-                                                     "CAP_DAC_READ_SEARCH",
-                                                     "CAP_FOWNER",
-                                                     "CAP_FSETID",
-                                                     "CAP_KILL",
-                                                     "CAP_SETGID",
-                                                     "CAP_SETUID",
-                                                     "CAP_SETPCAP",
-                                                     "CAP_LINUX_IMMUTABLE",
-                                                     "CAP_NET_BIND_SERVICE",
-                                                     "CAP_NET_BROADCAST",
-                                                     "CAP_NET_ADMIN",
-                                                     "CAP_NET_RAW",
-                                                     "CAP_IPC_LOCK",
-                                                     "CAP_IPC_OWNER",
-                                                     "CAP_SYS_MODULE",
-                                                     "CAP_SYS_RAWIO",
-                                                     "CAP_SYS_CHROOT",
-                                                     "CAP_SYS_PTRACE",
-                                                     "CAP_SYS_PACCT",
-                                                     "CAP_SYS_ADMIN",
-                                                     "CAP_SYS_BOOT",
-                                                     "CAP_SYS_NICE",
-                                                     "CAP_SYS_RESOURCE",
-                                                     "CAP_SYS_TIME",
-                                                     "CAP_SYS_TTY_CONFIG",
-                                                     "CAP_MKNOD",
-                                                     "CAP_LEASE",
-                                                     "CAP_AUDIT_WRITE",
-                                                     "CAP_AUDIT_CONTROL",
-                                                     "CAP_SETFCAP",
-                                                     "CAP_MAC_OVERRIDE",
-                                                     "CAP_MAC_ADMIN",
-                                                     "CAP_SYSLOG",
-                                                     "CAP_WAKE_ALARM",
-                                                     "CAP_BLOCK_SUSPEND",
-                                                     "CAP_AUDIT_READ",
-                                                     "CAP_PERFMON",
-                                                     "CAP_BPF",
-                                                     "CAP_CHECKPOINT_RESTORE"};
 
 CapabilityMask read_set(const std::vector<std::string>& names, std::string_view set, CapabilityMask available,
                         std::vector<std::string>& warnings) {
@@ -74,12 +32,9 @@ CapabilityMask read_set(const std::vector<std::string>& names, std::string_view 
 
 }  // namespace
 
-int capability_number(std::string_view name) {
-  const auto* found = std::ranges::find(kNames, name);
-  return found == kNames.end() ? -1 : static_cast<int>(found - kNames.begin());
-}
+int capability_number(std::string_view name) { return skerry::capability_number(name); }
 
-std::vector<std::string> known_capabilities() { return {kNames.begin(), kNames.end()}; }
+std::vector<std::string> known_capabilities() { return {kCapabilityNames.begin(), kCapabilityNames.end()}; }
 
 Result<OwnCapabilities> own_capabilities() {
   OwnCapabilities out;
@@ -89,7 +44,7 @@ Result<OwnCapabilities> own_capabilities() {
   out.permitted = data[0].permitted | (static_cast<CapabilityMask>(data[1].permitted) << 32U);
   // What is permitted is in the bounding set of any process that was not tampered with; only the others are asked for.
   out.bounding = out.permitted;
-  for (unsigned number = 0; number < kNames.size(); ++number) {
+  for (unsigned number = 0; number < kCapabilityNames.size(); ++number) {
     if ((out.permitted & capability_bit(number)) != 0) continue;
     if (::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1) out.bounding |= capability_bit(number);
   }

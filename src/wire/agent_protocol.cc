@@ -156,6 +156,7 @@ void read_boot_document(ObjectReader& fields, BootDocument& document) {
   fields.object("restart", [&](ObjectReader& restart) { read_restart(restart, document.restart); });
   fields.object("health_check", [&](ObjectReader& check) { document.health_check = read_health(check); });
   fields.objects("mounts", [&](ObjectReader& mount) { document.mounts.push_back(read_mount(mount)); });
+  fields.number("pids_max", document.pids_max);
   fields.flag("wait_for_start", document.wait_for_start);
   fields.flag("park", document.park);
   fields.finish(Unknown::kRefuse);
@@ -192,6 +193,7 @@ std::string encode_boot_document(const BootDocument& document) {
               {"backoff_ms", document.restart.backoff_ms}}},
             {"wait_for_start", document.wait_for_start}};
   if (document.park) json["park"] = true;
+  if (document.pids_max != 0) json["pids_max"] = document.pids_max;
   if (document.network) json["network"] = network_json(*document.network);
   if (!document.base_url.empty()) json["base_url"] = document.base_url;
   if (const auto& check = document.health_check) {

@@ -102,6 +102,7 @@ struct BootDocument {
   GuestRestartPolicy restart;
   std::optional<GuestHealthCheck> health_check;
   std::vector<GuestMount> mounts;
+  std::uint32_t pids_max = 0;   // most processes and threads of the workload and of what exec runs; 0: no limit
   bool wait_for_start = false;  // do not run the workload until the request "start" came
   // Stop before anything of one environment is there (writable layer, name, addresses) and wait for the request "boot"
   // with the real document. A snapshot taken in this state can become any environment of the same image.

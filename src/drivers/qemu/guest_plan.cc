@@ -85,6 +85,7 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   if (launch.network) document.network = guest_network(*launch.network);
   document.stop_signal = workload.stop_signal;
   document.workload = workload_process(launch, std::move(workload));
+  document.pids_max = launch.spec.resources.pids;
   for (const auto& tmpfs : launch.spec.tmpfs) {
     document.mounts.push_back({"tmpfs", "", tmpfs.target, false, tmpfs.size_mib});
   }

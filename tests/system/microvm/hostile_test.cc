@@ -21,6 +21,30 @@ TEST_F(MicrovmTest, APanicIsSeenAndSaid) {
   EXPECT_THAT(read_file(launch.place.log_path() + ".console").value_or(""), HasSubstr("Kernel panic"));
 }
 
+// The workload goes, not the guest: the agent can tell of it.
+TEST_F(MicrovmTest, LackOfMemoryTakesTheWorkload) {
+  // Two, since the kernel refuses one piece larger than the memory; the larger one is the workload itself.
+  auto& launch = launch_of("hungry", {"sh", "-c",
+                                      "dd if=/dev/zero of=/dev/null bs=45M count=100000 & "
+                                      "exec dd if=/dev/zero of=/dev/null bs=75M count=100000"});
+  ASSERT_OK(driver_->start(launch));
+  const auto observed = await_end(launch);
+  EXPECT_EQ(observed.phase, Phase::kExited);
+  EXPECT_EQ(observed.exit_code, 137);
+  EXPECT_EQ(observed.reason, "out of memory");
+}
+
+TEST_F(MicrovmTest, AFloodOfProcessesMeetsItsLimit) {
+  auto& launch = launch_of("forks", {"sleep", "1000"});
+  launch.spec.resources.pids = 20;
+  ASSERT_OK(driver_->start(launch));
+  EXPECT_EQ(exec(launch, {"cat", "/sys/fs/cgroup/workload/pids.max"}).out, "20\n");
+  const auto flooded = exec(
+      launch, {"sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do sleep 100 & done"});
+  EXPECT_NE(flooded.code, 0);
+  EXPECT_THAT(flooded.err, HasSubstr("fork"));
+}
+
 TEST_F(MicrovmTest, AFloodOfOutputHoldsUpNobody) {
   auto& launch = launch_of("flood", {"sh", "-c", "while :; do cat /bin/busybox; done"});
   ASSERT_OK(driver_->start(launch));
