@@ -3,12 +3,22 @@
 namespace skerry::oci {
 namespace {
 
+// Docker writes 0 for every limit that was not asked, in configurations and in updates; none of these can be 0.
+template <typename... Limits>
+void drop_zeros(std::optional<Limits>&... limits) {
+  const auto drop = [](auto& limit) {
+    if (limit && *limit == 0) limit.reset();
+  };
+  (drop(limits), ...);
+}
+
 void read_memory(const reader::JsonReader& json, MemoryLimits& out) {
   json.get("limit", out.limit);
   json.get("reservation", out.reservation);
   json.get("swap", out.swap);
   json.get("kernel", out.kernel);
   json.get("kernelTCP", out.kernel_tcp);
+  drop_zeros(out.limit, out.reservation, out.swap, out.kernel, out.kernel_tcp);
   json.get("swappiness", out.swappiness);
   if (out.swappiness && *out.swappiness > 100) json.complain_at("swappiness", "must be 0 to 100");
   json.get("disableOOMKiller", out.disable_oom_killer);
@@ -23,6 +33,7 @@ void read_cpu(const reader::JsonReader& json, CpuLimits& out) {
   json.get("period", out.period_us);
   json.get("realtimeRuntime", out.realtime_runtime_us);
   json.get("realtimePeriod", out.realtime_period_us);
+  drop_zeros(out.shares, out.quota_us, out.period_us, out.realtime_runtime_us, out.realtime_period_us);
   json.get("cpus", out.cpus);
   json.get("mems", out.mems);
   json.get("idle", out.idle);
@@ -31,6 +42,7 @@ void read_cpu(const reader::JsonReader& json, CpuLimits& out) {
 void read_block_io(const reader::JsonReader& json, BlockIoLimits& out) {
   json.get("weight", out.weight);
   json.get("leafWeight", out.leaf_weight);
+  drop_zeros(out.weight, out.leaf_weight);
   json.get("weightDevice", out.weight_device);
   json.get("throttleReadBpsDevice", out.throttle_read_bps);
   json.get("throttleWriteBpsDevice", out.throttle_write_bps);
@@ -102,7 +114,10 @@ void read_value(const reader::JsonReader& json, Resources& out) {
   json.get("devices", out.devices);
   if (const auto memory = json.member("memory")) read_memory(*memory, out.memory.emplace());
   if (const auto cpu = json.member("cpu")) read_cpu(*cpu, out.cpu.emplace());
-  if (const auto pids = json.member("pids")) pids->get("limit", out.pids_limit);
+  if (const auto pids = json.member("pids")) {
+    pids->get("limit", out.pids_limit);
+    drop_zeros(out.pids_limit);
+  }
   if (const auto block = json.member("blockIO")) read_block_io(*block, out.block_io.emplace());
   json.get("hugepageLimits", out.hugepage_limits);
   if (const auto network = json.member("network")) read_network(*network, out.network.emplace());

@@ -258,6 +258,60 @@ class Containerd(Client):
         self.assertNotIn("two", self.ctr("containers", "ls").stdout)
 
 
+@unittest.skipUnless(shutil.which("dockerd") and shutil.which("docker"), "SKIP: docker.io is not installed")
+class Docker(Client):
+    """Docker's daemon in directories and a network namespace of its own, with our runtime beside its own."""
+
+    def setUp(self):
+        super().setUp()
+        place = f"{self.dir}/d"
+        os.mkdir(place)
+        with open(f"{place}/daemon.json", "w") as file:
+            json.dump({"runtimes": {"skerry": {"path": RUNTIME}}, "storage-driver": "vfs"}, file)
+        self.log = open(f"{place}/log", "w")
+        self.addCleanup(self.log.close)
+        self.daemon = subprocess.Popen(
+            ["unshare", "-n", "dockerd", "--config-file", f"{place}/daemon.json", "--data-root", f"{place}/data",
+             "--exec-root", f"{place}/exec", "--host", f"unix://{place}/d.sock", "--pidfile", f"{place}/pid",
+             "--iptables=false", "--ip6tables=false", "--bridge=none"], stdout=self.log, stderr=self.log)
+        self.addCleanup(self.stop)
+        self.base = ["docker", "--host", f"unix://{place}/d.sock"]
+        wait_for(lambda: self.docker("version", check=False).returncode == 0, 30, "dockerd")
+        self.docker("import", self.rootfs_tar, "bb")
+
+    def stop(self):
+        self.daemon.terminate()
+        self.daemon.wait(30)
+        with open("/proc/self/mounts") as mounts:
+            left = [line.split()[1] for line in mounts if f"{self.dir}/d/" in line]
+        for mount in left:
+            subprocess.call(["umount", "-l", mount])
+
+    def docker(self, *args, **kwargs):
+        return self.command(self.base + list(args), **kwargs)
+
+    def test_run_exec_update_pause_and_remove(self):
+        run = ["run", "--runtime", "skerry", "--network", "none"]
+        result = self.docker(*run, "--rm", "bb", "sh", "-c", "id -u; exit 3", check=False)
+        self.assertEqual((result.returncode, result.stdout), (3, "0\n"))
+        self.assertEqual(self.docker(*run, "--rm", "bb", "nonexistent", check=False).returncode, 127)
+        self.docker(*run, "-d", "--name", "one", "--memory", "64m", "bb", "sleep", "1000")
+        limit = ["exec", "one", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max "
+                 "2>/dev/null; true"]
+        self.assertEqual(self.docker(*limit).stdout, f"{64 << 20}\n")
+        self.docker("update", "--memory", "32m", "--memory-swap", "32m", "one")
+        self.assertEqual(self.docker(*limit).stdout, f"{32 << 20}\n")
+        # An update of one thing leaves the others alone.
+        self.docker("update", "--cpu-shares", "300", "one")
+        self.assertEqual(self.docker(*limit).stdout, f"{32 << 20}\n")
+        self.docker("pause", "one")
+        self.assertEqual(self.docker("inspect", "-f", "{{.State.Status}}", "one").stdout, "paused\n")
+        self.docker("unpause", "one")
+        self.assertIn("sleep", self.docker("top", "one").stdout)
+        self.docker("rm", "-f", "one")
+        self.assertEqual(self.docker("ps", "-aq").stdout, "")
+
+
 @unittest.skipUnless(shutil.which("buildah"), "buildah is not installed")
 class Buildah(Client):
     def test_a_dockerfile_is_built_with_it(self):
