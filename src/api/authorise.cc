@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/permit.h"
 #include "base/text.h"
 
 namespace skerry::api {
@@ -87,7 +88,11 @@ Result<Caller> caller_of_headers(Context& context, const Credentials& credential
 }
 
 Status may_call(const Caller& caller, const Route& route) {
-  if (caller.role >= route.role) return {};
+  if (caller.role >= route.role) {
+    if (caller.zones.empty() || !is_host_wide(route)) return {};
+    return fail(ErrorCode::kRefused,
+                cat("this is for the whole host, and ", caller.name, " is limited to zone ", join(caller.zones, ", ")));
+  }
   if (caller.role == Role::kNobody) {
     return fail(ErrorCode::kPermissionDenied, "a token is needed",
                 "send \"Authorization: Bearer TOKEN\"; make one with: skerry token create");

@@ -53,6 +53,15 @@ void write_config(wire::JsonWriter& json, const ImageConfig& config) {
       .end_object();
 }
 
+std::vector<std::string> visible_users(Context& context, const Request& request, const Image& image) {
+  auto users = context.ports.controller.users_of_image(image.manifest_digest.text());
+  std::erase_if(users, [&](const std::string& name) {
+    const auto environment = context.ports.controller.find(name);
+    return environment && !is_visible(request, *environment);
+  });
+  return users;
+}
+
 }  // namespace
 
 Result<Response> list_images(Context& context, const Request& request) {
@@ -82,7 +91,7 @@ Result<Response> show_image(Context& context, const Request& request) {
         .end_object();
   }
   json.end_array()
-      .field("used_by", context.ports.controller.users_of_image(image.manifest_digest.text()))
+      .field("used_by", visible_users(context, request, image))
       .key("raw_config")
       .raw(TRY(context.ports.images.raw_config(image)))
       .end_object();

@@ -41,6 +41,7 @@ class Disposable {
   Disposable(const Disposable&) = delete;
   Disposable& operator=(const Disposable&) = delete;
   ~Disposable() {
+    if (name_.empty()) return;
     auto request = request_to(from_, "DELETE", cat("/api/v1/environments/", name_));
     request.query = {{"force", "true"}, {"grace_ms", "0"}};
     const auto deleted =
@@ -48,7 +49,7 @@ class Disposable {
     if (deleted || deleted.error().code == ErrorCode::kNotFound) return;
     log::warning("a run's environment could not be deleted", {{"name", name_}, {"error", deleted.error().message()}});
   }
-  [[nodiscard]] const std::string& name() const { return name_; }
+  void forget() { name_.clear(); }
 
  private:
   Context& context_;
@@ -65,11 +66,15 @@ class Run {
   Result<ToolAnswer> go() {
     const std::string name = TRY(random_name());
     step("creating the environment", 0);
-    // From here on: a creation that is cancelled half-way is deleted too.
-    const Disposable environment(context_, from_, name);
-    TRY(call_route(context_,
-                   request_to(from_, "POST", "/api/v1/environments", wire::run_environment_json(wanted_, name)),
-                   progress_));
+    Disposable environment(context_, from_, name);
+    auto created = call_route(
+        context_, request_to(from_, "POST", "/api/v1/environments", wire::run_environment_json(wanted_, name)),
+        progress_);
+    if (!created) {
+      // One that failed has left nothing; one that was given up half-way may yet come to be.
+      if (created.error().code != ErrorCode::kCancelled) environment.forget();
+      return fail(std::move(created).error());
+    }
     step("writing files", 1);
     for (const auto& file : wanted_.files) TRY(write_file(name, file));
     step("running", 2);

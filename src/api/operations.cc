@@ -4,6 +4,8 @@
 #include "api/documents.h"
 #include "api/find.h"
 #include "api/handlers.h"
+#include "api/permit.h"
+#include "base/text.h"
 
 namespace skerry::api {
 namespace {
@@ -34,11 +36,19 @@ class OperationSource final : public BodySource {
   bool ended_ = false;
 };
 
+Result<Operation> find_operation(Context& context, const Request& request) {
+  const auto& id = request.parameter("id");
+  auto operation = TRY(context.ports.operations.find(id));
+  if (may_see(request.caller, operation)) return operation;
+  return fail(ErrorCode::kNotFound, cat("operation \"", id, "\" does not exist"));
+}
+
 }  // namespace
 
 Result<Response> list_operations(Context& context, const Request& request) {
   const auto page = TRY(read_page(request));
   auto all = context.ports.operations.list();
+  std::erase_if(all, [&](const auto& each) { return !may_see(request.caller, each); });
   const std::size_t total = all.size();
   wire::JsonWriter json;
   json.begin_array();
@@ -48,11 +58,11 @@ Result<Response> list_operations(Context& context, const Request& request) {
 }
 
 Result<Response> show_operation(Context& context, const Request& request) {
-  return json_response(operation_json(TRY(context.ports.operations.find(request.parameter("id")))));
+  return json_response(operation_json(TRY(find_operation(context, request))));
 }
 
 Result<Response> watch_operation(Context& context, const Request& request) {
-  const auto operation = TRY(context.ports.operations.find(request.parameter("id")));
+  const auto operation = TRY(find_operation(context, request));
   Response response;
   response.content_type = "application/x-ndjson";
   response.source = std::make_unique<OperationSource>(context.ports.operations, operation.id);
@@ -61,7 +71,7 @@ Result<Response> watch_operation(Context& context, const Request& request) {
 
 Result<Response> cancel_operation(Context& context, const Request& request) {
   TRY(context.ports.operations.cancel(request.parameter("id")));
-  return json_response(operation_json(TRY(context.ports.operations.find(request.parameter("id")))));
+  return json_response(operation_json(TRY(find_operation(context, request))));
 }
 
 }  // namespace skerry::api

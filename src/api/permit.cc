@@ -1,5 +1,6 @@
 #include "api/permit.h"
 
+#include "api/route.h"
 #include "base/text.h"
 #include "wire/environment_json.h"
 
@@ -23,6 +24,28 @@ Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
 Status check_replica_config(const Caller& caller, std::string_view json) {
   const auto request = TRY_IN("config", wire::parse_create_request(json));
   return may_create(caller, request.command.spec);
+}
+
+bool may_see(const Caller& caller, const Event& event) {
+  if (caller.zones.empty()) return true;
+  if (const auto zone = event.data.find("zone"); zone != event.data.end()) return caller.may_touch_zone(zone->second);
+  return event.type.starts_with("plugin.") || event.type.starts_with("image.");
+}
+
+bool may_see(const Caller& caller, const Operation& operation) {
+  return caller.zones.empty() || operation.kind == "image.pull";
+}
+
+bool is_host_wide(const Route& route) {
+  const auto below = [&](std::string_view prefix) {
+    return route.path == prefix ||
+           (route.path.starts_with(prefix) && route.path.substr(prefix.size()).starts_with('/'));
+  };
+  if (below("/api/v1/environments") || below("/api/v1/vms") || below("/api/v1/deployments") || below("/mcp")) {
+    return false;
+  }
+  if (route.path == "/api/v1/images" && route.method == "POST") return false;  // a pull: adds what all may use
+  return route.method != "GET" || below("/api/v1/tokens");
 }
 
 }  // namespace skerry::api

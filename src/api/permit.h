@@ -5,9 +5,13 @@
 
 #include "api/caller.h"
 #include "base/result.h"
+#include "control/operations.h"
 #include "core/environment.h"
+#include "core/event.h"
 
 namespace skerry::api {
+
+struct Route;
 
 // kRefused names the field. What would let its creator out of the environment (host directories, capabilities, another
 // seccomp profile) is for those who own the host anyway.
@@ -15,5 +19,15 @@ Status may_create(const Caller& caller, const EnvironmentSpec& spec);
 
 // The same for the configuration of a deployment's replicas: a creation request without a name.
 Status check_replica_config(const Caller& caller, std::string_view json);
+
+// What a caller that is limited to zones sees of things that are not environments. Without a limit: everything.
+//   events       of environments and deployments in its zones, and of what all share: plugins and images
+//   operations   pulls: whoever runs an environment waits for them
+bool may_see(const Caller& caller, const Event& event);
+bool may_see(const Caller& caller, const Operation& operation);
+
+// Whether a route changes, or tells the secrets of, the host as a whole: nothing for callers limited to zones. Every
+// route that is not known to keep to its caller's zones counts as one.
+bool is_host_wide(const Route& route);
 
 }  // namespace skerry::api

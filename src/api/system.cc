@@ -13,13 +13,14 @@ Result<Response> show_health(Context&, const Request&) {
   return json_response(std::move(json).text());
 }
 
-Result<Response> show_system(Context& context, const Request&) {
+Result<Response> show_system(Context& context, const Request& request) {
   auto& ports = context.ports;
   utsname host{};
   ::uname(&host);
   std::map<std::string, std::uint64_t> by_state;
   std::map<std::string, std::uint64_t> by_isolation;
-  const auto environments = ports.controller.environments();
+  auto environments = ports.controller.environments();
+  std::erase_if(environments, [&](const auto& each) { return !request.caller.may_touch_zone(each.spec.zone); });
   for (const auto& each : environments) {
     ++by_state[std::string(to_text(each.status.state))];
     ++by_isolation[std::string(to_text(each.spec.isolation))];

@@ -13,6 +13,7 @@ Event environment_event(const Environment& environment, std::string_view what, W
   data["name"] = environment.spec.name;
   data["state"] = to_text(environment.status.state);
   data["isolation"] = to_text(environment.spec.isolation);
+  data["zone"] = environment.spec.zone;
   if (!environment.spec.plugin.empty()) data["plugin"] = environment.spec.plugin;
   if (!environment.spec.image.empty()) data["image"] = environment.spec.image;
   if (!environment.ip.empty()) data["ip"] = environment.ip;

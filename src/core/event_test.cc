@@ -22,6 +22,7 @@ TEST(EnvironmentEvent, TellsWhatEveryClientExpects) {
   EXPECT_EQ(event.data, (Data{{"name", "nginx-demo"},
                               {"state", "running"},
                               {"isolation", "microvm"},
+                              {"zone", "default"},
                               {"plugin", "nginx"},
                               {"ip", "192.168.127.100"}}));
 }
@@ -38,6 +39,7 @@ TEST(EnvironmentEvent, AnEndTellsCodeAndReason) {
   EXPECT_EQ(event.data, (Data{{"name", "job"},
                               {"state", "failed"},
                               {"isolation", "container"},
+                              {"zone", "default"},
                               {"image", "debian:12"},
                               {"exit_code", "137"},
                               {"reason", "out of memory"}}));
