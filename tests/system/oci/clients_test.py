@@ -186,19 +186,26 @@ class Podman(Client):
 
 @unittest.skipUnless(shutil.which("containerd") and shutil.which("ctr"), "containerd is not installed")
 class Containerd(Client):
+    DISABLED = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+    NAMESPACE = "default"
+    IMAGE = "local/bb:1"
+
+    def more_settings(self):
+        return ""
+
     def setUp(self):
         super().setUp()
         place = f"{self.dir}/c"
         os.mkdir(place)
         with open(f"{place}/config.toml", "w") as file:
             file.write(f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\n'
-                       'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
-                       f'[grpc]\n  address = "{place}/c.sock"\n[ttrpc]\n  address = "{place}/t.sock"\n')
+                       f'disabled_plugins = {json.dumps(self.DISABLED)}\n'
+                       f'[grpc]\n  address = "{place}/c.sock"\n[ttrpc]\n  address = "{place}/t.sock"\n' + self.more_settings())
         self.log = open(f"{place}/log", "w")
         self.addCleanup(self.log.close)
         self.daemon = subprocess.Popen(["containerd", "-c", f"{place}/config.toml"], stdout=self.log, stderr=self.log)
         self.addCleanup(self.stop)
-        self.base = ["ctr", "-a", f"{place}/c.sock"]
+        self.base = ["ctr", "-a", f"{place}/c.sock", "-n", self.NAMESPACE]
         wait_for(lambda: self.ctr("version", check=False).returncode == 0, 20, "containerd")
         self.import_image(place)
 
@@ -226,7 +233,7 @@ class Containerd(Client):
         with open(self.rootfs_tar, "rb") as file:
             layer = put(file.read())
         config = put(json.dumps({"architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine], "os": "linux",
-                                 "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]},
+                                 "config": {"Cmd": ["sleep", "1000"], "Env": ["PATH=/bin"]},
                                  "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode())
         kind = "application/vnd.oci.image"
         manifest = put(json.dumps({"schemaVersion": 2, "mediaType": f"{kind}.manifest.v1+json",
@@ -234,12 +241,14 @@ class Containerd(Client):
                                    "layers": [{"mediaType": f"{kind}.layer.v1.tar", **layer}]}).encode())
         with open(f"{place}/layout/index.json", "w") as file:
             json.dump({"schemaVersion": 2, "manifests": [{"mediaType": f"{kind}.manifest.v1+json", **manifest, "annotations":
-                       {"io.containerd.image.name": "local/bb:1"}}]}, file)
+                       {"io.containerd.image.name": self.IMAGE}}]}, file)
         with open(f"{place}/layout/oci-layout", "w") as file:
             file.write('{"imageLayoutVersion":"1.0.0"}')
         subprocess.check_call(["tar", "-C", f"{place}/layout", "-cf", f"{place}/image.tar", "."])
         self.ctr("images", "import", f"{place}/image.tar")
 
+
+class ContainerdTasks(Containerd):
     def test_run_exec_metrics_pause_kill_and_delete(self):
         binary = ["--runc-binary", RUNTIME]
         self.assertEqual(self.ctr("run", "--rm", *binary, "local/bb:1", "one", "sh", "-c", "exit 3", check=False).returncode, 3)
@@ -256,6 +265,43 @@ class Containerd(Client):
         self.ctr("task", "rm", "two", check=False)  # reports the task's own code, 137
         self.ctr("containers", "rm", "two")
         self.assertNotIn("two", self.ctr("containers", "ls").stdout)
+
+
+def has_grpc():
+    """Of Debian's own Python: another one that comes first in PATH need not have it."""
+    return subprocess.run(["/usr/bin/python3", "-c", "import grpc"], capture_output=True).returncode == 0
+
+
+@unittest.skipUnless(has_grpc(), "SKIP: python3-grpcio is not installed")
+class Kubernetes(Containerd):
+    """Kubernetes' way in: the CRI plugin with our runtime as the handler of a RuntimeClass (docs/OPERATIONS.md)."""
+    DISABLED = ["io.containerd.internal.v1.opt"]
+    NAMESPACE = "k8s.io"
+    IMAGE = "docker.io/local/bb:1"
+
+    def more_settings(self):
+        cri = 'plugins."io.containerd.grpc.v1.cri"'
+        return (f'[{cri}]\n  sandbox_image = "{self.IMAGE}"\n  disable_apparmor = true\n  restrict_oom_score_adj = true\n'
+                f'  stream_server_port = "0"\n[{cri}.containerd]\n  snapshotter = "native"\n  default_runtime_name = "skerry"\n'
+                f'[{cri}.containerd.runtimes.skerry]\n  runtime_type = "io.containerd.runc.v2"\n'
+                f'[{cri}.containerd.runtimes.skerry.options]\n  BinaryName = "{RUNTIME}"\n  Root = "{self.state}"\n'
+                f'[{cri}.cni]\n  bin_dir = "{self.dir}/none"\n  conf_dir = "{self.dir}/none"\n')
+
+    def test_a_pod_with_a_container(self):
+        client = subprocess.Popen(["/usr/bin/python3", "-B", "cri_client.py", f"{self.dir}/c/c.sock", "skerry", self.IMAGE],
+                                  cwd=os.path.dirname(os.path.abspath(__file__)), stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = client.stdout.readline()
+        if not line:
+            self.fail(client.communicate()[1])
+        seen = json.loads(line)
+        self.assertEqual((seen["output"], seen["code"], seen["state"]), (["one", str(64 << 20)], 5, 1))
+        # Both are ours.
+        ids = subprocess.check_output([RUNTIME, "--root", f"{self.state}/k8s.io", "list", "-q"], text=True).split()
+        self.assertEqual(sorted(ids), sorted([seen["sandbox"], seen["container"]]))
+        _, errors = client.communicate("go on\n", timeout=60)
+        self.assertEqual(client.returncode, 0, errors)
+        self.assertEqual(subprocess.check_output([RUNTIME, "--root", f"{self.state}/k8s.io", "list", "-q"]), b"")
 
 
 @unittest.skipUnless(shutil.which("dockerd") and shutil.which("docker"), "SKIP: docker.io is not installed")
