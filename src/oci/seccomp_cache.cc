@@ -13,7 +13,7 @@
 namespace skerry::oci {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x314D4353;  // "SCM1"
+constexpr std::uint32_t kMagic = 0x324D4353;  // "SCM2"
 constexpr std::size_t kMaxFile = 1U << 20U;
 
 struct Header {
@@ -22,17 +22,21 @@ struct Header {
   std::uint32_t instructions = 0;
 };
 
-// Every field that changes the program, apart from the others by characters no name has.
+// Behind its length, so that no text can look like two fields or like the end of one.
+std::string field(std::string_view text) { return cat(text.size(), ":", text); }
+
+// Every field that changes the program; lists behind their number of elements.
 std::string key_of(const Seccomp& seccomp) {
   const scmp_version* version = ::seccomp_version();
-  std::string key =
-      cat("libseccomp ", version->major, ".", version->minor, ".", version->micro, " native ", ::seccomp_arch_native(),
-          "\n", seccomp.default_action, " ", seccomp.default_errno_ret.value_or(1), "\n");
-  for (const auto& arch : seccomp.architectures) key += cat(arch, ",");
+  std::string key = cat("libseccomp ", version->major, ".", version->minor, ".", version->micro, " native ",
+                        ::seccomp_arch_native(), "\n", field(seccomp.default_action),
+                        seccomp.default_errno_ret.value_or(1), "\n", seccomp.architectures.size(), "\n");
+  for (const auto& arch : seccomp.architectures) key += field(arch);
   for (const auto& rule : seccomp.syscalls) {
-    key += cat("\n", rule.action, " ", rule.errno_ret.value_or(1));
-    for (const auto& arg : rule.args) key += cat(" ", arg.index, arg.op, arg.value, ":", arg.value_two);
-    for (const auto& name : rule.names) key += cat("\t", name);
+    key +=
+        cat("\n", field(rule.action), rule.errno_ret.value_or(1), " ", rule.args.size(), " ", rule.names.size(), "\n");
+    for (const auto& arg : rule.args) key += cat(arg.index, " ", field(arg.op), arg.value, " ", arg.value_two, "\n");
+    for (const auto& name : rule.names) key += field(name);
   }
   return key;
 }

@@ -56,7 +56,7 @@ std::optional<std::uint32_t> evaluate(std::span<const sock_filter> program, cons
 bool seccomp_allows(std::span<const sock_filter> program, const SystemCall& call) {
   struct seccomp_data data{};
   data.nr = static_cast<int>(call.number);
-  data.arch = kArchitecture;
+  data.arch = call.architecture == 0 ? kArchitecture : call.architecture;
   std::ranges::copy(call.arguments, data.args);
   const auto answer = evaluate(program, data);
   if (!answer) return false;

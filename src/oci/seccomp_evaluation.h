@@ -9,10 +9,10 @@
 
 namespace skerry::oci {
 
-// Of this machine's own architecture.
 struct SystemCall {
   long number = 0;
   std::array<std::uint64_t, 6> arguments{};
+  std::uint32_t architecture = 0;  // AUDIT_ARCH_* (linux/audit.h); 0: the one this program is built for
 };
 
 // Whether the filter lets the call through (SECCOMP_RET_ALLOW or SECCOMP_RET_LOG). False also for a program that uses

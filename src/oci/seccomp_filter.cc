@@ -58,6 +58,20 @@ std::unexpected<Error> seccomp_error(int code, std::string step) {
   return fail(Error::from_errno(-code, std::move(step)));
 }
 
+// A name no kernel has is skipped later; what cannot be a name at all is a mistake, or worse.
+Status check_names(const Seccomp& seccomp) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  for (std::size_t i = 0; i < seccomp.syscalls.size(); ++i) {
+    const auto& names = seccomp.syscalls[i].names;
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      if (!names[k].empty() && std::ranges::all_of(names[k], is_letter)) continue;
+      return fail(ErrorCode::kInvalidArgument,
+                  cat("/linux/seccomp/syscalls/", i, "/names/", k, ": a name has letters a-z, digits and \"_\" only"));
+    }
+  }
+  return {};
+}
+
 // "SCMP_ARCH_X86_64" → libseccomp's "x86_64".
 Status add_architectures(scmp_filter_ctx context, const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -179,6 +193,7 @@ Status check_notifying(const Seccomp& seccomp) {
 
 Result<SeccompFilter> seccomp_filter(const Seccomp& seccomp, const std::string& cache_directory) {
   SeccompFilter out;
+  TRY(check_names(seccomp));
   out.flags = TRY(filter_flags(seccomp.flags));
   out.notifies =
       std::ranges::any_of(seccomp.syscalls, [](const auto& rule) { return rule.action == "SCMP_ACT_NOTIFY"; });
