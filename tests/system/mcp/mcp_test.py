@@ -2,6 +2,7 @@
 """MCP as the programs of AI agents meet it: the official clients, their inspector and the conformance suite, against a
 real skerryd. Usage: mcp_test.py PROGRAM_DIR CACHE_DIR [unittest arguments]. Needs root, node, npm and its registry."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -89,25 +90,27 @@ class TokenProxy:
         while b"\r\n\r\n" not in head:
             piece = client.recv(65536)
             if not piece:
-                return client.close()
+                client.close()
+                return
             head += piece
         head, rest = head.split(b"\r\n\r\n", 1)
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         lines += [b"Authorization: Bearer " + self.token, b"Connection: close"]
-        server = socket.create_connection(("127.0.0.1", PORT))
-        server.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
-        threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
-        self.pump(server, client)
-        client.close()
+        with client, socket.create_connection(("127.0.0.1", PORT)) as server:
+            server.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+            upward = threading.Thread(target=self.pump, args=(client, server), daemon=True)
+            upward.start()
+            self.pump(server, client)
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+            upward.join()
 
     @staticmethod
     def pump(source, target):
-        try:
+        with contextlib.suppress(OSError):
             while piece := source.recv(65536):
                 target.sendall(piece)
             target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
 
 class McpCase(unittest.TestCase):
@@ -182,16 +185,15 @@ class Clients(McpCase):
         self.assertEqual(seen["empty"], {"items": [], "total": 0})
 
     def test_the_inspector(self):
+        proxy = TokenProxy(self.tokens["operator"])
+        self.addCleanup(proxy.listener.close)
+
         def inspect(*arguments):
-            done = subprocess.run([f"{MODULES}/node_modules/.bin/mcp-inspector-cli", f"http://127.0.0.1:{PORT}/mcp",
-                                   "--transport", "http", "--header", f"Authorization: Bearer {self.tokens['operator']}",
-                                   *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
-                                  check=False)
+            done = subprocess.run(["node", f"{MODULES}/node_modules/@modelcontextprotocol/inspector-cli/build/index.js",
+                                   f"http://localhost:{proxy.port}/mcp", "--transport", "http", *arguments], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
-            try:
-                return json.loads(done.stdout)
-            except ValueError:
-                raise AssertionError(done.stdout + done.stderr)
+            return json.loads(done.stdout)
         listed = inspect("--method", "tools/list")["tools"]
         self.assertEqual(listed[0]["name"], "run_code")
         result = inspect("--method", "tools/call", "--tool-name", "list_images")["structuredContent"]
@@ -301,7 +303,7 @@ class Runs(McpCase):
 
 
 if __name__ == "__main__":
-    MODULES = os.environ.get("SKERRY_TEST_MODULES") or install(sys.argv[2])
+    MODULES = os.environ.get("SKERRY_TEST_MODULES") or install(os.path.abspath(sys.argv[2]))
     os.environ["SKERRY_TEST_MODULES"] = MODULES
     skerry_host.enter_network_namespace()
     PROGRAMS = os.path.abspath(sys.argv[1])
