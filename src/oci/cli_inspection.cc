@@ -1,6 +1,5 @@
 // state, list, ps, events, features, spec.
 #include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -154,12 +153,13 @@ Result<int> parse_interval(std::string text) {
 Result<int> events(Runtime& runtime, const Arguments& arguments) {
   const std::string id = TRY(only_id(arguments));
   const int interval_ms = TRY(parse_interval(arguments.given("interval") ? arguments.value("interval") : "5s"));
-  for (;;) {
-    TRY(print(TRY(runtime.statistics(id)) + "\n"));
-    if (arguments.flag("stats")) return 0;
-    ::poll(nullptr, 0, interval_ms);
-    if (TRY(runtime.state(id)).status == ContainerStatus::kStopped) return 0;
+  const auto take = [](const std::string& document) { return print(document + "\n"); };
+  if (arguments.flag("stats")) {
+    TRY(take(TRY(runtime.statistics(id))));
+  } else {
+    TRY(runtime.watch(id, std::chrono::milliseconds(interval_ms), take));
   }
+  return 0;
 }
 
 Result<int> features(Runtime& runtime, const Arguments& arguments) {
@@ -188,7 +188,7 @@ constexpr std::array kCommands = {
     Command{"state", "ID", "print the state of a container", {}, state},
     Command{"list", "", "list the containers", kListOptions, list},
     Command{"ps", "ID [PS-OPTION…]", "list the processes of a container", kPsOptions, ps},
-    Command{"events", "ID", "print what a container uses", kEventsOptions, events},
+    Command{"events", "ID", "print what a container uses, and when its memory was used up", kEventsOptions, events},
     Command{"features", "", "print what this runtime can do", {}, features},
     Command{"spec", "", "print a configuration to start from", kSpecOptions, spec},
 };

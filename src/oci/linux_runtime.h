@@ -45,6 +45,7 @@ class LinuxRuntime final : public Runtime {
   Status resume(const std::string& id) override;
   Status update(const std::string& id, const Resources& resources) override;
   Result<std::string> statistics(const std::string& id) override;
+  Status watch(const std::string& id, std::chrono::milliseconds interval, const TakeEvent& take) override;
   Result<std::string> features() override;
   Status checkpoint(const CheckpointRequest& request) override;
   Result<int> restore(const RestoreRequest& request) override;

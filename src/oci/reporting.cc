@@ -1,9 +1,16 @@
 // LinuxRuntime: what it tells about itself and its containers (features, events), and what it cannot do yet.
+#include <poll.h>
 #include <seccomp.h>
 
+#include <array>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "base/process.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "oci/capabilities.h"
+#include "oci/cgroup_oom.h"
 #include "oci/cgroup_stats.h"
 #include "oci/linux_runtime.h"
 #include "oci/mount_options.h"
@@ -17,6 +24,30 @@ Result<std::string> LinuxRuntime::statistics(const std::string& id) {
     return fail(ErrorCode::kConflict, cat("container not running: \"", id, "\""));
   }
   return statistics_document(id, TRY(read_cgroup_statistics(view.record.cgroup)));
+}
+
+Status LinuxRuntime::watch(const std::string& id, std::chrono::milliseconds interval, const TakeEvent& take) {
+  TRY(take(TRY(statistics(id))));
+  const auto record = TRY(store_.load(id));
+  const Fd process = TRY(open_same_process(record.pid, record.pid_start_time));
+  auto oom = OomWatch::open(record.cgroup);
+  // Without a memory controller there is no such event; the numbers go on.
+  if (!oom && oom.error().code != ErrorCode::kUnsupported) return fail(std::move(oom).error());
+  const SystemClock clock;
+  auto next = clock.monotonic() + interval;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next - clock.monotonic());
+    std::array<pollfd, 2> wait = {pollfd{process.get(), POLLIN, 0},
+                                  pollfd{oom ? oom->fd() : -1, oom ? oom->poll_events() : short{0}, 0}};
+    const int ready = left.count() <= 0 ? 0 : ::poll(wait.data(), wait.size(), static_cast<int>(left.count()));
+    if (ready < 0 && errno != EINTR) return fail_errno("wait for events");
+    // Asked first: what ended the container's own process is told as well.
+    if (ready > 0 && wait[1].revents != 0 && oom->happened()) TRY(take(oom_document(id)));
+    if (ready > 0 && wait[0].revents != 0) return {};
+    if (ready != 0) continue;
+    TRY(take(TRY(statistics(id))));
+    next = next + interval;
+  }
 }
 
 Result<std::string> LinuxRuntime::features() {

@@ -5,7 +5,9 @@
 // command line. Requests are plain values; paths in them are as the caller gave them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -82,6 +84,8 @@ struct RestoreRequest {
   CheckpointRequest images;
 };
 
+using TakeEvent = std::function<Status(const std::string& document)>;
+
 class Runtime {
  public:
   virtual ~Runtime() = default;
@@ -104,6 +108,9 @@ class Runtime {
   virtual Status update(const std::string& id, const Resources& resources) = 0;
   // One JSON document in runc's event format.
   virtual Result<std::string> statistics(const std::string& id) = 0;
+  // Passes such documents to `take` at once, then every `interval`, and {"type":"oom"} whenever the kernel ended a
+  // process for lack of memory; until the container stops or `take` fails.
+  virtual Status watch(const std::string& id, std::chrono::milliseconds interval, const TakeEvent& take) = 0;
   virtual Result<std::string> features() = 0;
   virtual Status checkpoint(const CheckpointRequest& request) = 0;
   virtual Result<int> restore(const RestoreRequest& request) = 0;

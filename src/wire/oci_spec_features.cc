@@ -10,8 +10,9 @@ using writer::Json;
 Json seccomp_value(const Features& features) {
   Json out = Json::object();
   out["enabled"] = true;
-  out["actions"] = {"SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO", "SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS",
-                    "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",   "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"};
+  out["actions"] = {"SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",       "SCMP_ACT_KILL",
+                    "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+                    "SCMP_ACT_NOTIFY",       "SCMP_ACT_TRACE",       "SCMP_ACT_TRAP"};
   out["operators"] = {"SCMP_CMP_EQ", "SCMP_CMP_GE",        "SCMP_CMP_GT", "SCMP_CMP_LE",
                       "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"};
   out["archs"] = features.seccomp_archs;
@@ -66,5 +67,7 @@ std::string statistics_document(const std::string& id, const ContainerStatistics
   data["pids"] = Json{{"current", statistics.pids_current}, {"limit", statistics.pids_limit}};
   return Json{{"type", "stats"}, {"id", id}, {"data", data}}.dump();
 }
+
+std::string oom_document(const std::string& id) { return Json{{"type", "oom"}, {"id", id}}.dump(); }
 
 }  // namespace skerry::oci

@@ -39,5 +39,7 @@ struct ContainerStatistics {
 };
 // In the shape of runc's `events --stats`: {"type":"stats","id":…,"data":{…}}.
 std::string statistics_document(const std::string& id, const ContainerStatistics& statistics);
+// {"type":"oom","id":…}: the kernel ended a process of it for lack of memory.
+std::string oom_document(const std::string& id);
 
 }  // namespace skerry::oci

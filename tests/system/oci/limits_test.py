@@ -2,10 +2,11 @@
 
 import json
 import os
+import subprocess
 import time
 
 import ocitest
-from ocitest import cgroup_directories, cgroup_file, wait_for
+from ocitest import RUNTIME, cgroup_directories, cgroup_file, wait_for
 
 
 def resources(**values):
@@ -27,6 +28,18 @@ class Limits(ocitest.OciTest):
         out = self.sh("cat /dev/zero | head -c 100000000 | tail -c 100000000 | wc -c; echo $?",
                       resources(memory={"limit": 32 << 20, "swap": 32 << 20}))
         self.assertNotIn("100000000", out)
+
+    def test_events_tell_of_use_and_of_lack_of_memory_until_the_end(self):
+        name = self.start("sleep", "1000", change=resources(memory={"limit": 32 << 20, "swap": 32 << 20}))
+        stream = subprocess.Popen([RUNTIME, "--root", self.state, "events", "--interval", "20s", name], text=True,
+                                  stdout=subprocess.PIPE)
+        first = json.loads(stream.stdout.readline())
+        self.assertEqual((first["type"], first["id"], first["data"]["memory"]["usage"]["limit"]), ("stats", name, 32 << 20))
+        self.run_oci("exec", name, "sh", "-c", "cat /dev/zero | head -c 100000000 | tail -c 100000000 | wc -c", check=False)
+        self.assertEqual(json.loads(stream.stdout.readline()), {"type": "oom", "id": name})
+        self.run_oci("kill", name, "KILL")
+        self.assertEqual(stream.wait(10), 0)
+        stream.stdout.close()
 
     def test_memory_limit_can_be_read(self):
         name = self.start("sleep", "1000", change=resources(memory={"limit": 64 << 20, "reservation": 32 << 20}))
