@@ -29,31 +29,38 @@ Result<Fd> empty_directory() {
   return make_file_system("tmpfs", "tmpfs", options);
 }
 
+// One mount over many places: the first gets the mount itself, the others copies of it. Before Linux 6.15 a mount that
+// is attached nowhere cannot be copied.
+class Cover {
+ public:
+  using Make = Result<Fd> (*)();
+  explicit Cover(Make make) : make_(make) {}
+
+  Status put_over(int target) {
+    if (!mount_) {
+      mount_ = TRY(make_());
+      return sys::attach_mount(mount_.get(), target);
+    }
+    // A copy of a read-only mount is read-only.
+    const Fd copy = TRY(sys::clone_mount(mount_.get(), "", sys::Recursion::kNone));
+    return sys::attach_mount(copy.get(), target);
+  }
+
+ private:
+  Make make_;
+  Fd mount_;
+};
+
 }  // namespace
 
 Status mask_paths(int root_fd, const std::vector<std::string>& paths) {
-  if (paths.empty()) return {};
-  const Fd null = TRY(mount_host_null());
-  Fd directory;
-  bool directory_used = false;
+  Cover file(mount_host_null);
+  Cover directory(empty_directory);
   for (const auto& path : paths) {
     const Fd target = TRY_IN("/linux/maskedPaths", open_existing(root_fd, path));
     if (!target) continue;
     const auto info = TRY(sys::fstat(target.get()));
-    Fd cover;
-    if (!S_ISDIR(info.st_mode)) {
-      // A copy of a read-only mount is read-only.
-      cover = TRY_IN(path, sys::clone_mount(null.get(), "", sys::Recursion::kNone));
-    } else if (directory_used) {
-      cover = TRY_IN(path, sys::clone_mount(directory.get(), "", sys::Recursion::kNone));
-    } else {
-      // The first directory gets the tmpfs itself, the others copies of that mount.
-      directory = TRY_IN(path, empty_directory());
-      directory_used = true;
-      TRY_IN(path, sys::attach_mount(directory.get(), target.get()));
-      continue;
-    }
-    TRY_IN(path, sys::attach_mount(cover.get(), target.get()));
+    TRY_IN(path, (S_ISDIR(info.st_mode) ? directory : file).put_over(target.get()));
   }
   return {};
 }
