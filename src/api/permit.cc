@@ -18,6 +18,7 @@ Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
   if (!spec.rootfs_path.empty()) return refuse("rootfs_path");
   if (!spec.security.cap_add.empty()) return refuse("security.cap_add");
   if (!spec.security.seccomp_profile.empty()) return refuse("security.seccomp_profile");
+  if (spec.security.allow_new_privileges) return refuse("security.allow_new_privileges");
   return {};
 }
 

@@ -14,7 +14,7 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 "auto_remove":{"type":"boolean"},"cpu_cores":{"type":"number","exclusiveMinimum":0},
 "memory_mb":{"type":"integer","minimum":1},"resources":{"$ref":"#/components/schemas/Resources"},
 "security":{"type":"object","additionalProperties":false,"properties":{"read_only_root":{"type":"boolean"},
-"user_namespace":{"type":"boolean"},"cap_add":{"type":"array","items":{"type":"string"}},
+"user_namespace":{"type":"boolean"},"allow_new_privileges":{"type":"boolean"},"cap_add":{"type":"array","items":{"type":"string"}},
 "cap_drop":{"type":"array","items":{"type":"string"}},"seccomp_profile":{"type":"string"}}},
 "mounts":{"type":"array","items":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Mount"}]}},
 "tmpfs":{"type":"array","items":{"type":"object","additionalProperties":false,"required":["target"],

@@ -51,6 +51,7 @@ void add_view(CLI::App* verb, RunOptions& options) {
   add_list(verb, "--cap-add", options.cap_add, "Capability to give");
   add_list(verb, "--cap-drop", options.cap_drop, "Capability to take, or ALL");
   verb->add_option("--seccomp", options.seccomp, "Profile file, or unconfined");
+  verb->add_flag("--allow-new-privileges", options.new_privileges, "Set-user-ID programs such as sudo work");
 }
 
 // Source and command behind the options; the source may be missing when the options say what to run.

@@ -113,6 +113,7 @@ std::string capability(std::string name) {
 void add_security(EnvironmentSpec& spec, const RunOptions& options) {
   if (options.read_only) spec.security.read_only_root = true;
   if (options.user_namespace) spec.security.user_namespace = true;
+  if (options.new_privileges) spec.security.allow_new_privileges = true;
   for (const auto& name : options.cap_add) spec.security.cap_add.push_back(capability(name));
   for (const auto& name : options.cap_drop) spec.security.cap_drop.push_back(capability(name));
   set_text(spec.security.seccomp_profile, options.seccomp);

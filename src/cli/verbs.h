@@ -26,6 +26,7 @@ struct RunOptions {
   std::optional<std::uint32_t> memory_mb, pids;
   std::vector<std::string> env, env_files, volumes, tmpfs, ports, dns, labels, cap_add, cap_drop;
   bool remove = false, detach = false, interactive = false, terminal = false, read_only = false, user_namespace = false;
+  bool new_privileges = false;
   std::string pull = "missing";
   bool insecure_pull = false;
   Scope scope = Scope::kEnvironments;

@@ -28,6 +28,7 @@ EnvironmentSpec full_spec() {
   spec.resources = {.cpu_milli = 1250, .memory_mib = 77, .pids = 12};
   spec.security = {.read_only_root = true,
                    .user_namespace = true,
+                   .allow_new_privileges = true,
                    .cap_add = {"CAP_NET_ADMIN"},
                    .cap_drop = {"ALL"},
                    .seccomp_profile = "unconfined"};

@@ -114,7 +114,7 @@ TEST(ContainerRecord, IsReadAsItWasWritten) {
   record.id = "x";
   record.pid = 7;
   record.pid_start_time = 99;
-  record.cgroup = {"cgroupfs", "", {{{"cpu", "cpuacct"}, "/a"}, {{}, "/b"}}};
+  record.cgroup = {"cgroupfs", "", "", {{{"cpu", "cpuacct"}, "/a"}, {{}, "/b"}}};
   record.annotations = {{"k", "v"}};
   const auto again = parse_record(to_json(record));
   ASSERT_TRUE(again) << again.error().message();

@@ -37,6 +37,7 @@ void read_security(ObjectReader& fields, EnvironmentSpec& spec) {
   fields.object("security", [&](ObjectReader& inner) {
     inner.flag("readonly_rootfs", spec.security.read_only_root);
     inner.flag("user_namespace", spec.security.user_namespace);
+    inner.flag("allow_new_privileges", spec.security.allow_new_privileges);
     inner.text("user", spec.user, 256);
     inner.texts("drop_capabilities", spec.security.cap_drop, 128);
     inner.texts("add_capabilities", spec.security.cap_add, 128);

@@ -3,7 +3,7 @@
 //   {"name","hostname","image" | "rootfs_path","command","args","env":{},"workdir",
 //    "resources":{"memory_limit_mb","cpu_limit","process_limit"},
 //    "security":{"readonly_rootfs","user_namespace","user","drop_capabilities","add_capabilities","seccomp_profile",
-//                "bind_mounts":[{"source","target","readonly"}],"tmpfs":[{"target","size_mb"}]},
+//                "allow_new_privileges","bind_mounts":[{"source","target","readonly"}],"tmpfs":[{"target","size_mb"}]},
 //    "network":{"zone","ports":["8080:80"],"dns":[]},"isolation","kind","restart","plugin","health_check","labels"}
 //
 // `command` is the program, as a string, or with its arguments, as an array; `args` follow it. An unknown or wrong

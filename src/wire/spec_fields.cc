@@ -22,6 +22,7 @@ void read_security(ObjectReader& fields, Security& security) {
   fields.object("security", [&](ObjectReader& inner) {
     inner.flag("read_only_root", security.read_only_root);
     inner.flag("user_namespace", security.user_namespace);
+    inner.flag("allow_new_privileges", security.allow_new_privileges);
     inner.texts("cap_add", security.cap_add, 128);
     inner.texts("cap_drop", security.cap_drop, 128);
     inner.text("seccomp_profile", security.seccomp_profile, 4096);

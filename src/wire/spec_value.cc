@@ -19,6 +19,7 @@ OrderedJson security_value(const Security& security) {
   OrderedJson out = OrderedJson::object();
   put_flag(out, "read_only_root", security.read_only_root);
   put_flag(out, "user_namespace", security.user_namespace);
+  put_flag(out, "allow_new_privileges", security.allow_new_privileges);
   put_all(out, "cap_add", security.cap_add);
   put_all(out, "cap_drop", security.cap_drop);
   put_text(out, "seccomp_profile", security.seccomp_profile);

@@ -84,7 +84,7 @@ Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
   }
   ContainerInputs inputs;
   if (launch.spec.security.user_namespace) {
-    inputs.ids = id_range_for(launch.place.id, launch.network ? launch.network->ip : std::string());
+    inputs.ids = TRY(claim_id_range(launch.place, launch.network ? launch.network->ip : std::string()));
     TRY(let_through(launch.place, *inputs.ids));
   }
   inputs.rootfs = TRY(make_rootfs(launch, layers, inputs.ids));

@@ -140,15 +140,29 @@ TEST_F(ContainerSetupTest, EtcTellsNameAddressAndResolvers) {
   EXPECT_NE(read_file(place.etc() + "/resolv.conf").value().find("nameserver 192.0.2.53\n"), std::string::npos);
 }
 
-TEST(IdRangeFor, NeighboursNeverShareARange) {
+TEST(ClaimIdRange, NoTwoRunsShareARange) {
+  const TempDir directory = TempDir::create("id-range-").value();
+  const auto place_of = [&](int number) {
+    const EnvironmentPlace place{cat("id", number), cat("name", number), directory / "state", directory / cat(number)};
+    EXPECT_TRUE(sys::mkdir_all(place.run_dir, 0700));
+    return place;
+  };
   std::set<std::uint32_t> firsts;
-  for (int i = 100; i <= 254; ++i) firsts.insert(id_range_for("x", cat("192.168.127.", i)).first);
-  EXPECT_EQ(firsts.size(), 155U);
-  for (const auto first : firsts) {
-    EXPECT_GE(first, 1'879'048'192U);
-    EXPECT_LE(first + 65'535U, 2'147'483'647U);
+  // The same address for all, and addresses that are the same modulo the number of ranges.
+  for (int i = 0; i < 40; ++i) {
+    const auto range = claim_id_range(place_of(i), i % 2 == 0 ? "10.0.0.1" : cat("10.0.", 16 * (i % 16), ".1"));
+    ASSERT_TRUE(range) << range.error().message();
+    firsts.insert(range->first);
+    EXPECT_EQ(range->count, 65'536U);
+    EXPECT_EQ(range->first % 65'536U, 0U);
+    EXPECT_GE(range->first, 0x70000000U);
+    EXPECT_LE(range->first, 0x7FFF0000U);
   }
-  EXPECT_EQ(id_range_for("00000000000000aa", ""), id_range_for("00000000000000aa", ""));
+  EXPECT_EQ(firsts.size(), 40U);
+  // What a run had is free when it is over.
+  const auto last = claim_id_range(place_of(100), "10.1.0.1");
+  ASSERT_TRUE(sys::remove_tree(directory / "100"));
+  EXPECT_EQ(claim_id_range(place_of(101), "10.1.0.1")->first, last->first);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -115,6 +116,15 @@ void put_mount(std::vector<oci::Mount>& mounts, oci::Mount mount) {
   mounts.push_back(std::move(mount));
 }
 
+// What an image must not put its own file system over: ours show what masks and read-only mounts leave, and devices.
+bool belongs_to_runtime(const std::string& path) {
+  const std::string_view relative = std::string_view(path).substr(std::min(path.find_first_not_of('/'), path.size()));
+  const std::string clean = std::filesystem::path(cat("/", relative)).lexically_normal();
+  return clean == "/" || std::ranges::any_of(std::array{"/proc", "/sys", "/dev"}, [&](std::string_view place) {
+           return clean.starts_with(place) && (clean.size() == place.size() || clean[place.size()] == '/');
+         });
+}
+
 bool is_read_only(const EnvironmentSpec& spec) { return spec.security.read_only_root || spec.kind == Kind::kTemplate; }
 
 std::vector<oci::Mount> mounts_of(const Launch& launch, const ContainerInputs& inputs) {
@@ -132,6 +142,7 @@ std::vector<oci::Mount> mounts_of(const Launch& launch, const ContainerInputs& i
   // What the image declares to be written stays writable, and is forgotten with the run.
   if (read_only && launch.image) {
     for (const auto& path : launch.image->config.volumes) {
+      if (belongs_to_runtime(path)) continue;
       put_mount(mounts, tmpfs(path, kVolumeTmpfsMib, {"tmpcopyup"}));
     }
   }
@@ -200,6 +211,7 @@ Result<oci::Spec> make_container_spec(const Launch& launch, const ContainerInput
   process.env = environment_of(launch, workload, inputs.account, out.hostname);
   process.cwd = workload.workdir;
   process.capabilities = capabilities_of(capabilities, inputs.account.uid);
+  process.no_new_privileges = !spec.security.allow_new_privileges;
   set_user(process, inputs.account);
 
   auto& linux_part = out.linux_part;

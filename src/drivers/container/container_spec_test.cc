@@ -53,6 +53,33 @@ const oci::Mount* mount_on(const oci::Spec& spec, std::string_view target) {
   return found == spec.mounts.end() ? nullptr : &*found;
 }
 
+TEST(ContainerSpec, NothingInsideGainsPrivilegesUnlessAsked) {
+  Launch launch = nginx();
+  EXPECT_TRUE(make(launch).process->no_new_privileges);
+  const auto process = make_exec_process(make(launch), {}, std::nullopt);
+  EXPECT_TRUE(process.no_new_privileges);
+  launch.spec.security.allow_new_privileges = true;
+  EXPECT_FALSE(make(launch).process->no_new_privileges);
+}
+
+TEST(ContainerSpec, AnImagesVolumeDoesNotReplaceTheRuntimesFileSystems) {
+  Launch launch = nginx();
+  launch.spec.security.read_only_root = true;
+  launch.image->config.volumes = {"/proc",         "/proc/sys", "/sys/", "//dev",   "/x/../dev/shm",
+                                  "sys/fs/cgroup", "/",         "/data", "/process"};
+  const auto spec = make(launch);
+  EXPECT_EQ(mount_on(spec, "/proc")->type, "proc");
+  EXPECT_EQ(mount_on(spec, "/sys")->type, "sysfs");
+  EXPECT_EQ(mount_on(spec, "/dev/shm")->source, "shm");
+  for (const char* path : {"/proc/sys", "/sys/", "//dev", "/x/../dev/shm", "sys/fs/cgroup", "/"}) {
+    EXPECT_EQ(mount_on(spec, path), nullptr) << path;
+  }
+  for (const char* path : {"/data", "/process"}) {
+    ASSERT_NE(mount_on(spec, path), nullptr) << path;
+    EXPECT_EQ(mount_on(spec, path)->type, "tmpfs") << path;
+  }
+}
+
 // The whole document, compared with the file. SKERRY_UPDATE_GOLDEN=1 writes the file: look at what changed.
 // The seccomp filter is left out: it is wire/'s, long, and has its own tests.
 void expect_golden(oci::Spec spec, const std::string& name) {

@@ -11,7 +11,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <mutex>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "base/file_io.h"
 #include "base/process.h"
@@ -35,12 +38,37 @@ std::uint32_t hash_of(const std::string& text) {
   return hash;
 }
 
+constexpr std::string_view kSlotFile = "/id-slot";
+
+// Of all other runs below the same directory. A run's directory goes with the run, and its slot with it.
+std::set<std::uint32_t> taken_slots(const std::string& run_dir) {
+  std::set<std::uint32_t> taken;
+  const std::string parent = run_dir.substr(0, run_dir.rfind('/'));
+  for (const auto& name : sys::list_directory(parent).value_or(std::vector<std::string>{})) {
+    const std::string other = cat(parent, "/", name);
+    if (other == run_dir) continue;
+    const auto text = read_file(other + std::string(kSlotFile));
+    const auto slot = text ? parse_int<std::uint32_t>(trim(*text), "slot") : fail(ErrorCode::kNotFound, "");
+    if (slot) taken.insert(*slot);
+  }
+  return taken;
+}
+
 }  // namespace
 
-IdRange id_range_for(const std::string& environment_id, const std::string& address) {
+Result<IdRange> claim_id_range(const EnvironmentPlace& place, const std::string& address) {
+  static std::mutex mutex;  // one daemon a run directory: starts at the same time are threads of this process
+  const std::lock_guard lock(mutex);
   const auto ip = Ipv4::parse(address);
-  const std::uint32_t slot = (ip ? ip->value : hash_of(environment_id)) % kSlots;
-  return {kFirstId + slot * kIdsEach, kIdsEach};
+  const std::uint32_t preferred = (ip ? ip->value : hash_of(place.id)) % kSlots;
+  const auto taken = taken_slots(place.run_dir);
+  for (std::uint32_t step = 0; step < kSlots; ++step) {
+    const std::uint32_t slot = (preferred + step) % kSlots;
+    if (taken.contains(slot)) continue;
+    TRY(write_file_atomic(place.run_dir + std::string(kSlotFile), cat(slot, "\n"), 0600));
+    return IdRange{kFirstId + slot * kIdsEach, kIdsEach};
+  }
+  return fail(ErrorCode::kResourceExhausted, cat("all ", kSlots, " ranges of user ids are in use"));
 }
 
 Result<Fd> make_user_namespace(const IdRange& ids) {

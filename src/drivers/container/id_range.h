@@ -9,13 +9,15 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "drivers/container/container_spec.h"
+#include "drivers/driver.h"
 
 namespace skerry {
 
-// The container's range within 1879048192–2147483647, which the usual assignment of ids leaves unused
-// (systemd.io/UIDS-GIDS). By the address where there is one, so that neighbours in a subnet of up to /20 never share a
-// range, else by the id; two that share one are still apart in every other way.
-IdRange id_range_for(const std::string& environment_id, const std::string& address);
+// A range for the run within 0x70000000–0x7FFFFFFF, which the usual assignment of ids leaves unused
+// (systemd.io/UIDS-GIDS) and the microVMs' own ids lie below of (drivers/qemu/vmm_jail.h). No two runs have the same:
+// the choice is written to `place.run_dir`, which exists, and lasts as long as that does. It begins at what the address
+// says, or the id, so that a restart mostly finds its range again. kResourceExhausted when all 4096 are taken.
+Result<IdRange> claim_id_range(const EnvironmentPlace& place, const std::string& address);
 
 // A user namespace with that mapping. It lives as long as the descriptor, without any process in it.
 Result<Fd> make_user_namespace(const IdRange& ids);

@@ -8,7 +8,8 @@
 namespace skerry::qemu {
 namespace {
 
-constexpr std::size_t kSectorBytes = 512;
+// One size for nearly all: a snapshot's disks must have the size of those of its copies.
+constexpr std::size_t kManifestDiskStep = 64U << 10U;
 
 std::unexpected<Error> unsupported(const Launch& launch, std::string_view what, std::string hint) {
   return fail(ErrorCode::kUnsupported, cat(launch.spec.name, ": a microVM ", what), std::move(hint));
@@ -68,6 +69,12 @@ wire::GuestNetwork guest_network(const NetworkAttachment& network) {
   return guest;
 }
 
+// The command line can be read by everybody, on the host (/proc/PID/cmdline) and in the guest; what a user gave, above
+// all the environment, is for neither.
+bool may_be_public(const wire::BootDocument& document) {
+  return document.workload.argv.empty() && document.workload.env.empty();
+}
+
 }  // namespace
 
 Result<wire::BootDocument> boot_document(const Launch& launch) {
@@ -101,13 +108,14 @@ Result<CommandLine> command_line(const wire::BootDocument& document, std::string
   const std::string packed = TRY(wire::encode_manifest(wire::encode_boot_document(document)));
   CommandLine line;
   const std::string whole = cat(text, " skerry.manifest=", packed);
-  if (whole.size() <= kMaxCommandLine) {
+  if (may_be_public(document) && whole.size() <= kMaxCommandLine) {
     line.text = whole;
     return line;
   }
   line.text = cat(text, " skerry.manifest_disk=manifest");
   line.manifest_disk = cat("skerry-manifest 1\n", packed, "\n");
-  line.manifest_disk.resize((line.manifest_disk.size() + kSectorBytes - 1) / kSectorBytes * kSectorBytes, '\0');
+  const std::size_t steps = (line.manifest_disk.size() + kManifestDiskStep - 1) / kManifestDiskStep;
+  line.manifest_disk.resize(steps * kManifestDiskStep, '\0');
   return line;
 }
 

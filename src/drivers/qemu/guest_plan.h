@@ -20,7 +20,8 @@ Result<wire::BootDocument> boot_document(const Launch& launch);
 
 struct CommandLine {
   std::string text;
-  // Content of the manifest disk (serial "manifest"); empty when the document fitted on the command line.
+  // Content of the manifest disk (serial "manifest"). Empty only when the document has nothing of a user's in it and
+  // fits on the command line.
   std::string manifest_disk;
 };
 // `tsc_khz`: frequency of the host's time stamp counter.

@@ -39,8 +39,27 @@ TEST(GuestPlan, RefusesWhatAMicrovmCannotDo) {
   EXPECT_EQ(boot_document(launch).error().code, ErrorCode::kUnsupported);
 }
 
+TEST(GuestPlan, NothingOfAUsersStandsOnTheCommandLine) {
+  Launch launch = sample();
+  const auto small = boot_document(launch).value();
+  launch.spec.env["TOKEN"] = "s3cret";
+  const auto document = boot_document(launch).value();
+  for (const auto& each : {small, document}) {
+    const auto line = command_line(each, "nginx", 1);
+    ASSERT_TRUE(line) << line.error().message();
+    EXPECT_EQ(line->text.find("skerry.manifest="), std::string::npos);
+    EXPECT_NE(line->text.find("skerry.manifest_disk=manifest"), std::string::npos);
+    const std::string packed = line->manifest_disk.substr(18, line->manifest_disk.find('\n', 18) - 18);
+    const auto back = wire::decode_boot_document(wire::decode_manifest(packed).value());
+    ASSERT_TRUE(back) << back.error().message();
+    EXPECT_EQ(wire::encode_boot_document(*back), wire::encode_boot_document(each));
+  }
+  EXPECT_EQ(command_line(small, "", 1)->manifest_disk.size(), command_line(document, "", 1)->manifest_disk.size());
+}
+
 TEST(GuestPlan, ASmallDocumentStandsOnTheCommandLine) {
-  const auto document = boot_document(sample()).value();
+  auto document = boot_document(sample()).value();
+  document.workload = {};
   const auto line = command_line(document, "nginx", 2'596'124);
   ASSERT_TRUE(line) << line.error().message();
   EXPECT_TRUE(line->manifest_disk.empty());

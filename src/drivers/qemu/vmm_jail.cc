@@ -85,10 +85,11 @@ oci::Spec vmm_jail(const VmmJailInputs& inputs) {
 }
 
 std::uint32_t vmm_uid(const std::string& environment_id) {
-  // 2^30 … 2^31-1: below the sign bit, far above /etc/login.defs, subordinate ids and systemd's ranges.
+  // 2^30 … 2^30+2^29-1: far above /etc/login.defs, subordinate ids and systemd's ranges, and below the ranges of the
+  // containers' user namespaces (drivers/container/id_range.h, from 0x70000000).
   std::uint64_t mixed = 14695981039346656037U;  // FNV-1a: ids may be of any form in tests
   for (const char letter : environment_id) mixed = (mixed ^ static_cast<unsigned char>(letter)) * 1099511628211U;
-  return (std::uint32_t{1} << 30U) + static_cast<std::uint32_t>(mixed >> 34U);
+  return (std::uint32_t{1} << 30U) + static_cast<std::uint32_t>(mixed >> 35U);
 }
 
 }  // namespace skerry::qemu

@@ -172,6 +172,21 @@ TEST_F(MicrovmTest, ManyVariablesTravelOnADisk) {
   EXPECT_THAT(env.out, HasSubstr(cat("VARIABLE_499=value ", 499 * 2654435761U, "\n")));
 }
 
+// Every user of the host can read the command line of every process.
+TEST_F(MicrovmTest, TheEnvironmentIsNotOnTheCommandLine) {
+  auto& launch = launch_of("secret", {"sleep", "1000"});
+  launch.spec.env["TOKEN"] = "s3cret-of-the-test";
+  const auto started = driver_->start(launch);
+  ASSERT_OK(started);
+  const auto qemu = read_file(cat("/proc/", started->pid, "/cmdline")).value_or("");
+  ASSERT_THAT(qemu, HasSubstr("-machine"));
+  EXPECT_THAT(qemu, testing::Not(HasSubstr("s3cret")));
+  // Packed it would not be found by its words.
+  EXPECT_THAT(qemu, testing::Not(HasSubstr("skerry.manifest=")));
+  EXPECT_EQ(exec(launch, {"sh", "-c", "echo $TOKEN; grep -c skerry.manifest= /proc/cmdline"}).out,
+            "s3cret-of-the-test\n0\n");
+}
+
 TEST_F(MicrovmTest, TheVmmIsJailed) {
   auto& launch = launch_of("jailed", {"sleep", "1000"});
   const auto started = driver_->start(launch);
