@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include "api/api_testing.h"
+#include "api/permit.h"
 #include "api/route.h"
 #include "api/token_store.h"
 #include "base/file_io.h"
@@ -16,6 +17,7 @@ class TcpTest : public ApiTest {
   void SetUp() override {
     ApiTest::SetUp();
     config_.listen = "127.0.0.1:0";
+    config_.max_connections = 64;
     serve();
   }
   RawClient tcp() {
@@ -39,6 +41,12 @@ class TcpTest : public ApiTest {
     const auto answer = client().call("POST", "/api/v1/tokens",
                                       cat(R"({"name":")", role, R"(","role":")", role, R"(","zones":)", zones, "}"));
     return json(answer).text("token");
+  }
+  // The answer to GET, header and all.
+  std::string body(std::string_view path, std::string_view headers) {
+    auto socket = tcp();
+    socket.send(cat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", headers, "\r\n"));
+    return socket.read_all();
   }
   static std::string bearer(std::string_view secret) { return cat("Authorization: Bearer ", secret, "\r\n"); }
 };
@@ -70,12 +78,54 @@ TEST_F(TcpTest, MatrixOfRolesAndRoutes) {
   }
 }
 
+// The same for tokens that are limited to a zone: what is for the whole host is refused them, whatever their role, and
+// everything else is as for the role alone.
+TEST_F(TcpTest, MatrixOfRolesRoutesAndZones) {
+  const std::pair<Role, std::string> callers[] = {{Role::kViewer, bearer(token("viewer", R"(["work"])"))},
+                                                  {Role::kOperator, bearer(token("operator", R"(["work"])"))},
+                                                  {Role::kAdmin, bearer(token("admin", R"(["work"])"))}};
+  for (const auto& route : routes()) {
+    for (const auto& [role, header] : callers) {
+      const int status = ask(route.method, example_path(route.path), header);
+      EXPECT_EQ(status == 403, role < route.role || is_host_wide(route))
+          << route.method << " " << route.path << " as " << to_text(role) << " of a zone: " << status;
+    }
+  }
+}
+
+TEST_F(TcpTest, NoZonesTokenMakesAWiderOne) {
+  const auto header = bearer(token("admin", R"(["work"])"));
+  EXPECT_EQ(ask("GET", "/api/v1/tokens", header), 403);
+  EXPECT_EQ(ask("POST", "/api/v1/tokens", header), 403);
+  EXPECT_EQ(ask("POST", "/api/v1/plugins", header), 403);
+}
+
 TEST_F(TcpTest, WithoutATokenNothingIsToldButHealth) {
   EXPECT_EQ(ask("GET", "/healthz", ""), 200);
   EXPECT_EQ(ask("GET", "/api/v1/environments", ""), 401);
   EXPECT_EQ(ask("GET", "/api/v1/no-such-path", ""), 401);
   EXPECT_EQ(ask("GET", "/api/v1/environments", "Authorization: Basic cm9vdDpyb290\r\n"), 401);
   EXPECT_EQ(ask("GET", "/api/v1/environments", bearer("skt_" + std::string(43, 'A'))), 401);
+}
+
+TEST_F(TcpTest, AStrangersBodyIsNotEvenRead) {
+  auto socket = tcp();
+  socket.send("POST /api/v1/environments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n");
+  EXPECT_TRUE(socket.read_until("\r\n\r\n").starts_with("HTTP/1.1 401")) << "before any of it was sent";
+}
+
+TEST_F(TcpTest, StrangersAreCountedInTheAuditTrailNotListed) {
+  for (int i = 0; i < 50; ++i) ask("POST", cat("/api/v1/environments/", std::string(3000, 'x')), "");
+  const auto trail = read_file(config_.audit_path).value();
+  EXPECT_NE(trail.find("calls without valid credentials"), std::string::npos);
+  EXPECT_LT(trail.size(), 10'000U);
+}
+
+TEST_F(TcpTest, StrangersCannotUseUpTheUnixSocketsConnections) {
+  std::vector<RawClient> held;
+  for (std::size_t i = 0; i < config_.max_connections; ++i) held.push_back(tcp());
+  EXPECT_EQ(tcp().read_all(), "") << "no more of them";
+  EXPECT_EQ(client().call("GET", "/healthz")->status, 200);
 }
 
 TEST_F(TcpTest, ARevokedTokenIsNobodys) {
@@ -109,12 +159,51 @@ TEST_F(TcpTest, AZonesTokenSeesOnlyItsZones) {
   EXPECT_EQ(ask("GET", "/api/v1/environments/mine", header), 200);
   EXPECT_EQ(ask("GET", "/api/v1/environments/other", header), 404);
   EXPECT_EQ(ask("POST", "/api/v1/environments/other/stop", header), 404);
-  EXPECT_EQ(ask("GET", "/api/v1/events", header), 403);
-  auto socket = tcp();
-  socket.send(cat("GET /api/v1/environments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", header, "\r\n"));
-  const auto list = socket.read_all();
+  const auto list = body("/api/v1/environments", header);
   EXPECT_NE(list.find("mine"), std::string::npos);
   EXPECT_EQ(list.find("other"), std::string::npos);
+  EXPECT_NE(body("/api/v1/system", header).find(R"("total":1)"), std::string::npos);
+}
+
+TEST_F(TcpTest, AZonesTokenIsToldOnlyOfItsZones) {
+  auto mine = add_running("mine");
+  mine.spec.zone = "work";
+  std::vector<Event> events;
+  for (int i = 0; i < 300; ++i) events.push_back(environment_event(add_running("other"), "started", clock_.now()));
+  events.push_back(environment_event(mine, "started", clock_.now()));
+  Event shared;
+  shared.type = "plugin.installed";
+  shared.resource = "nginx";
+  Event hidden;
+  hidden.type = "token.created";
+  hidden.resource = "secret";
+  events.push_back(shared);
+  events.push_back(hidden);
+  ASSERT_TRUE(store_->append_events(events));
+  const auto header = bearer(token("viewer", R"(["work"])"));
+  const auto told = body("/api/v1/events?limit=5", header);
+  EXPECT_EQ(told.find("other"), std::string::npos);
+  EXPECT_EQ(told.find("secret"), std::string::npos);
+  EXPECT_NE(told.find(R"("resource":"mine")"), std::string::npos) << "the limit counts what may be seen";
+  EXPECT_NE(told.find(R"("resource":"nginx")"), std::string::npos);
+  auto socket = tcp();
+  socket.send(
+      cat("GET /api/v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n", header, "\r\n"));
+  const auto streamed = socket.read_until("plugin.installed");
+  EXPECT_NE(streamed.find("mine"), std::string::npos);
+  EXPECT_EQ(streamed.find("other"), std::string::npos);
+}
+
+TEST_F(TcpTest, AZonesTokenHasOnlyItsZonesDeployments) {
+  ASSERT_TRUE(deployments_->add("mine", "", R"({"image":"a","zone":"work"})", 0));
+  ASSERT_TRUE(deployments_->add("other", "", R"({"image":"a"})", 0));
+  const auto header = bearer(token("operator", R"(["work"])"));
+  const auto list = body("/api/v1/deployments", header);
+  EXPECT_NE(list.find("mine"), std::string::npos);
+  EXPECT_EQ(list.find("other"), std::string::npos);
+  EXPECT_EQ(ask("GET", "/api/v1/deployments/other", header), 404);
+  EXPECT_EQ(ask("DELETE", "/api/v1/deployments/other", header), 404);
+  EXPECT_EQ(ask("DELETE", "/api/v1/deployments/mine", header), 204);
 }
 
 TEST_F(TcpTest, WhatReachesTheHostIsForAdmins) {

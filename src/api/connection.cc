@@ -1,7 +1,12 @@
 #include "api/connection.h"
 
+#include <sys/socket.h>
+
+#include <array>
+
 #include "api/audit.h"
 #include "api/authorise.h"
+#include "api/handlers.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "wire/problem.h"
@@ -84,7 +89,15 @@ class Session {
     Parser parser;
     parser.header_limit(kMaxHeader);
     parser.body_limit(kMaxBody);
-    const auto failure = co_await read_request(parser);
+    auto failure = co_await read_header(parser);
+    std::optional<BodyBudget::Share> share;
+    if (!failure && !parser.is_done()) {
+      if (const auto answer = refusal_of(parser, share)) {
+        co_await refuse(*answer);
+        co_return false;
+      }
+      failure = co_await read_body(parser);
+    }
     if (failure) {
       if (*failure == beast::error::timeout) ++core_.metrics.timeouts;
       const auto answer = explain(*failure);
@@ -92,33 +105,74 @@ class Session {
       co_return false;
     }
     const RawRequest raw = parser.release();
+    if (const auto ambiguous = ambiguity_of(raw)) {
+      co_await refuse(*ambiguous);
+      co_return false;
+    }
     co_return co_await respond_to(raw);
   }
 
   // Between requests a connection may be idle; once a byte is there the header's time runs.
   asio::awaitable<bool> wait_for_bytes() {
     if (buffer_.size() > 0) co_return true;
-    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.idle_timeout));
+    // Strangers, who have shown no token yet, may not linger.
+    const auto patience = known_ ? core_.config.idle_timeout : core_.config.header_timeout;
+    stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
     const auto [ec, size] = co_await stream_.async_read_some(buffer_.prepare(4096), kAwait);
     if (ec) co_return false;
     buffer_.commit(size);
     co_return true;
   }
 
-  asio::awaitable<std::optional<beast::error_code>> read_request(Parser& parser) {
+  asio::awaitable<std::optional<beast::error_code>> read_header(Parser& parser) {
     stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.header_timeout));
-    const auto [header_error, header_size] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
-    if (header_error) co_return header_error;
-    if (parser.is_done()) co_return std::nullopt;
+    const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    if (error) co_return error;
+    co_return std::nullopt;
+  }
+
+  asio::awaitable<std::optional<beast::error_code>> read_body(Parser& parser) {
     stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.body_timeout));
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       const auto [ec, size] = co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
       if (ec) co_return ec;
     }
-    const auto [body_error, body_size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
-    if (body_error) co_return body_error;
+    const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
+    if (error) co_return error;
     co_return std::nullopt;
+  }
+
+  // Before a body is read: strangers may send none, and all bodies together have a bound.
+  std::optional<ReadFailure> refusal_of(const Parser& parser, std::optional<BodyBudget::Share>& share) {
+    const auto& head = parser.get();
+    const auto caller = identify(head);
+    if (!caller) return ReadFailure{status_of_denial(Caller{}, caller.error()), caller.error()};
+    if (caller->role == Role::kNobody) {
+      core_.audit->denied();
+      return ReadFailure{401, {ErrorCode::kPermissionDenied, 0, "a token is needed", "see: skerry token create"}};
+    }
+    share = core_.bodies.take(parser.content_length() ? *parser.content_length() : kMaxBody);
+    if (share) return std::nullopt;
+    return ReadFailure{503, {ErrorCode::kUnavailable, 0, "too many large requests at once", "try again"}};
+  }
+
+  // What two readers of the same bytes could understand differently (RFC 9112 section 6.1, RFC 9110 section 7.2).
+  static std::optional<ReadFailure> ambiguity_of(const RawRequest& raw) {
+    const auto bad = [](std::string what) {
+      return ReadFailure{400, {ErrorCode::kInvalidArgument, 0, std::move(what), {}}};
+    };
+    static constexpr std::array kOnce = {http::field::host,           http::field::authorization,
+                                         http::field::origin,         http::field::content_type,
+                                         http::field::content_length, http::field::transfer_encoding};
+    for (const auto name : kOnce) {
+      if (raw.count(name) > 1) return bad(cat("the header ", text_of(to_string(name)), " came twice"));
+    }
+    const auto coding = raw.find(http::field::transfer_encoding);
+    if (coding != raw.end() && !beast::iequals(coding->value(), "chunked")) {
+      return bad("Transfer-Encoding: only \"chunked\" is understood");
+    }
+    return std::nullopt;
   }
 
   // Answers and closes so that the client can read the answer: closing with unread bytes would reset the connection.
@@ -137,6 +191,17 @@ class Session {
     }
   }
 
+  // Notices that the client hangs up while its command runs. What comes late touches only what is shared.
+  std::shared_ptr<const std::atomic<bool>> watch_client() {
+    auto gone = std::make_shared<std::atomic<bool>>(false);
+    const int socket = stream_.socket().native_handle();
+    stream_.socket().async_wait(asio::socket_base::wait_read, [gone, socket](beast::error_code ec) {
+      char byte = 0;
+      if (!ec) *gone = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    });
+    return gone;
+  }
+
   asio::awaitable<bool> respond_to(const RawRequest& raw) {
     ++core_.metrics.requests;
     Request request;
@@ -148,6 +213,7 @@ class Session {
     const std::string subject = cat(request.method, " ", request.path);
     const std::string who = request.caller.name;
     if (!response) {
+      if (route->handler == exec_environment) request.gone = watch_client();
       Result<Response> answer = co_await call_handler(core_, *route, std::move(request));
       if (answer && answer->later) answer = co_await wait_for(std::move(*answer->later));
       if (answer) {
@@ -184,6 +250,7 @@ class Session {
     auto caller = identify(raw);
     if (!caller) return refuse_with(caller.error(), status_of_denial(request.caller, caller.error()));
     request.caller = std::move(*caller);
+    known_ = request.caller.role != Role::kNobody;
     auto match = find_route(request.method, request.path);
     if (!match) return refuse_no_route(match.error(), request);
     route = match->route;
@@ -210,7 +277,7 @@ class Session {
     return std::nullopt;
   }
 
-  Result<Caller> identify(const RawRequest& raw) {
+  Result<Caller> identify(const RawRequest& raw) const {
     if (local_) {
       if (!*local_) return *local_;
       return lowered(**local_, text_of(raw["Skerry-Role"]), text_of(raw["Skerry-Zones"]));
@@ -237,7 +304,11 @@ class Session {
     log::debug("request", {{"id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
     // What MCP's calls do is recorded where it is done, by its own name.
     const bool told = route != nullptr && route->path == kMcpPath;
-    if (route != nullptr && route->method != "GET" && !told) core_.audit.record({subject, who, id, status});
+    if (status == 401) {
+      core_.audit->denied();
+    } else if (route != nullptr && route->method != "GET" && !told) {
+      core_.audit->record({subject, who, id, status});
+    }
   }
 
   asio::awaitable<bool> deliver(Response response, bool keep_alive, const std::string& id) {
@@ -299,6 +370,7 @@ class Session {
   Stream stream_;
   std::optional<Result<Caller>> local_;
   beast::flat_buffer buffer_;
+  bool known_ = local_.has_value();  // it has shown who it is
 };
 
 }  // namespace

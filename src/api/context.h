@@ -3,6 +3,7 @@
 
 #include "api/audit.h"
 #include "api/event_hub.h"
+#include "api/exec_calls.h"
 #include "api/mcp.h"
 #include "api/metrics.h"
 #include "api/server.h"
@@ -17,8 +18,9 @@ struct Context {
   EventHub& events;
   TokenStore& tokens;
   Metrics& metrics;
-  const AuditTrail& audit;
+  AuditTrail& audit;
   McpCalls& mcp;
+  ExecCalls& execs;
   MonoTime started;
 };
 

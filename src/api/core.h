@@ -10,29 +10,37 @@
 
 #include "api/asio.h"
 #include "api/audit.h"
+#include "api/body_budget.h"
 #include "api/context.h"
 #include "api/metrics.h"
 #include "api/route.h"
 
 namespace skerry::api {
 
+inline constexpr std::uint64_t kMaxBodiesInMemory = 128U << 20U;
+
 struct Core : std::enable_shared_from_this<Core> {
-  Core(ApiConfig settings, const ApiPorts& ports, std::unique_ptr<TokenStore> token_store, AuditTrail trail)
+  Core(ApiConfig settings, const ApiPorts& ports, std::unique_ptr<TokenStore> token_store,
+       std::unique_ptr<AuditTrail> trail)
       : config(std::move(settings)),
         tokens(std::move(token_store)),
         audit(std::move(trail)),
         mcp(ports.clock),
-        context{config, ports, events, *tokens, metrics, audit, mcp, ports.clock.monotonic()},
+        execs(ports.clock),
+        context{config, ports, events, *tokens, metrics, *audit, mcp, execs, ports.clock.monotonic()},
         workers(config.workers) {}
 
   const ApiConfig config;
   EventHub events;
   const std::unique_ptr<TokenStore> tokens;
-  const AuditTrail audit;
+  const std::unique_ptr<AuditTrail> audit;
   Metrics metrics;
   McpCalls mcp;
+  ExecCalls execs;
   Context context;
-  std::atomic<std::size_t> connections{0};
+  BodyBudget bodies{kMaxBodiesInMemory};
+  std::atomic<std::size_t> local_connections{0};
+  std::atomic<std::size_t> tcp_connections{0};
   std::multiset<int> sockets;  // of the connections; I/O thread only
   std::atomic<std::uint64_t> next_request{1};
   // What still waits for a worker is dropped. (Stopping the pool would keep it, and it keeps the core.)

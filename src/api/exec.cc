@@ -115,12 +115,14 @@ Result<ExecOutcome> exec_to_end(Context& context, const Request& request, const 
   return collect(conversation, exec, context.ports.clock, cancelled);
 }
 
-Result<Response> exec_environment(Context& context, const Request& request) {
+namespace {
+
+Result<Response> run_exec(Context& context, const Request& request, const wire::ExecRequest& exec,
+                          const std::function<bool()>& cancelled) {
   const auto environment = TRY(find_environment(context, request));
-  const auto exec = TRY(wire::parse_exec_request(request.body));
   auto conversation = TRY(context.ports.controller.exec(environment.spec.name, spec_of(exec)));
   if (request.wants_frames) return into_frames(std::move(conversation));
-  const auto outcome = TRY(collect(conversation, exec, context.ports.clock, {}));
+  const auto outcome = TRY(collect(conversation, exec, context.ports.clock, cancelled));
   if (!outcome.exit_code) {
     return fail(ErrorCode::kDeadlineExceeded, cat("the command did not end within ", exec.timeout_ms, " ms"),
                 "give a larger timeout_ms");
@@ -133,6 +135,25 @@ Result<Response> exec_environment(Context& context, const Request& request) {
       .field("truncated", outcome.truncated)
       .end_object();
   return json_response(std::move(json).text());
+}
+
+Status start_exec(Context& context, Request request, Reply reply) {
+  auto exec = TRY(wire::parse_exec_request(request.body));
+  const std::string name = TRY(find_environment(context, request)).spec.name;
+  auto work = [&context, request = std::move(request), exec = std::move(exec),
+               reply = std::move(reply)](const std::function<bool()>& stopped) {
+    const auto cancelled = [&] { return stopped() || (request.gone && *request.gone); };
+    reply(run_exec(context, request, exec, cancelled));
+  };
+  return context.execs.start(name, std::move(work));
+}
+
+}  // namespace
+
+void exec_environment(Context& context, Request request, Reply reply) {
+  if (auto started = start_exec(context, std::move(request), reply); !started) {
+    reply(fail(std::move(started).error()));
+  }
 }
 
 Result<Response> attach_environment(Context& context, const Request& request) {

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "api/api_testing.h"
+#include "api/exec_calls.h"
 #include "base/frame.h"
 #include "base/text.h"
 
@@ -142,6 +143,31 @@ TEST_F(ExecTest, ACommandThatDoesNotEndIsGivenUp) {
       client().call("POST", "/api/v1/environments/web/exec", R"({"command":["signals"],"timeout_ms":50,"stdin":""})");
   EXPECT_TRUE(answer->status == 504 || answer->status == 200) << answer->body;
   EXPECT_EQ(client().call("POST", "/api/v1/environments/web/exec", R"({"command":[]})")->status, 400);
+}
+
+TEST_F(ExecTest, CommandsThatHangHoldUpNobody) {
+  std::vector<RawClient> waiting;
+  const std::string body = R"({"command":["sleep"],"timeout_ms":600000})";
+  for (std::size_t i = 0; i < ExecCalls::kMaxInOne; ++i) {
+    waiting.push_back(raw());
+    ASSERT_TRUE(
+        waiting.back().send(cat("POST /api/v1/environments/web/exec HTTP/1.1\r\nHost: x\r\n",
+                                "Content-Type: application/json\r\nContent-Length: ", body.size(), "\r\n\r\n", body)));
+  }
+  const auto comes_to = [&](int status) {
+    const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
+    while (clock_.monotonic() < deadline) {
+      const auto answer = client().call("POST", "/api/v1/environments/web/exec", R"({"command":["exit","0"]})");
+      if (answer && answer->status == status) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  };
+  EXPECT_EQ(client().call("GET", "/api/v1/environments/web")->status, 200);
+  EXPECT_TRUE(comes_to(503)) << "one environment may not have all there is";
+  EXPECT_EQ(client().call("GET", "/api/v1/environments/web")->status, 200);
+  waiting.clear();  // all hang up: their commands end, and there is room again
+  EXPECT_TRUE(comes_to(200));
 }
 
 TEST_F(ExecTest, AForegroundRunGetsItsExitWhenAllIsSettled) {

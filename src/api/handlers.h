@@ -24,7 +24,7 @@ void kill_environment(Context& context, Request request, Reply reply);
 void wait_environment(Context& context, Request request, Reply reply);
 
 // exec.cc
-Result<Response> exec_environment(Context& context, const Request& request);
+void exec_environment(Context& context, Request request, Reply reply);
 Result<Response> attach_environment(Context& context, const Request& request);
 
 // logs.cc, stats.cc
@@ -65,6 +65,7 @@ Result<Response> list_deployments(Context& context, const Request& request);
 Result<Response> show_deployment(Context& context, const Request& request);
 Result<Response> create_deployment(Context& context, const Request& request);
 Result<Response> change_deployment(Context& context, const Request& request);
+Result<Response> roll_back_deployment(Context& context, const Request& request);
 Result<Response> delete_deployment(Context& context, const Request& request);
 
 // tokens.cc

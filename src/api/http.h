@@ -2,6 +2,7 @@
 // library.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,10 +30,11 @@ struct Request {
   std::string last_event_id;
   std::string accept;
   std::map<std::string, std::string> mcp;  // headers of the Model Context Protocol: "mcp-method", in lower case
-  bool wants_frames = false;  // Upgrade: skerry-frames
+  bool wants_frames = false;               // Upgrade: skerry-frames
   std::string body;
   Caller caller;
-  bool vms_only = false;  // below /api/v1/vms: containers do not exist here
+  std::shared_ptr<const std::atomic<bool>> gone;  // the client hung up; null: nobody looks
+  bool vms_only = false;                          // below /api/v1/vms: containers do not exist here
 
   [[nodiscard]] const std::string& parameter(const std::string& name) const;
   // nullopt when it is not there.

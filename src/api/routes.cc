@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kPageQuery = "limit offset sort order";
 constexpr std::string_view kEnvironmentQuery =
-    "limit offset sort order state isolation kind zone plugin deployment image";
+    "limit offset sort order state isolation kind zone plugin deployment image label";
 
 // The verbs of an environment, below /api/v1/environments and again below /api/v1/vms.
 struct VerbRoute {
@@ -55,7 +55,7 @@ constexpr VerbRoute kEnvironmentRoutes[] = {
      "Kill", "Environment", ""},
     {"POST", SKERRY_BOTH("/{name}/wait"), Role::kViewer, wait_environment, "Answer when its run is over", 200, "",
      "Environment", ""},
-    {"POST", SKERRY_BOTH("/{name}/exec"), Role::kOperator, plain<exec_environment>,
+    {"POST", SKERRY_BOTH("/{name}/exec"), Role::kOperator, exec_environment,
      "Run a command inside: its output as a document, or with \"Upgrade: skerry-frames\" a conversation", 200, "Exec",
      "ExecResult", ""},
     {"POST", SKERRY_BOTH("/{name}/attach"), Role::kOperator, plain<attach_environment>,
@@ -126,6 +126,8 @@ constexpr Route kOtherRoutes[] = {
      "Deployment", ""},
     {"PATCH", "/api/v1/deployments/{name}", Role::kOperator, plain<change_deployment>,
      "Change its number of replicas, or their configuration", 200, "ChangeDeployment", "Deployment", ""},
+    {"POST", "/api/v1/deployments/{name}/rollback", Role::kOperator, plain<roll_back_deployment>,
+     "Go back to what it ran before the last update", 200, "", "Deployment", ""},
     {"DELETE", "/api/v1/deployments/{name}", Role::kOperator, plain<delete_deployment>,
      "Delete it and, in the background, its replicas", 204, "", "", ""},
 

@@ -50,9 +50,10 @@ Result<asio::ip::tcp::endpoint> parse_listen(const std::string& text) {
   return asio::ip::tcp::endpoint(address, *port);
 }
 
-// Accepts until the acceptor is closed; `begin` gets each connection.
+// Accepts until the acceptor is closed; `begin` gets each connection unless there are as many `connections` as may be.
 template <typename Acceptor, typename Begin>
-asio::awaitable<void> accept_loop(Core& core, Acceptor& acceptor, Begin begin) {
+asio::awaitable<void> accept_loop(Core& core, Acceptor& acceptor, const std::atomic<std::size_t>& connections,
+                                  Begin begin) {
   asio::steady_timer pause(core.io);
   while (acceptor.is_open()) {
     auto [ec, socket] = co_await acceptor.async_accept(kAwait);
@@ -63,7 +64,7 @@ asio::awaitable<void> accept_loop(Core& core, Acceptor& acceptor, Begin begin) {
       co_await pause.async_wait(kAwait);
       continue;
     }
-    if (core.connections >= core.config.max_connections) {
+    if (connections >= core.config.max_connections) {
       ++core.metrics.refused_connections;
       continue;  // closes it
     }
@@ -76,18 +77,20 @@ asio::awaitable<void> accept_loop(Core& core, Acceptor& acceptor, Begin begin) {
 asio::awaitable<void> wind_down(Core& core) {
   for (const int socket : core.sockets) ::shutdown(socket, SHUT_RDWR);
   asio::steady_timer timer(core.io);
-  for (int round = 0; round < 100 && core.connections > 0; ++round) {
+  for (int round = 0; round < 100 && core.local_connections + core.tcp_connections > 0; ++round) {
     timer.expires_after(std::chrono::milliseconds(2));
     co_await timer.async_wait(kAwait);
   }
   core.io.stop();
 }
 
+// Strangers on TCP have a number of connections of their own: they cannot use up those of the unix socket.
 void start_connection(Core& core, Stream::socket_type socket, std::optional<Result<Caller>> local) {
-  ++core.connections;
+  auto& connections = local ? core.local_connections : core.tcp_connections;
+  ++connections;
   asio::co_spawn(core.io, serve_connection(core, Stream(std::move(socket)), std::move(local)),
-                 [&core](const std::exception_ptr& problem) {
-                   --core.connections;
+                 [&connections](const std::exception_ptr& problem) {
+                   --connections;
                    if (!problem) return;
                    try {
                      std::rethrow_exception(problem);
@@ -174,12 +177,14 @@ Status ApiServer::run() {
   auto& core = *state_->core;
   if (state_->local.is_open()) {
     asio::co_spawn(core.io,
-                   accept_loop(core, state_->local, [&core](auto socket) { begin_local(core, std::move(socket)); }),
+                   accept_loop(core, state_->local, core.local_connections,
+                               [&core](auto socket) { begin_local(core, std::move(socket)); }),
                    asio::detached);
   }
   if (state_->tcp.is_open()) {
     asio::co_spawn(core.io,
-                   accept_loop(core, state_->tcp, [&core](auto socket) { begin_tcp(core, std::move(socket)); }),
+                   accept_loop(core, state_->tcp, core.tcp_connections,
+                               [&core](auto socket) { begin_tcp(core, std::move(socket)); }),
                    asio::detached);
   }
   state_->thread = std::thread([&core] {
@@ -208,6 +213,7 @@ void ApiServer::stop() {
     state_->thread.join();
   }
   core.mcp.stop();
+  core.execs.stop();
   core.workers.join();
 }
 

@@ -30,14 +30,14 @@
 namespace skerry::api {
 
 struct ApiConfig {
-  std::string socket_path;         // "" for none
-  std::string socket_group;        // gets the socket, when it exists: "skerry"
-  std::string listen;              // "127.0.0.1:8080"; "" or "none" for none. Port 0: any free one
-  std::vector<std::string> hosts;  // names besides its address that TCP clients may use in Host
-  std::string tokens_path;         // file of hashed tokens; "" for none
-  std::string audit_path;          // file that gets a line for every mutating call; "" for none
-  unsigned workers = 8;            // threads for handlers
-  std::size_t max_connections = 1024;
+  std::string socket_path;                             // "" for none
+  std::string socket_group;                            // gets the socket, when it exists: "skerry"
+  std::string listen;                                  // "127.0.0.1:8080"; "" or "none" for none. Port 0: any free one
+  std::vector<std::string> hosts;                      // names besides its address that TCP clients may use in Host
+  std::string tokens_path;                             // file of hashed tokens; "" for none
+  std::string audit_path;                              // file that gets a line for every mutating call; "" for none
+  unsigned workers = 8;                                // threads for handlers
+  std::size_t max_connections = 1024;                  // on each of the two sockets
   Duration idle_timeout = std::chrono::seconds(75);    // between requests
   Duration header_timeout = std::chrono::seconds(10);  // from a request's first byte to the end of its header
   Duration body_timeout = std::chrono::seconds(30);    // for the whole body

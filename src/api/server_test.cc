@@ -1,5 +1,6 @@
 // The server as strangers see it: HTTP done right, and HTTP done wrong.
 #include "api/api_testing.h"
+#include "api/body_budget.h"
 #include "api/route.h"
 #include "base/file_io.h"
 #include "base/text.h"
@@ -74,19 +75,21 @@ TEST_P(HostileTest, IsAnsweredAndClosed) {
 }
 INSTANTIATE_TEST_SUITE_P(
     All, HostileTest,
-    ::testing::Values(Hostile{"noise", "\x16\x03\x01 this is not http\r\n\r\n", "400"},
-                      Hostile{"no version", "GET /\r\n\r\n", "400"},
-                      Hostile{"one huge header", "GET / HTTP/1.1\r\nX: " + std::string(9000, 'x') + "\r\n\r\n", "431"},
-                      Hostile{"a header without end", "GET / HTTP/1.1\r\n" + std::string(20000, 'x'), "431"},
-                      Hostile{"a long target", "GET /" + std::string(10000, 'x') + " HTTP/1.1\r\n\r\n", "431"},
-                      Hostile{"a body announced too large",
-                              "POST /api/v1/environments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                              "Content-Length: 999999999\r\n\r\n{",
-                              "413"},
-                      Hostile{"a broken length", "POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", "400"},
-                      Hostile{"a broken chunk",
-                              "POST /api/v1/environments HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n",
-                              "400"}));
+    ::testing::Values(
+        Hostile{"noise", "\x16\x03\x01 this is not http\r\n\r\n", "400"}, Hostile{"no version", "GET /\r\n\r\n", "400"},
+        Hostile{"one huge header", "GET / HTTP/1.1\r\nX: " + std::string(9000, 'x') + "\r\n\r\n", "431"},
+        Hostile{"a header without end", "GET / HTTP/1.1\r\n" + std::string(20000, 'x'), "431"},
+        Hostile{"a long target", "GET /" + std::string(10000, 'x') + " HTTP/1.1\r\n\r\n", "431"},
+        Hostile{"a body announced too large",
+                "POST /api/v1/environments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                "Content-Length: 999999999\r\n\r\n{",
+                "413"},
+        Hostile{"two hosts", "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"},
+        Hostile{"a coding that only looks like chunked",
+                "POST /api/v1/environments HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n", "400"},
+        Hostile{"a broken length", "POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", "400"},
+        Hostile{"a broken chunk", "POST /api/v1/environments HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n",
+                "400"}));
 
 struct BadRequest {
   const char* content_type;
@@ -169,6 +172,17 @@ TEST_F(ServerTest, WaitsForTheClientsGoAheadWithABody) {
   EXPECT_TRUE(socket.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 Continue"));
   ASSERT_TRUE(socket.send(body));
   EXPECT_NE(socket.read_until("late").find("201 Created"), std::string::npos);
+}
+
+TEST(BodyBudget, GivesBackWhatWasTaken) {
+  BodyBudget budget(10);
+  {
+    const auto first = budget.take(6);
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(budget.take(5));
+    EXPECT_TRUE(budget.take(4));
+  }
+  EXPECT_TRUE(budget.take(10));
 }
 
 TEST_F(ServerTest, StopsWhileAnAnswerIsOutstanding) {

@@ -31,6 +31,14 @@ void flood(int socket, std::size_t size) {
   }
 }
 
+// Until the client hangs up.
+void sleep_on(int socket) {
+  FrameParser parser;
+  while (auto frame = read_frame(socket, parser)) {
+    if (!*frame || (*frame)->kind == FrameKind::kClose) return;
+  }
+}
+
 // Reads frames until the client's end of input, its hang-up or kClose.
 void listen(int socket, bool echo, bool report) {
   FrameParser parser;
@@ -60,6 +68,7 @@ void play(const Fd& socket, const std::vector<std::string>& argv) {
     flood(fd, std::stoul(argv.at(1)));
     return end(fd, 0);
   }
+  if (argv[0] == "sleep") return sleep_on(fd);
   listen(fd, argv[0] == "cat", argv[0] == "signals");
   end(fd, 0);
 }
