@@ -60,7 +60,11 @@ std::uint64_t bytes_below(const std::string& dir) {
   return sum;
 }
 
-// Reports the growth of a directory and fails when it stops growing.
+// What skopeo may write beside the blobs: the index, manifests, its own notes.
+constexpr std::uint64_t kMoreThanSaid = 16U << 20U;
+
+// Reports the growth of a directory; fails when it stops growing, or grows past what the manifest said (a registry that
+// lies about sizes must not fill the disk before a digest can be checked).
 std::function<Status()> watch_growth(const std::string& dir, std::uint64_t total, std::string subject, Duration stall,
                                      const Work& work) {
   struct Seen {
@@ -77,6 +81,10 @@ std::function<Status()> watch_growth(const std::string& dir, std::uint64_t total
     const MonoTime now = SystemClock().monotonic();
     if (bytes != seen->bytes) *seen = {bytes, now};
     work.report("downloading", std::min(bytes, total), total);
+    if (total > 0 && bytes > total + kMoreThanSaid) {
+      return fail(ErrorCode::kCorrupt, cat("pull ", subject, ": the registry sends more than the ", total,
+                                           " bytes that the image's manifest names"));
+    }
     if (now - seen->changed > stall) {
       return fail(ErrorCode::kUnavailable, cat("pull ", subject, ": no byte came for ",
                                                std::chrono::duration_cast<std::chrono::seconds>(stall).count(), " s"));

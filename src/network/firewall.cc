@@ -229,6 +229,8 @@ void write_forward(Writer& out, const FirewallState& state) {
   out.line("iifname @bridges oifname @bridges drop");
   out.line("oifname @bridges ct status dnat accept");
   out.line("oifname @bridges drop");
+  // Where clouds serve the host's own credentials (169.254.169.254): none of a guest's business.
+  out.line("ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited");
   for (const auto& rules : state.bridges) {
     if (rules.egress == Egress::kNat) out.line(cat("iifname ", quoted(rules.bridge), " accept"));
   }

@@ -94,6 +94,7 @@ table inet skerry-vbr0 {
     iifname @bridges oifname @bridges drop
     oifname @bridges ct status dnat accept
     oifname @bridges drop
+    ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited
     iifname "vbr0" accept
     reject with icmpx admin-prohibited
   }

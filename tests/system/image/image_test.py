@@ -195,6 +195,23 @@ class Transport(StoreCase):
         self.fails("corrupt", "pull", reference)
         self.assert_empty()
 
+    def test_blob_without_end(self):
+        image = ImageFixture([tar(entry("x", data=b"1"))])
+        reference = self.registry.add("endless", image)
+        sent = [0]
+
+        def endless(handler, data):
+            handler.send_response(200)
+            handler.end_headers()
+            while sent[0] < 1 << 30:
+                handler.wfile.write(bytes(1 << 20))
+                sent[0] += 1 << 20
+        self.registry.faults[image.layers[0]] = endless
+        self.addCleanup(self.registry.faults.clear)
+        self.fails("corrupt", "pull", reference, holding="sends more than")
+        self.assertLess(sent[0], 1 << 30)
+        self.assert_empty()
+
     def test_manifest_by_digest_must_have_it(self):
         image = ImageFixture([tar(entry("x"))])
         self.registry.add("swap", image)
