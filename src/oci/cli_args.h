@@ -7,6 +7,8 @@
 // or an unasked value is an error that names it.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <span>
 #include <string>
@@ -23,6 +25,16 @@ struct Option {
   enum class Kind : std::uint8_t { kFlag, kValue } kind = Kind::kFlag;
   std::string_view help;
 };
+
+// The options of two tables, as one.
+template <std::size_t N, std::size_t M>
+constexpr std::array<Option, N + M> join_options(const std::array<Option, N>& first,
+                                                 const std::array<Option, M>& second) {
+  std::array<Option, N + M> out{};
+  std::ranges::copy(first, out.begin());
+  std::ranges::copy(second, out.begin() + N);
+  return out;
+}
 
 class Arguments {
  public:

@@ -22,18 +22,9 @@ constexpr std::array kCreateOptions = {
     Option{"no-new-keyring", 0, kFlag, "keep the session keyring"},
     Option{"no-subreaper", 0, kFlag, "accepted; the runtime never is one"},
 };
-constexpr std::array kRunOptions = {
-    kCreateOptions[0],
-    kCreateOptions[1],
-    kCreateOptions[2],
-    kCreateOptions[3],
-    kCreateOptions[4],
-    kCreateOptions[5],
-    kCreateOptions[6],
-    kCreateOptions[7],
-    Option{"detach", 'd', kFlag, "do not wait for its end"},
-    Option{"keep", 0, kFlag, "do not delete the container when it has ended"},
-};
+constexpr auto kRunOptions =
+    join_options(kCreateOptions, std::array{Option{"detach", 'd', kFlag, "do not wait for its end"},
+                                            Option{"keep", 0, kFlag, "do not delete the container when it has ended"}});
 
 Result<CreateRequest> create_request(const Arguments& arguments) {
   CreateRequest request;

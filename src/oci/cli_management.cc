@@ -97,31 +97,25 @@ Result<int> update(Runtime& runtime, const Arguments& arguments) {
   return 0;
 }
 
-constexpr std::array kCheckpointOptions = {
+// Of both: where the images are, and what they may hold.
+constexpr std::array kImageOptions = {
     Option{"image-path", 0, kValue, "directory for the images"},
     Option{"work-path", 0, kValue, "directory for logs"},
-    Option{"parent-path", 0, kValue, "images of an earlier pre-dump"},
-    Option{"leave-running", 0, kFlag, "do not end the container"},
     Option{"tcp-established", 0, kFlag, "allow open TCP connections"},
     Option{"ext-unix-sk", 0, kFlag, "allow external unix sockets"},
     Option{"shell-job", 0, kFlag, "allow a terminal from outside"},
     Option{"file-locks", 0, kFlag, "handle file locks"},
-    Option{"pre-dump", 0, kFlag, "memory only, the container goes on"},
     Option{"manage-cgroups-mode", 0, kValue, "soft, full or strict"},
 };
-constexpr std::array kRestoreOptions = {
-    kCheckpointOptions[0],
-    kCheckpointOptions[1],
-    kCheckpointOptions[4],
-    kCheckpointOptions[5],
-    kCheckpointOptions[6],
-    kCheckpointOptions[7],
-    kCheckpointOptions[9],
-    Option{"bundle", 'b', kValue, "directory of the bundle"},
-    Option{"pid-file", 0, kValue, "file that gets the pid"},
-    Option{"console-socket", 0, kValue, "unix socket that gets the terminal's master end"},
-    Option{"detach", 'd', kFlag, "do not wait for its end"},
-};
+constexpr auto kCheckpointOptions =
+    join_options(kImageOptions, std::array{Option{"parent-path", 0, kValue, "images of an earlier pre-dump"},
+                                           Option{"leave-running", 0, kFlag, "do not end the container"},
+                                           Option{"pre-dump", 0, kFlag, "memory only, the container goes on"}});
+constexpr auto kRestoreOptions = join_options(
+    kImageOptions, std::array{Option{"bundle", 'b', kValue, "directory of the bundle"},
+                              Option{"pid-file", 0, kValue, "file that gets the pid"},
+                              Option{"console-socket", 0, kValue, "unix socket that gets the terminal's master end"},
+                              Option{"detach", 'd', kFlag, "do not wait for its end"}});
 
 CheckpointRequest checkpoint_request(const Arguments& arguments, std::string id) {
   CheckpointRequest request;

@@ -241,6 +241,13 @@ class Lifecycle(ocitest.OciTest):
             self.assertEqual(result.returncode, 1, args)
             self.assertTrue(result.stderr.startswith("skerry-oci: "), result.stderr)
 
+    def test_what_is_not_there_is_refused(self):
+        self.assertIn("/linux/netDevices", self.refused(lambda c: c["linux"].update(netDevices={"eth9": {}})))
+        name = self.start("sleep", "1000")
+        self.assertIn("CRIU", self.run_oci("checkpoint", "--image-path", f"{self.dir}/images", name, check=False).stderr)
+        self.assertEqual(self.status(name), "running")
+        self.assertIn("CRIU", self.run_oci("restore", "--image-path", f"{self.dir}/images", "other", check=False).stderr)
+
     def test_version_and_help(self):
         version = self.run_oci("--version").stdout
         self.assertIn("spec: 1.", version)
