@@ -244,8 +244,8 @@ Result<Response> answer_message(Context& context, const Request& request) {
 
 }  // namespace
 
-void serve_mcp(Context& context, Request request,
-               Reply reply) {  // NOLINT(performance-unnecessary-value-param): a Handler
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a Handler
+void serve_mcp(Context& context, Request request, Reply reply) {
   reply(answer_message(context, request));
 }
 

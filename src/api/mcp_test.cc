@@ -286,11 +286,12 @@ TEST_F(McpTest, WhatAToolCannotDoIsAnAnswer) {
   }
 }
 
-TEST_F(McpTest, ExecRunsAndTellsProgressWhenAsked) {
+TEST_F(McpTest, ExecTellsCodeAndOutput) {
   add_running("web");
   const auto ran = modern_call("exec_in_environment", R"({"name":"web","command":["exit","3"]})").json();
   EXPECT_EQ(ran.integer("result.structuredContent.exit_code"), 3);
-  EXPECT_EQ(ran.text("result.structuredContent.stdout"), "out");
+  EXPECT_EQ(ran.text("result.structuredContent.stdout"), "out\n");
+  EXPECT_EQ(ran.text("result.structuredContent.stderr"), "err\n");
 }
 
 TEST_F(McpTest, AClientThatTakesNoStreamGetsADocument) {
@@ -339,7 +340,7 @@ TEST_F(McpTest, CancelledBySessionAndId) {
   EXPECT_EQ(send(cancel, "Mcp-Session-Id: s2\r\n").status, 202) << "another session's is left alone";
   EXPECT_EQ(send(cancel, session).status, 202);
   const auto text = socket.read_until("\r\n0\r\n\r\n");
-  EXPECT_EQ(text.find("\"long\""), std::string::npos) << "no answer any more";
+  EXPECT_EQ(text.find("\"long\""), std::string::npos) << "no answer any more: " << text;
 }
 
 }  // namespace

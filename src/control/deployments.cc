@@ -29,6 +29,7 @@ Event deployment_event(const Deployment& deployment, std::string_view what, Wall
   event.resource = deployment.name;
   event.time = time;
   event.data = {{"name", deployment.name}, {"plugin", deployment.plugin}, {"replicas", cat(deployment.replicas)}};
+  event.data["zone"] = zone_of(deployment);
   return event;
 }
 
@@ -70,6 +71,11 @@ Status check(const Deployment& deployment) {
 }
 
 }  // namespace
+
+std::string zone_of(const Deployment& deployment) {
+  const auto request = wire::parse_create_request(deployment.config_json.empty() ? "{}" : deployment.config_json);
+  return request ? request->command.spec.zone : std::string();
+}
 
 Result<std::unique_ptr<Deployments>> Deployments::create(Store& store, Controller& controller, EventFeed& feed,
                                                          Clock& clock) {

@@ -31,6 +31,9 @@ struct DeploymentStatus {
   std::uint32_t ready = 0;    // and run (and are healthy)
 };
 
+// Where its replicas are; "" when its configuration cannot be read.
+std::string zone_of(const Deployment& deployment);
+
 class Deployments {
  public:
   // Starts the thread. All ports outlive this.
