@@ -50,6 +50,11 @@ class Agent:
             os.close(fd)
 
     def decide(self, fd):
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        # Only the end of the last process with the filter: before Linux 6.11 RECEIVE would wait for ever then.
+        if not any(events & select.POLLIN for _, events in poll.poll(0)):
+            return False
         notification = bytearray(80)
         try:
             fcntl.ioctl(fd, RECEIVE, notification)
@@ -57,7 +62,7 @@ class Agent:
             self.callers.append(caller)
             fcntl.ioctl(fd, SEND, struct.pack("QqiI", call, 0, -self.answer, 0))
         except OSError as error:
-            return error.errno == errno.EINTR  # ENOENT: the last process with the filter has gone
+            return error.errno in (errno.EINTR, errno.ENOENT)  # the caller was ended meanwhile
         return True
 
     def close(self):
