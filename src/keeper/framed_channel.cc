@@ -1,5 +1,8 @@
 #include "keeper/framed_channel.h"
 
+#include <chrono>
+#include <utility>
+
 #include "base/file_io.h"
 #include "base/text.h"
 
@@ -9,8 +12,15 @@ namespace {
 // What a guest that obeys kPause may have under way when it hears of it: the agent's queue (256 KiB), its port's ring
 // (128 buffers of 32 KiB) and the socket. Only a guest that does not obey fills more; its client is dropped then.
 constexpr std::size_t kMaxPausedQueue = 8U << 20U;
+constexpr unsigned kAnnouncements = 16;  // in one kRefillTime
+constexpr auto kRefillTime = std::chrono::milliseconds(500);
 
 }  // namespace
+
+FramedChannel::FramedChannel(EventLoop& loop, KeeperPaths paths, Handlers handlers)
+    : loop_(loop), paths_(std::move(paths)), handlers_(std::move(handlers)), announcements_left_(kAnnouncements) {}
+
+FramedChannel::~FramedChannel() { loop_.cancel(refill_); }
 
 Result<std::unique_ptr<FramedChannel>> FramedChannel::open(EventLoop& loop, const std::string& name, Fd guest,
                                                            KeeperPaths paths, Handlers handlers) {
@@ -142,17 +152,38 @@ void FramedChannel::session_frame(const Frame& frame) {
 }
 
 void FramedChannel::announce(const Frame& frame) {
-  retained_[frame.kind] = frame.payload;
-  const auto path = frame.kind == FrameKind::kReady ? paths_.ready() : paths_.event();
+  if (refill_ == 0) {
+    refill_ = loop_.after(kRefillTime, [this] { tell_pending(); });
+  }
+  if (announcements_left_ == 0) {
+    pending_[frame.kind] = frame.payload;
+    return;
+  }
+  --announcements_left_;
+  tell_all(frame.kind, frame.payload);
+}
+
+void FramedChannel::tell_pending() {
+  refill_ = 0;
+  announcements_left_ = kAnnouncements;
+  const auto pending = std::exchange(pending_, {});
+  for (const auto& [kind, payload] : pending) tell_all(kind, payload);
+}
+
+void FramedChannel::tell_all(FrameKind kind, const std::string& payload) {
+  retained_[kind] = payload;
+  const auto path = kind == FrameKind::kReady ? paths_.ready() : paths_.event();
   // A full disk must not stop the guest; the connected clients get it anyway.
-  static_cast<void>(write_file_atomic(path, frame.payload, 0600));
+  static_cast<void>(write_file_atomic(path, payload, 0600));
   std::vector<std::uint64_t> ids;
   ids.reserve(clients_.size());
   for (const auto& [id, client] : clients_) ids.push_back(id);
-  for (const auto id : ids) to_client(id, frame.kind, 0, frame.payload);
+  for (const auto id : ids) to_client(id, kind, 0, payload);
 }
 
 void FramedChannel::guest_gone(const std::string& reason) {
+  loop_.cancel(refill_);
+  tell_pending();
   if (!reason.empty()) static_cast<void>(write_file_atomic(paths_.channel_error(), reason + "\n", 0600));
   clients_.clear();
   listener_.reset();

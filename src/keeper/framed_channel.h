@@ -5,7 +5,8 @@
 //   attach.sock ──────────┘   (renumbers)        └─ session 0 ─┘  (the workload)
 //
 // The guest is not trusted: what it sends is bounded and checked; when it sends something that is not frames the
-// channel is closed for good, with the reason, and nothing else suffers.
+// channel is closed for good, with the reason, and nothing else suffers. Announcements (kReady, kEvent) cost a file each:
+// more than 16 in half a second are joined, the last of each kind counts.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,9 @@ namespace skerry::keeper {
 
 class FramedChannel final : public WorkloadInput {
  public:
+  ~FramedChannel() override;
+  FramedChannel(const FramedChannel&) = delete;
+  FramedChannel& operator=(const FramedChannel&) = delete;
   struct Handlers {
     std::function<void(LogStream stream, std::string_view bytes)> output;  // of the workload
     std::function<void(int shell_code, bool out_of_memory)> workload_exited;
@@ -44,8 +48,7 @@ class FramedChannel final : public WorkloadInput {
 
  private:
   using Client = std::shared_ptr<FrameConnection>;
-  FramedChannel(EventLoop& loop, KeeperPaths paths, Handlers handlers)
-      : loop_(loop), paths_(std::move(paths)), handlers_(std::move(handlers)) {}
+  FramedChannel(EventLoop& loop, KeeperPaths paths, Handlers handlers);
 
   void accept(Fd socket);
   void from_client(std::uint64_t id, const Frame& frame);
@@ -57,6 +60,8 @@ class FramedChannel final : public WorkloadInput {
   void workload_frame(const Frame& frame);
   void session_frame(const Frame& frame);
   void announce(const Frame& frame);
+  void tell_all(FrameKind kind, const std::string& payload);
+  void tell_pending();
   void to_client(std::uint64_t id, FrameKind kind, std::uint32_t session, std::string_view payload);
   void guest_gone(const std::string& reason);
   void resume_clients();
@@ -70,6 +75,10 @@ class FramedChannel final : public WorkloadInput {
   std::uint64_t next_client_ = 1;
   SessionTable sessions_;
   std::map<FrameKind, std::string> retained_;  // the last kReady and kEvent
+  // Those that came faster than they may be told; the last one of a kind is told when its time has come.
+  std::map<FrameKind, std::string> pending_;
+  unsigned announcements_left_ = 0;
+  EventLoop::TimerId refill_ = 0;
   bool stdin_paused_ = false;                  // by the guest (kPause on session 0)
 };
 

@@ -110,6 +110,24 @@ TEST_F(FramedChannelTest, RetainsReadyAndEventForLaterClients) {
   EXPECT_EQ(early.next(FrameKind::kEvent)->payload, "sick");
 }
 
+TEST_F(FramedChannelTest, AFloodOfAnnouncementsIsJoined) {
+  auto a = client();
+  constexpr int kFlood = 5000;
+  for (int i = 0; i < kFlood; ++i) guest_->send(FrameKind::kReady, 0, cat("number ", i));
+  guest_->send(FrameKind::kStdout, 0, "end");
+  // What came last is told in the end, and most of the rest never.
+  const std::string last = cat("number ", kFlood - 1);
+  int heard = 0;
+  for (std::string payload; payload != last; ++heard) {
+    const auto frame = a.next(FrameKind::kReady);
+    ASSERT_TRUE(frame);
+    payload = frame->payload;
+  }
+  EXPECT_LT(heard, kFlood / 10);
+  EXPECT_EQ(read_file(paths_.ready()).value(), last);
+  EXPECT_EQ(output(), "end");
+}
+
 TEST_F(FramedChannelTest, GivesTheWorkloadsOutputAndExitCodeToTheKeeper) {
   guest_->send(FrameKind::kStdout, 0, "out ");
   guest_->send(FrameKind::kStderr, 0, "err");
