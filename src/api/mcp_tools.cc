@@ -48,7 +48,7 @@ std::string local_schema(std::string_view text, std::set<std::string>& named) {
 // A schema that stands for itself: all that it refers to is within.
 std::string whole_schema(std::string_view text) {
   std::set<std::string> open;
-  const std::string root = local_schema(text, open);
+  std::string root = local_schema(text, open);
   std::map<std::string, std::string> definitions;
   while (!open.empty()) {
     const auto name = open.extract(open.begin()).value();
@@ -101,12 +101,12 @@ std::string description_of(const Tool& tool) {
 
 // Each tool's description, made once.
 const std::string& described(const Tool& tool) {
-  static const auto kDescriptions = [] {
+  static const auto descriptions = [] {
     std::map<std::string_view, std::string> all;
     for (const auto& each : tools()) all.emplace(each.name, description_of(each));
     return all;
   }();
-  return kDescriptions.at(tool.name);
+  return descriptions.at(tool.name);
 }
 
 bool is_known(std::string_view list, std::string_view name) {
@@ -160,8 +160,8 @@ Result<std::string> path_for(std::string_view pattern, const JsonNode& arguments
 }  // namespace
 
 const ToolProgress& ToolProgress::none() {
-  static const ToolProgress kNone{[](std::string_view, std::uint64_t, std::uint64_t) {}, [] { return false; }};
-  return kNone;
+  static const ToolProgress none{[](std::string_view, std::uint64_t, std::uint64_t) {}, [] { return false; }};
+  return none;
 }
 
 const Tool* find_tool(std::string_view name) {

@@ -53,6 +53,9 @@ def install(cache):
     """node_modules as the lock file says, kept between runs. Before the network namespace: it needs the registry."""
     if not shutil.which("node") or not shutil.which("npm"):
         skip("node and npm are not installed")
+    version = subprocess.run(["node", "--version"], text=True, stdout=subprocess.PIPE, check=True).stdout.strip()
+    if int(version.lstrip("v").split(".")[0]) < 20:
+        skip(f"node is {version}, the clients need 20")
     lock = (HERE / "package-lock.json").read_bytes()
     place = pathlib.Path(cache) / hashlib.sha256(lock).hexdigest()[:16]
     if not (place / "complete").exists():
