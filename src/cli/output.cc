@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/sys_file.h"
+#include "base/terminal_text.h"
 #include "base/text.h"
 #include "wire/json_writer.h"
 
@@ -23,7 +24,8 @@ Status print_done(const Session& session, std::string_view name) {
   return session.settings.quiet ? Status{} : print(cat(name, "\n"));
 }
 
-void complain(const Error& error) { note(cat("skerry: ", error.message())); }
+// What an image or a guest wrote may stand in an error.
+void complain(const Error& error) { note(cat("skerry: ", without_controls(error.message()))); }
 
 void note(std::string_view text) {
   // Nowhere to tell that this failed.

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sys_file.h"
+#include "base/terminal_text.h"
 #include "base/text.h"
 
 namespace skerry::oci {
@@ -33,7 +34,7 @@ void CliLog::write(std::string_view level, std::string_view message) const {
 
 void CliLog::error(std::string_view message) const {
   if (file_) write("error", message);
-  (void)sys::write_all(STDERR_FILENO, cat("skerry-oci: ", message, "\n"));
+  (void)sys::write_all(STDERR_FILENO, cat("skerry-oci: ", without_controls(message), "\n"));
 }
 
 void CliLog::warning(std::string_view message) const { write("warning", message); }
