@@ -245,9 +245,7 @@ Result<Response> answer_message(Context& context, const Request& request) {
 }  // namespace
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): a Handler
-void serve_mcp(Context& context, Request request, Reply reply) {
-  reply(answer_message(context, request));
-}
+void serve_mcp(Context& context, Request request, Reply reply) { reply(answer_message(context, request)); }
 
 Result<Response> end_mcp_session(Context& context, const Request& request) {
   const auto session = session_of(request);

@@ -12,8 +12,8 @@ namespace {
 TEST(RunRequest, CodeBecomesAnArgumentOfItsInterpreter) {
   const auto request = parse_run_code(R"({"image":"a","language":"python","code":"print 1","timeout_ms":5})");
   ASSERT_TRUE(request) << request.error().message();
-EXPECT_EQ(request->command, (std::vector<std::string>{"python3", "-c", "print 1"}));
-EXPECT_EQ(request->timeout_ms, 5U);
+  EXPECT_EQ(request->command, (std::vector<std::string>{"python3", "-c", "print 1"}));
+  EXPECT_EQ(request->timeout_ms, 5U);
 }
 
 TEST(RunRequest, FilesAreTextOrBase64) {
