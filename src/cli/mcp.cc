@@ -28,7 +28,6 @@ namespace skerry::cli {
 namespace {
 
 using wire::RpcCode;
-using wire::RpcFault;
 using wire::RpcMessage;
 
 constexpr std::string_view kPath = "/mcp";
@@ -133,7 +132,8 @@ class Bridge {
             wire::rpc_fault({RpcCode::kInvalidRequest, "a request with this id is under way", message.id, {}}));
       }
     }
-    std::thread([this, headers = headers_of(message), message = std::move(message), line = std::move(line), entry] {
+    std::string headers = headers_of(message);
+    std::thread([this, headers = std::move(headers), message = std::move(message), line = std::move(line), entry] {
       serve(message, line, headers, entry);
       const std::lock_guard lock(mutex_);
       under_way_.erase(message.id);

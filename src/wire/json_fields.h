@@ -67,7 +67,7 @@ class ObjectReader {
     if (value == nullptr) return;
     // Unsigned values above the signed range do not fit get<int64_t>.
     const bool fits = value->is_number_integer() &&
-                      !(value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{INT64_MAX});
+                      (!value->is_number_unsigned() || value->get<std::uint64_t>() <= std::uint64_t{INT64_MAX});
     const bool large = value->is_number_unsigned() && std::cmp_less_equal(value->get<std::uint64_t>(), high) &&
                        std::cmp_greater_equal(value->get<std::uint64_t>(), low);
     if (large || (fits && std::cmp_greater_equal(value->get<std::int64_t>(), low) &&

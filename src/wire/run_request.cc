@@ -146,6 +146,7 @@ void write_file(JsonWriter& json, const RunOutput::File& file) {
 
 std::vector<std::string_view> run_languages() {
   std::vector<std::string_view> names;
+  names.reserve(kLanguages.size());
   for (const auto& language : kLanguages) names.push_back(language.name);
   return names;
 }
