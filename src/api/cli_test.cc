@@ -58,6 +58,65 @@ TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
   }
 }
 
+TEST_F(CliTest, UsageErrorsNameTheVerbAndWhatWasMeant) {
+  skerry({"imges"});
+  EXPECT_EQ(err_, "skerry: there is no command \"imges\" (did you mean \"images\"? see: skerry --help)\n");
+  skerry({"images", "pul"});
+  EXPECT_NE(err_.find("did you mean \"pull\"? see: skerry images --help"), std::string::npos) << err_;
+  skerry({"ls", "b", "a"});
+  EXPECT_EQ(err_, "skerry: unexpected: b a (see: skerry ls --help)\n");
+  skerry({"run", "--memory", "1x", "image"});
+  EXPECT_NE(err_.find("see: skerry run --help"), std::string::npos) << err_;
+}
+
+TEST_F(CliTest, WordsOfOtherToolsWork) {
+  add_running("web");
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"ps"},
+                                                                                     {"inspect", "web"},
+                                                                                     {"version"},
+                                                                                     {"help"},
+                                                                                     {"help", "images", "pull"},
+                                                                                     {"token", "list"},
+                                                                                     {"images"},
+
+                                                                                     {"stop", "-t", "1", "web"}}) {
+    EXPECT_EQ(skerry(words), 0) << join(words, " ") << ": " << err_;
+    EXPECT_NE(out_, "") << join(words, " ");
+  }
+}
+
+TEST_F(CliTest, SizesPortsAndPathsAsPeopleWriteThem) {
+  ASSERT_EQ(skerry({"run", "-d", "--name", "web", "-m", "1g", "-p", "80", "-v", "data:/data:ro", "localhost/base:1"}),
+            0)
+      << err_;
+  const auto spec = controller_.find("web")->spec;
+  EXPECT_EQ(spec.resources.memory_mib, 1024U);
+  EXPECT_EQ(spec.ports.at(0).host_port, 80);
+  EXPECT_EQ(spec.ports.at(0).guest_port, 80);
+  EXPECT_TRUE(spec.mounts.at(0).source.starts_with('/')) << spec.mounts.at(0).source;
+  EXPECT_TRUE(spec.mounts.at(0).source.ends_with("/data"));
+}
+
+TEST_F(CliTest, TheSocketFollowsTheRunDirectory) {
+  const auto directory = config_.socket_path.substr(0, config_.socket_path.rfind('/'));
+  SpawnSpec spec;
+  spec.argv = {SKERRY_PROGRAM, "ls"};
+  spec.env = {{"SKERRY_RUN_DIR=" + directory + "/none"}};
+  const auto output = run_command(spec, std::chrono::seconds(20), 1U << 20U);
+  ASSERT_TRUE(output);
+  EXPECT_NE(output->err.find(directory + "/none/skerryd.sock"), std::string::npos) << output->err;
+}
+
+TEST_F(CliTest, FiltersAreUnderstoodOrRefused) {
+  ASSERT_EQ(skerry({"run", "-d", "--name", "a", "--label", "tier=web", "localhost/base:1"}), 0);
+  add_running("b");
+  EXPECT_EQ(skerry({"ls", "-q", "--filter", "label=tier=web"}), 0);
+  EXPECT_EQ(out_, "a\n");
+  EXPECT_EQ(skerry({"ls", "--filter", "colour=red"}), 2);
+  EXPECT_NE(err_.find("colour"), std::string::npos) << err_;
+  EXPECT_EQ(skerry({"ls", "--filter", "state=running", "--filter", "state=failed"}), 2);
+}
+
 TEST_F(CliTest, EveryVerbHasHelp) {
   for (const auto* verb :
        {"run", "ls", "exec", "logs", "rm", "images", "events", "token", "vms", "plugins", "deployments"}) {

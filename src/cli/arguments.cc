@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/arguments_internal.h"
+#include "cli/nearest.h"
 
 namespace skerry::cli {
 namespace {
@@ -21,18 +22,62 @@ void add_common(CLI::App& verb, Settings& settings) {
   verb.add_flag("--quiet,-q", settings.quiet, "Say only what was asked for");
 }
 
-// The first word that should name a command and names none; "" when all do. The parser would only say that one is
-// missing.
-std::string unknown_command(const CLI::App& app, int argc, const char* const* argv) {
-  const CLI::App* here = &app;
-  for (int i = 1; i < argc && !here->get_subcommands({}).empty(); ++i) {
+// How far the words name commands.
+struct Reached {
+  const CLI::App* command = nullptr;
+  std::string path = "skerry";
+  std::string unknown;  // the first word that should name a command and names none
+};
+Reached reach(const CLI::App& app, int argc, const char* const* argv) {
+  Reached reached;
+  reached.command = &app;
+  for (int i = 1; i < argc && !reached.command->get_subcommands({}).empty(); ++i) {
     const std::string word = argv[i];
-    if (word.starts_with('-')) return {};
-    const auto subcommands = here->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
-    if (subcommands.empty()) return word;
-    here = subcommands.front();
+    if (word.starts_with('-')) break;
+    const auto found = reached.command->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
+    if (found.empty()) {
+      reached.unknown = word;
+      break;
+    }
+    reached.command = found.front();
+    reached.path += cat(" ", word);
   }
-  return {};
+  return reached;
+}
+
+// The words nobody asked for, as they were written. The parser's own message has them after its colon, last one first.
+std::string unexpected(const CLI::App& command, const std::string& message) {
+  if (const auto left = command.remaining(true); !left.empty()) return join(left, " ");
+  const auto colon = message.find(": ");
+  std::vector<std::string> words;
+  for (const auto word : split(std::string_view(message).substr(colon == std::string::npos ? 0 : colon + 2), ' ')) {
+    words.insert(words.begin(), std::string(word));
+  }
+  return join(words, " ");
+}
+
+// One line: what is wrong, what was meant, where to read on. The parser itself would only say that a command is
+// missing, and name unexpected words in no order.
+std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, const char* const* argv) {
+  const Reached reached = reach(app, argc, argv);
+  const std::string see = cat("see: ", reached.path, " --help");
+  if (!reached.unknown.empty()) {
+    std::vector<std::string> names;
+    for (const auto* each : reached.command->get_subcommands({})) {
+      if (!each->get_group().empty()) names.push_back(each->get_name());
+    }
+    const std::string meant = nearest(reached.unknown, names);
+    return cat("there is no command \"", reached.unknown, "\" (",
+               meant.empty() ? "" : cat("did you mean \"", meant, "\"? "), see, ")");
+  }
+  std::string what = problem.what();
+  // Its name is that of the command, its exit code tells what it is.
+  if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))
+    what = cat("unexpected: ", unexpected(*reached.command, what));
+  for (char& letter : what) {
+    if (letter == '\n') letter = ' ';
+  }
+  return cat(what, " (", see, ")");
 }
 
 void declare(CLI::App& app, Invocation& invocation) {
@@ -85,6 +130,9 @@ Invocation parse_arguments(int argc, const char* const* argv) {
   Invocation invocation;
   CLI::App app(kSummary, "skerry");
   // Read here and not by the parser, which would let the variable win over a flag of another level.
+  if (const char* directory = std::getenv("SKERRY_RUN_DIR"); directory != nullptr) {
+    invocation.settings.socket_path = cat(directory, "/skerryd.sock");
+  }
   if (const char* socket = std::getenv("SKERRY_SOCKET"); socket != nullptr) invocation.settings.socket_path = socket;
   declare(app, invocation);
   try {
@@ -93,9 +141,7 @@ Invocation parse_arguments(int argc, const char* const* argv) {
     invocation.exit_code = app.exit(done);
     invocation.verb = nullptr;
   } catch (const CLI::ParseError& problem) {
-    const auto unknown = unknown_command(app, argc, argv);
-    std::cerr << "skerry: " << (unknown.empty() ? problem.what() : cat("there is no command \"", unknown, "\""))
-              << " (see: skerry --help)\n";
+    std::cerr << "skerry: " << explain(app, problem, argc, argv) << "\n";
     invocation.exit_code = kExitUsage;
     invocation.verb = nullptr;
   }

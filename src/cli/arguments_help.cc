@@ -3,6 +3,7 @@
 #include "cli/completion.h"
 #include "cli/describe.h"
 #include "cli/man_page.h"
+#include "cli/output.h"
 
 namespace skerry::cli {
 namespace {
@@ -38,9 +39,37 @@ void add_man(CLI::App& app, Invocation& invocation) {
   });
 }
 
+void add_version_and_help(CLI::App& app, Invocation& invocation) {
+  auto* version = add_verb(app, invocation, "version", "Print the version", "  skerry version\n");
+  on_chosen(version, invocation, [](const Session&) -> Outcome {
+    TRY(print("skerry " SKERRY_VERSION "\n"));
+    return kExitSuccess;
+  });
+  auto* help = app.add_subcommand("help", "Print the help of a command");
+  help->footer("Examples:\n  skerry help run\n");
+  auto words = std::make_shared<std::vector<std::string>>();
+  help->add_option("COMMAND", *words, "Whose help (default: skerry's own)");
+  help->callback([&app, words, &invocation] {
+    const CLI::App* command = &app;
+    std::string path = "skerry";
+    for (const auto& word : *words) {
+      const auto found = command->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
+      if (found.empty()) throw CLI::ValidationError("help", "there is no command \"" + word + "\"");
+      command = found.front();
+      path += " " + word;
+    }
+    invocation.verb =
+        [text = command->help(words->empty() ? path : path.substr(0, path.rfind(' ')))](const Session&) -> Outcome {
+      TRY(print(text));
+      return kExitSuccess;
+    };
+  });
+}
+
 }  // namespace
 
 void add_help_verbs(CLI::App& app, Invocation& invocation) {
+  add_version_and_help(app, invocation);
   add_completion(app, invocation);
   add_man(app, invocation);
 }

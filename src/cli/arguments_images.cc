@@ -15,7 +15,11 @@ CLI::App* add_image_verb(CLI::App& parent, Invocation& invocation, const char* n
 }  // namespace
 
 void add_image_verbs(CLI::App& app, Invocation& invocation) {
-  auto* images = add_group(app, "images", "Images");
+  auto* images = add_group(app, "images", "Images; without a verb: list them");
+  images->require_subcommand(0, 1);
+  images->callback([images, &invocation] {
+    if (images->get_subcommands().empty()) invocation.verb = list_images;
+  });
   auto options = std::make_shared<ImageOptions>();
 
   auto* pull = add_image_verb(*images, invocation, "pull", "Fetch from a registry",
@@ -57,12 +61,12 @@ void add_image_verbs(CLI::App& app, Invocation& invocation) {
 
   auto* load = add_image_verb(*images, invocation, "load", "Read an OCI or docker archive",
                               "  skerry images load -i web.tar\n", options, load_image);
-  load->add_option("-i,--input", options->path, "The archive")->required();
+  load->add_option("-i,--input", options->path, "The archive; - for standard input")->required();
   load->add_option("--name", options->new_name, "Its name here (default: the one it carries)");
   auto* save = add_image_verb(*images, invocation, "save", "Write an OCI archive",
                               "  skerry images save web:1 -f web.tar\n", options, save_image);
   save->add_option("IMAGE", options->names)->required()->expected(1);
-  save->add_option("-f,--file", options->path, "The archive")->required();
+  save->add_option("-f,--file", options->path, "The archive; - for standard output")->required();
 }
 
 }  // namespace skerry::cli

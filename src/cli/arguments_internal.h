@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/arguments.h"
@@ -35,6 +36,8 @@ void add_plugin_verbs(CLI::App& app, Invocation& invocation);
 void add_system_verbs(CLI::App& app, Invocation& invocation);
 // completion, man: what tells of all the others.
 void add_help_verbs(CLI::App& app, Invocation& invocation);
+// "--memory,-m", in MiB or with a unit.
+void add_memory(CLI::App* verb, std::optional<std::uint32_t>& into, const std::string& help);
 // The options of run and create.
 std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope);
 

@@ -1,4 +1,5 @@
 #include "cli/arguments_internal.h"
+#include "cli/quantities.h"
 
 namespace skerry::cli {
 namespace {
@@ -14,11 +15,11 @@ void add_list(CLI::App* verb, const char* flags, std::vector<std::string>& into,
 void add_identity(CLI::App* verb, RunOptions& options) {
   verb->add_option("--name", options.name, "Its name (default: from the image)");
   verb->add_option("--hostname", options.hostname, "Host name inside (default: the name)");
-  verb->add_option("--isolation", options.isolation, "container, microvm or vm")
+  verb->add_option("--isolation", options.isolation, "container (default), microvm or vm")
       ->check(CLI::IsMember({"container", "microvm", "vm"}));
-  verb->add_option("--kind", options.kind, "app (kept), disposable (reset on stop) or template")
+  verb->add_option("--kind", options.kind, "app (kept; default), disposable (reset on stop) or template")
       ->check(CLI::IsMember({"app", "disposable", "template"}));
-  verb->add_option("--zone", options.zone, "Security zone");
+  verb->add_option("--zone", options.zone, "Security zone (default: default)");
   verb->add_option("--plugin", options.plugin, "Run this plugin");
   verb->add_option("--config", options.config_path, "Run configuration (JSON)")->check(CLI::ExistingFile);
   add_list(verb, "--label", options.labels, "NAME=value, kept with it");
@@ -35,16 +36,17 @@ void add_workload(CLI::App* verb, RunOptions& options) {
 }
 
 void add_limits(CLI::App* verb, RunOptions& options) {
-  verb->add_option("--cpu,--cpus", options.cpu, "Cores, also parts of one: 0.5");
-  verb->add_option("--memory,-m", options.memory_mb, "Memory in MiB");
-  verb->add_option("--pids", options.pids, "Most processes and threads");
-  verb->add_option("--restart", options.restart, "no, on-failure[:MAX], always or unless-stopped");
+  verb->add_option("--cpu,--cpus", options.cpu, "Cores, also parts of one: 0.5 (default 1)");
+  add_memory(verb, options.memory_mb, "Memory: MiB, or with a unit as 512m, 1g (default 512)");
+  verb->add_option("--pids", options.pids, "Most processes and threads (default 4096)");
+  verb->add_option("--restart", options.restart, "no (default), on-failure[:MAX], always or unless-stopped");
 }
 
 void add_view(CLI::App* verb, RunOptions& options) {
   add_list(verb, "-v,--volume", options.volumes, "SRC:DST[:ro], a directory or file of the host");
   add_list(verb, "--tmpfs", options.tmpfs, "DST[:MiB], a file system in memory");
-  add_list(verb, "-p,--publish", options.ports, "[IP:]HOST:GUEST[/udp], a port of the host");
+  add_list(verb, "-p,--publish", options.ports,
+           "[IP:]HOST:GUEST[/udp], a port of the host; PORT alone: the same on both sides");
   add_list(verb, "--dns", options.dns, "Name server");
   verb->add_flag("--read-only", options.read_only, "The root file system cannot be written");
   verb->add_flag("--userns", options.user_namespace, "Root inside is nobody outside");
@@ -57,10 +59,10 @@ void add_view(CLI::App* verb, RunOptions& options) {
 // Source and command behind the options; the source may be missing when the options say what to run.
 void take_source(const CLI::App& verb, RunOptions& options) {
   const bool named = options.plugin.has_value() || !options.config_path.empty();
-  if (verb.remaining(true).empty() && named) return;
-  if (named && verb.remaining(true).front() == "--") {
-    auto words = verb.remaining(true);
-    options.command.assign(words.begin() + 1, words.end());
+  auto given = verb.remaining(true);
+  if (given.empty() && named) return;
+  if (named && given.front() == "--") {
+    options.command.assign(given.begin() + 1, given.end());
     return;
   }
   auto words = take_words(verb, "IMAGE");
@@ -78,6 +80,17 @@ void on_chosen_run(CLI::App* verb, Invocation& invocation, std::shared_ptr<RunOp
 
 }  // namespace
 
+void add_memory(CLI::App* verb, std::optional<std::uint32_t>& into, const std::string& help) {
+  verb->add_option_function<std::string>(
+      "--memory,-m",
+      [&into](const std::string& text) {
+        const auto mib = parse_memory_mib(text);
+        if (!mib) throw CLI::ValidationError("--memory", mib.error().message());
+        into = *mib;
+      },
+      help);
+}
+
 std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope) {
   auto options = std::make_shared<RunOptions>();
   options->scope = scope;
@@ -87,7 +100,7 @@ std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope) {
   add_workload(verb, *options);
   add_limits(verb, *options);
   add_view(verb, *options);
-  verb->add_option("--pull", options->pull, "missing, always or never")
+  verb->add_option("--pull", options->pull, "missing (default), always or never")
       ->check(CLI::IsMember({"missing", "always", "never"}));
   verb->add_flag("--insecure", options->insecure_pull, "Pull over plain HTTP or with an unknown certificate");
   return options;
@@ -97,7 +110,7 @@ void add_run_verbs(CLI::App& app, Invocation& invocation) {
   auto* run_verb =
       add_verb(app, invocation, "run", "Create an environment and start it: run [OPTIONS] IMAGE [COMMAND…]",
                "  skerry run --rm debian echo hello\n"
-               "  skerry run -d --name web -p 8080:80 --isolation microvm localhost:5000/nginx\n"
+               "  skerry run -d --name web -p 8000:80 --isolation microvm localhost:5000/nginx\n"
                "  skerry run -it --rm debian bash\n");
   auto options = add_run_options(run_verb, Scope::kEnvironments);
   run_verb->add_flag("--rm", options->remove, "Delete it when it ends");

@@ -11,7 +11,8 @@ void add_events(CLI::App& app, Invocation& invocation) {
   verb->add_option("--type", options->type, "vm.created, or vm. for all of VMs");
   verb->add_option("--resource", options->resource, "Of this name only");
   verb->add_option("--after", options->after, "After the event with this id");
-  verb->add_option("--limit", options->limit, "At most so many")->check(CLI::Range(1, 10000));
+  verb->add_option("--limit", options->limit, "At most so many: the newest, or the first ones after --after")
+      ->check(CLI::Range(1, 10000));
   on_chosen(verb, invocation, [options](const Session& session) { return events(session, *options); });
 }
 
@@ -26,8 +27,11 @@ void add_tokens(CLI::App& app, Invocation& invocation) {
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   on_chosen(create, invocation, [options](const Session& session) { return create_token(session, *options); });
-  on_chosen(add_verb(*token, invocation, "ls", "List", "  skerry token ls\n"), invocation, list_tokens);
+  auto* ls = add_verb(*token, invocation, "ls", "List", "  skerry token ls\n");
+  ls->alias("list");
+  on_chosen(ls, invocation, list_tokens);
   auto* revoke = add_verb(*token, invocation, "revoke", "Revoke a token", "  skerry token revoke ci\n");
+  revoke->alias("rm");
   revoke->add_option("NAME", options->name)->required();
   on_chosen(revoke, invocation, [options](const Session& session) { return revoke_token(session, *options); });
 }

@@ -30,7 +30,8 @@ void add_acts(CLI::App& app, Invocation& invocation, Scope scope) {
     auto options = add_targets(verb, scope);
     if (each.graceful) {
       verb->add_option_function<double>(
-              "--time", [options](double seconds) { options->grace_ms = static_cast<std::uint32_t>(seconds * 1000); },
+              "--time,-t",
+              [options](double seconds) { options->grace_ms = static_cast<std::uint32_t>(seconds * 1000); },
               "Seconds before it is killed (default 10)")
           ->check(CLI::Range(0.0, 3600.0));
     }
@@ -49,9 +50,14 @@ void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
   const std::string remove_name = scope == Scope::kVms ? "delete" : "rm";
   auto* rm = add_verb(app, invocation, remove_name, "Delete",
                       example(scope, remove_name + " web") + example(scope, remove_name + " -f web db"));
-  if (scope == Scope::kEnvironments) rm->alias("delete");
+  rm->alias(scope == Scope::kEnvironments ? "delete" : "rm");
   auto rm_options = add_targets(rm, scope);
   rm->add_flag("-f,--force", rm_options->force, "Also when it runs");
+  rm_options->grace_ms = 0;
+  rm->add_option_function<double>(
+        "--time", [rm_options](double seconds) { rm_options->grace_ms = static_cast<std::uint32_t>(seconds * 1000); },
+        "With --force: seconds it is given to end (default 0: killed at once)")
+      ->check(CLI::Range(0.0, 3600.0));
   on_chosen(rm, invocation, [rm_options](const Session& session) { return remove(session, *rm_options); });
 
   auto* wait_verb =
@@ -65,7 +71,7 @@ void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
   update_options->scope = scope;
   update_verb->add_option("NAME", update_options->name)->required();
   update_verb->add_option("--cpu,--cpus", update_options->cpu, "Cores");
-  update_verb->add_option("--memory,-m", update_options->memory_mb, "MiB");
+  add_memory(update_verb, update_options->memory_mb, "MiB, or with a unit as 512m, 1g");
   update_verb->add_option("--pids", update_options->pids, "Most processes and threads");
   on_chosen(update_verb, invocation,
             [update_options](const Session& session) { return update(session, *update_options); });
@@ -76,16 +82,19 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
   auto* ls = add_verb(app, invocation, list_name, "List",
                       example(scope, list_name) + example(scope, list_name + " --filter state=running --output json"));
   ls->alias(scope == Scope::kVms ? "ls" : "list");
+  ls->alias("ps");
   auto list_options = std::make_shared<ListOptions>();
   list_options->scope = scope;
   ls->add_flag("--running", list_options->running_only, "Only what runs");
-  ls->add_option("--filter", list_options->filters, "state=, isolation=, kind=, zone=, plugin=, deployment=, image=")
+  ls->add_option("--filter", list_options->filters,
+                 "state=, isolation=, kind=, zone=, plugin=, deployment=, image=, label=KEY[=VALUE]")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   on_chosen(ls, invocation, [list_options](const Session& session) { return list(session, *list_options); });
 
   auto* show_verb =
       add_verb(app, invocation, "show", "Show all that is known", example(scope, "show web --output json"));
+  show_verb->alias("inspect");
   auto show_options = add_targets(show_verb, scope);
   on_chosen(show_verb, invocation, [show_options](const Session& session) { return show(session, *show_options); });
 
@@ -106,7 +115,8 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
   logs_verb->add_flag("-f,--follow", log_options->follow, "And what it will write");
   logs_verb->add_flag("--timestamps", log_options->timestamps, "With times");
   logs_verb->add_option("--tail,-n", log_options->tail, "Only the last lines");
-  logs_verb->add_option("--since", log_options->since, "Only from this time (RFC 3339, UTC) on");
+  logs_verb->add_option("--since", log_options->since,
+                        "Only from this time on: how long ago (10m, 2h), or RFC 3339 (UTC)");
   on_chosen(logs_verb, invocation, [log_options](const Session& session) { return logs(session, *log_options); });
 }
 

@@ -10,12 +10,15 @@
 #include <optional>
 
 #include "base/sys_file.h"
+#include "base/text.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 
 namespace skerry::cli {
 namespace {
 
 constexpr std::array kForwarded{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+constexpr int kMostInterrupts = 3;
 constexpr char kLeaveFirst = 0x10;   // Ctrl-P
 constexpr char kLeaveSecond = 0x11;  // Ctrl-Q
 // Output read ahead of a standard output that does not take it: none. One read, one write.
@@ -77,6 +80,13 @@ class Talk {
     signalfd_siginfo info{};
     if (::read(signals_.get(), &info, sizeof info) != sizeof info) return {};
     if (info.ssi_signo == SIGWINCH) return form_.terminal ? send_size() : Status{};
+    // Who asks a third time is not obeyed in there.
+    if (info.ssi_signo == SIGINT && ++interrupts_ == kMostInterrupts) {
+      note(cat("skerry: let go; ", form_.name.empty() ? "it" : form_.name, " may still run (end it with: skerry kill ",
+               form_.name.empty() ? "NAME" : form_.name, ")"));
+      exit_code_ = kExitInterrupted;
+      return {};
+    }
     return send(FrameKind::kSignal, encode_u32(info.ssi_signo));
   }
 
@@ -127,6 +137,7 @@ class Talk {
   Fd signals_;
   std::optional<RawMode> raw_;
   std::optional<int> exit_code_;
+  int interrupts_ = 0;
   bool left_ = false;
   bool saw_first_ = false;
 };

@@ -118,8 +118,11 @@ std::vector<Finding> examine_host() {
   findings.push_back(examine_filesystem("overlay", Verdict::kBroken, "containers need it"));
   findings.push_back(examine_filesystem("erofs", Verdict::kWeak, "the host need not mount it; guests bring their own"));
   findings.push_back(examine_file("network devices", "/dev/net/tun", Verdict::kBroken, "VMs need it", "modprobe tun"));
-  findings.push_back(examine_file("hardware virtualisation", "/dev/kvm", Verdict::kWeak, "VMs run in software, slowly",
-                                  "enable it in the firmware or in the outer hypervisor"));
+  // That the device is there proves nothing: whether it works only skerryd knows, who has tried ("isolation microvm").
+  auto kvm = examine_file("hardware virtualisation", "/dev/kvm", Verdict::kWeak, "VMs run in software, slowly",
+                          "enable it in the firmware or in the outer hypervisor");
+  if (kvm.verdict == Verdict::kGood) kvm.detail += " is there; whether it works: see \"isolation microvm\"";
+  findings.push_back(std::move(kvm));
   findings.push_back(examine_program("qemu-system-x86_64", "no microVMs and VMs"));
   findings.push_back(examine_program("skopeo", "images cannot be pulled"));
   findings.push_back(examine_program("mkfs.erofs", "no disks for microVMs can be made"));

@@ -1,6 +1,9 @@
 // skerry events: the event log, and with -f what comes. A broken connection is taken up where it broke.
 #include <unistd.h>
 
+#include <iterator>
+#include <vector>
+
 #include "base/text.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -9,6 +12,9 @@
 
 namespace skerry::cli {
 namespace {
+
+// As many as the daemon tells at once.
+constexpr std::uint64_t kPage = 10'000;
 
 Status print_event(const Session& session, const Event& event) {
   if (session.settings.output == OutputForm::kJson) return print(wire::event_json(event) + "\n");
@@ -29,17 +35,40 @@ std::string query_of(const EventOptions& options, std::uint64_t after, std::uint
   return query;
 }
 
-// Prints what the log has after `after`; moves that on.
+// What the log has after `after`; moves that on.
+Result<std::vector<Event>> next_events(const Session& session, const EventOptions& options, std::uint64_t& after,
+                                       std::uint64_t limit) {
+  const auto answer = TRY(session.http.expect("GET", query_of(options, after, limit)));
+  std::vector<Event> events;
+  for (const auto& item : TRY(wire::JsonNode::parse(answer.body)).items()) {
+    events.push_back(TRY(wire::parse_event(item.dump())));
+    after = events.back().id;
+  }
+  return events;
+}
+
 Result<std::size_t> print_listed(const Session& session, const EventOptions& options, std::uint64_t& after,
                                  std::uint64_t limit) {
-  const auto answer = TRY(session.http.expect("GET", query_of(options, after, limit)));
-  const auto list = TRY(wire::JsonNode::parse(answer.body)).items();
-  for (const auto& item : list) {
-    const auto event = TRY(wire::parse_event(item.dump()));
-    TRY(print_event(session, event));
-    after = event.id;
+  const auto events = TRY(next_events(session, options, after, limit));
+  for (const auto& event : events) TRY(print_event(session, event));
+  return events.size();
+}
+
+// The log is kept in bounds by the daemon, and is read from its beginning to know its end.
+Status print_newest(const Session& session, const EventOptions& options) {
+  std::vector<Event> newest;
+  std::uint64_t after = 0;
+  while (true) {
+    auto events = TRY(next_events(session, options, after, kPage));
+    const bool more = events.size() == kPage;
+    newest.insert(newest.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+    if (newest.size() > options.limit) {
+      newest.erase(newest.begin(), newest.end() - static_cast<std::ptrdiff_t>(options.limit));
+    }
+    if (!more) break;
   }
-  return list.size();
+  for (const auto& event : newest) TRY(print_event(session, event));
+  return {};
 }
 
 }  // namespace
@@ -47,7 +76,11 @@ Result<std::size_t> print_listed(const Session& session, const EventOptions& opt
 Outcome events(const Session& session, const EventOptions& options) {
   std::uint64_t after = options.after.value_or(0);
   if (!options.follow) {
-    TRY(print_listed(session, options, after, options.limit));
+    if (!options.after) {
+      TRY(print_newest(session, options));
+    } else {
+      TRY(print_listed(session, options, after, options.limit));
+    }
     return kExitSuccess;
   }
   if (!options.after) {

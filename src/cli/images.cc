@@ -1,9 +1,15 @@
 // skerry images: pull with progress, ls, inspect, rm, prune, tag, load, save, build.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <optional>
+
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
 #include "base/text.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/quantities.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "wire/json_writer.h"
@@ -15,13 +21,14 @@ constexpr std::string_view kImages = "/api/v1/images";
 
 std::string image_path(const std::string& name) { return cat(kImages, "/", escape(name)); }
 
-// Absolute, because the daemon has another working directory.
-std::string absolute(const std::string& path) {
-  if (path.starts_with('/')) return path;
-  char* here = ::get_current_dir_name();
-  std::string out = cat(here != nullptr ? here : "", "/", path);
-  ::free(here);
-  return out;
+// All that comes from one file to another.
+Status copy_all(int from, int to) {
+  std::string chunk(1U << 20U, '\0');
+  while (true) {
+    const auto got = TRY(sys::read(from, chunk.data(), chunk.size()));
+    if (got == 0) return {};
+    TRY(sys::write_all(to, {chunk.data(), got}));
+  }
 }
 
 Status print_result(const Session& session, const wire::JsonNode& operation) {
@@ -111,19 +118,30 @@ Outcome tag_image(const Session& session, const ImageOptions& options) {
 }
 
 Outcome load_image(const Session& session, const ImageOptions& options) {
+  std::optional<TempDir> temp;
+  std::string path;
+  if (options.path == "-") {
+    // The daemon reads files, and may want to read one twice.
+    temp.emplace(TRY(TempDir::create("skerry-load-")));
+    path = *temp / "archive.tar";
+    const Fd file = TRY(sys::open(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    TRY_IN("standard input", copy_all(STDIN_FILENO, file.get()));
+  } else {
+    path = TRY(absolute_path(options.path));
+  }
   wire::JsonWriter json;
-  json.begin_object().field("path", absolute(options.path)).field("name", options.new_name).end_object();
+  json.begin_object().field("path", path).field("name", options.new_name).end_object();
   TRY(print_result(session, TRY(run_operation(session, cat(kImages, "/load"), std::move(json).text()))));
   return kExitSuccess;
 }
 
 Outcome build_image(const Session& session, const ImageOptions& options) {
-  const std::string file = absolute(options.path.empty() ? "skerry.toml" : options.path);
-  const std::string output =
-      options.output_dir.empty() ? cat(file.substr(0, file.rfind('/')), "/dist") : absolute(options.output_dir);
+  const std::string file = TRY(absolute_path(options.path.empty() ? "skerry.toml" : options.path));
+  const std::string output = options.output_dir.empty() ? cat(file.substr(0, file.rfind('/')), "/dist")
+                                                        : TRY(absolute_path(options.output_dir));
   wire::JsonWriter json;
   json.begin_object().field("path", file).field("output", output).field("insecure", options.insecure);
-  if (!options.signing_key.empty()) json.field("signing_key", absolute(options.signing_key));
+  if (!options.signing_key.empty()) json.field("signing_key", TRY(absolute_path(options.signing_key)));
   json.end_object();
   const auto operation = TRY(run_operation(session, cat(kImages, "/build"), std::move(json).text()));
   if (session.settings.output == OutputForm::kJson) {
@@ -143,7 +161,19 @@ Outcome build_image(const Session& session, const ImageOptions& options) {
 
 Outcome save_image(const Session& session, const ImageOptions& options) {
   wire::JsonWriter json;
-  json.begin_object().field("path", absolute(options.path)).field("name", options.names.front()).end_object();
+  if (options.path == "-") {
+    if (::isatty(STDOUT_FILENO) == 1) {
+      return fail(ErrorCode::kInvalidArgument, "an archive is nothing for a terminal", "redirect standard output");
+    }
+    const auto temp = TRY(TempDir::create("skerry-save-"));
+    const std::string path = temp / "archive.tar";
+    json.begin_object().field("path", path).field("name", options.names.front()).end_object();
+    TRY(run_operation(session, cat(kImages, "/save"), std::move(json).text()));
+    const Fd file = TRY(sys::open(path, O_RDONLY));
+    TRY_IN("standard output", copy_all(file.get(), STDOUT_FILENO));
+    return kExitSuccess;
+  }
+  json.begin_object().field("path", TRY(absolute_path(options.path))).field("name", options.names.front()).end_object();
   TRY(print_result(session, TRY(run_operation(session, cat(kImages, "/save"), std::move(json).text()))));
   return kExitSuccess;
 }

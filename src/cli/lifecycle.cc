@@ -72,7 +72,10 @@ Outcome wait(const Session& session, const TargetOptions& options) {
     const auto json = TRY(wire::JsonNode::parse(answer.body));
     if (session.settings.output == OutputForm::kJson) return print_json(json);
     const auto& code = json.at("exit_code");
-    return print(cat(code.is_null() ? "-" : code.text(), "\n"));
+    TRY(print(cat(code.is_null() ? "-" : code.text(), "\n")));
+    if (!code.is_null()) return {};
+    const auto reason = json.text("reason");
+    return fail(ErrorCode::kUnavailable, cat(name, ": no exit status is known", reason.empty() ? "" : ": ", reason));
   });
 }
 

@@ -1,4 +1,6 @@
 // skerry ls, skerry show, skerry vms list, skerry vms show.
+#include <algorithm>
+
 #include "base/text.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -12,6 +14,12 @@ std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
 // "running", "running (healthy)", "failed (2)".
 std::string state_of(const wire::JsonNode& environment) {
   std::string state = environment.text("state");
+  // Its run has ended, and another one is wanted: between two runs of a restart policy.
+  const auto policy = environment.text("restart.policy");
+  if ((state == "failed" || state == "stopped") && environment.text("goal") == "running" && !policy.empty() &&
+      policy != "no") {
+    return cat("restarting (", environment.text("restarts"), ")");
+  }
   const auto health = environment.text("health");
   if (state == "running" && health != "unknown") return cat(state, " (", health, ")");
   if (state == "failed" && !environment.at("exit_code").is_null()) {
@@ -55,13 +63,22 @@ Result<std::string> query_of(const ListOptions& options) {
   const auto add = [&](std::string_view name, std::string_view value) {
     query += cat(query.empty() ? "?" : "&", escape(name), "=", escape(value));
   };
-  if (options.running_only) add("state", "running");
+  std::vector<std::string> names;
+  if (options.running_only) {
+    add("state", "running");
+    names.emplace_back("state");
+  }
   for (const auto& filter : options.filters) {
     const auto equals = filter.find('=');
     if (equals == std::string::npos) {
       return fail(ErrorCode::kInvalidArgument, cat("filter \"", filter, "\""), "write it as NAME=value");
     }
-    add(filter.substr(0, equals), filter.substr(equals + 1));
+    const auto name = filter.substr(0, equals);
+    if (std::ranges::find(names, name) != names.end()) {
+      return fail(ErrorCode::kInvalidArgument, cat("filter \"", name, "\" is given twice"));
+    }
+    names.push_back(name);
+    add(name, filter.substr(equals + 1));
   }
   return query;
 }

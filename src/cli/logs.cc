@@ -4,6 +4,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/quantities.h"
 #include "cli/verbs.h"
 #include "wire/json_node.h"
 
@@ -44,7 +45,9 @@ Outcome logs(const Session& session, const LogOptions& options) {
   std::string target = cat(path_of(options.scope), "/", escape(options.name), "/logs?format=ndjson");
   if (options.follow) target += "&follow=1";
   if (options.tail) target += cat("&tail=", *options.tail);
-  if (options.since) target += cat("&since=", escape(*options.since));
+  if (options.since) {
+    target += cat("&since=", escape(TRY_IN("--since", parse_since(*options.since, SystemClock().now()))));
+  }
   Lines lines;
   Status written;
   const auto streamed = session.http.stream(target, "application/x-ndjson", [&](std::string_view bytes) {

@@ -7,6 +7,7 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "cli/interrupt.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "wire/problem.h"
@@ -36,25 +37,6 @@ class ProgressLine {
   static void write(std::string_view text) { static_cast<void>(sys::write_all(STDERR_FILENO, text)); }
   bool shown_;
   bool drawn_ = false;
-};
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// Ctrl-C ends the reading of the stream, not the program: without SA_RESTART the read returns.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    interrupted = 0;
-    struct sigaction action{};
-    action.sa_handler = [](int) { interrupted = 1; };
-    ::sigaction(SIGINT, &action, &before_);
-  }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  ~InterruptGuard() { ::sigaction(SIGINT, &before_, nullptr); }
-
- private:
-  struct sigaction before_{};
 };
 
 Error error_of(const wire::JsonNode& operation) {
@@ -89,7 +71,7 @@ Result<wire::JsonNode> run_operation(const Session& session, std::string_view pa
   {
     ProgressLine line(::isatty(STDERR_FILENO) == 1 && !session.settings.quiet);
     HttpClient watcher(session.settings.socket_path);
-    watcher.stop_when(&interrupted);
+    watcher.stop_when(&interrupted());
     const auto watched = watcher.stream(operation_path + "/watch", "application/x-ndjson", [&](std::string_view bytes) {
       pending += bytes;
       for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
@@ -97,9 +79,9 @@ Result<wire::JsonNode> run_operation(const Session& session, std::string_view pa
         pending.erase(0, end + 1);
         line.draw(last);
       }
-      return interrupted == 0;
+      return interrupted() == 0;
     });
-    if (interrupted != 0) {
+    if (interrupted() != 0) {
       TRY(session.http.expect("DELETE", operation_path));
       return fail(ErrorCode::kCancelled, cat(last.text("kind"), " ", last.text("subject"), " was cancelled"));
     }

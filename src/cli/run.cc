@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/conversation.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/run_spec.h"
 #include "cli/verbs.h"
@@ -15,23 +16,35 @@ namespace skerry::cli {
 namespace {
 
 // Whether creation failed because there is no such image here; then it can be pulled.
-bool lacks_image(const Session& session, const Error& error, const EnvironmentSpec& spec) {
-  if (error.code != ErrorCode::kNotFound || spec.image.empty()) return false;
-  const auto found = session.http.call("GET", cat("/api/v1/images/", escape(spec.image)));
+bool lacks_image(const Session& session, const Error& error, const std::string& image) {
+  if (error.code != ErrorCode::kNotFound || image.empty()) return false;
+  const auto found = session.http.call("GET", cat("/api/v1/images/", escape(image)));
   return found && found->status == 404;
+}
+
+// What it runs: the image that was named, or that of the plugin; "" for none, or a plugin of disks.
+std::string image_of(const Session& session, const EnvironmentSpec& spec) {
+  if (!spec.image.empty() || spec.plugin.empty()) return spec.image;
+  const auto manifest = session.http.expect("GET", cat("/api/v1/plugins/", escape(spec.plugin), "/manifest"));
+  const auto json = manifest ? wire::JsonNode::parse(manifest->body) : fail(Error(manifest.error()));
+  return json ? json->text("image") : std::string();
 }
 
 // Asks once; when the image is missing, pulls it and asks again.
 template <typename Ask>
 auto with_image(const Session& session, const RunOptions& options, const EnvironmentSpec& spec, Ask ask)
     -> decltype(ask()) {
-  if (options.pull == "always" && !spec.image.empty()) {
-    TRY_IN("pull", pull_image(session, spec.image, options.insecure_pull));
+  if (options.pull == "always") {
+    if (const auto image = image_of(session, spec); !image.empty()) {
+      TRY_IN("pull", pull_image(session, image, options.insecure_pull));
+    }
   }
   auto answer = ask();
-  if (answer || options.pull != "missing" || !lacks_image(session, answer.error(), spec)) return answer;
-  if (!session.settings.quiet) note(cat("image ", spec.image, " is not here: pulling it"));
-  TRY_IN(cat("pull ", spec.image), pull_image(session, spec.image, options.insecure_pull));
+  if (answer || options.pull != "missing" || answer.error().code != ErrorCode::kNotFound) return answer;
+  const std::string image = image_of(session, spec);
+  if (!lacks_image(session, answer.error(), image)) return answer;
+  if (!session.settings.quiet) note(cat("image ", image, " is not here: pulling it"));
+  TRY_IN(cat("pull ", image), pull_image(session, image, options.insecure_pull));
   return ask();
 }
 
@@ -47,21 +60,49 @@ Status print_created(const Session& session, const wire::JsonNode& environment) 
   return print(environment.text("name") + "\n");
 }
 
-Outcome foreground(const Session& session, const RunOptions& options, const wire::CreateRequest& request) {
+// Ctrl-C before anything runs: what is being made must not stay behind unseen.
+Error give_up(const Session& session, const RunOptions& options, const EnvironmentSpec& spec) {
+  const std::string path = cat(path_of(options.scope), "/", escape(spec.name));
+  if (!spec.auto_remove) {
+    return {ErrorCode::kCancelled, 0, cat("interrupted while \"", spec.name, "\" was started; it may run all the same"),
+            cat("remove it with: skerry rm -f ", spec.name)};
+  }
+  // On a connection of its own: the other one still waits for its answer.
+  HttpClient http(session.settings.socket_path);
+  const auto removed = http.expect("DELETE", path + "?force=1&grace_ms=0");
+  if (removed || removed.error().code == ErrorCode::kNotFound) {
+    return {ErrorCode::kCancelled, 0, cat("interrupted; \"", spec.name, "\" is removed"), {}};
+  }
+  return removed.error();
+}
+
+Result<FrameChannel> open_run(const Session& session, const RunOptions& options, const EnvironmentSpec& spec,
+                              const std::string& body) {
+  const InterruptGuard guard;
+  session.http.stop_when(&interrupted());
+  auto channel = session.http.upgrade(path_of(options.scope), body);
+  session.http.stop_when(nullptr);
+  if (!channel && channel.error().code == ErrorCode::kCancelled) return fail(give_up(session, options, spec));
+  return channel;
+}
+
+Outcome foreground(const Session& session, const RunOptions& options, wire::CreateRequest request) {
   if (request.command.spec.terminal && ::isatty(STDIN_FILENO) != 1) {
     return fail(ErrorCode::kInvalidArgument, "-t: standard input is not a terminal", "leave -t out");
   }
+  auto& spec = request.command.spec;
+  // Chosen here, so that we know what to remove when we are interrupted before the answer.
+  if (spec.name.empty()) spec.name = wire::generated_name(spec);
   const std::string body = wire::create_request_json(request);
-  auto channel = TRY(with_image(session, options, request.command.spec,
-                                [&] { return session.http.upgrade(path_of(options.scope), body); }));
-  return converse(std::move(channel), {request.command.spec.stdin_open, request.command.spec.terminal});
+  auto channel = TRY(with_image(session, options, spec, [&] { return open_run(session, options, spec, body); }));
+  return converse(std::move(channel), {spec.stdin_open, spec.terminal, spec.name});
 }
 
 Outcome run_spec(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
   request.command.spec = TRY(resolve_spec(options));
   request.command.isolation_wish = isolation_wish(options);
-  if (!options.detach) return foreground(session, options, request);
+  if (!options.detach) return foreground(session, options, std::move(request));
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
 }
@@ -73,6 +114,7 @@ Outcome run(const Session& session, const RunOptions& options) {
   if (outcome) return outcome;
   if (outcome.error().sys_errno == EPIPE) return outcome;
   complain(outcome.error());
+  if (outcome.error().code == ErrorCode::kCancelled) return kExitInterrupted;
   // What was wrong with the call itself keeps its own code.
   return outcome.error().code == ErrorCode::kInvalidArgument ? kExitUsage : start_exit_code_of(outcome.error());
 }

@@ -4,6 +4,7 @@
 
 #include "base/file_io.h"
 #include "base/text.h"
+#include "cli/quantities.h"
 #include "core/net.h"
 #include "wire/run_config.h"
 #include "wire/spec_texts.h"
@@ -57,6 +58,13 @@ Result<TmpfsMount> parse_tmpfs(std::string_view text) {
   mount.target = text.substr(0, colon);
   if (colon != std::string_view::npos) mount.size_mib = TRY(parse_int<std::uint32_t>(text.substr(colon + 1), "size"));
   return mount;
+}
+
+// A source without a slash in front is below our own directory.
+Result<BindMount> parse_volume(std::string_view text) {
+  if (text.empty() || text.starts_with('/') || text.starts_with(':')) return wire::parse_bind_mount(text);
+  const auto colon = std::min(text.find(':'), text.size());
+  return wire::parse_bind_mount(cat(TRY(absolute_path(text.substr(0, colon))), text.substr(colon)));
 }
 
 // JSON holds only UTF-8: better no environment than one with other bytes than were given.
@@ -133,7 +141,10 @@ Status add_words(EnvironmentSpec& spec, const RunOptions& options) {
                                 wire::parse_restart_policy));
   TRY(set_parsed<std::uint32_t>(spec.resources.cpu_milli, chosen(options.cpu, "SKERRY_CPU"), "--cpu",
                                 wire::parse_cores));
-  TRY(set_number(spec.resources.memory_mib, options.memory_mb, "SKERRY_MEMORY"));
+  if (const char* memory = std::getenv("SKERRY_MEMORY"); !options.memory_mb && memory != nullptr) {
+    spec.resources.memory_mib = TRY_IN("SKERRY_MEMORY", parse_memory_mib(memory));
+  }
+  if (options.memory_mb) spec.resources.memory_mib = *options.memory_mb;
   return set_number(spec.resources.pids, options.pids, "SKERRY_PIDS");
 }
 
@@ -154,7 +165,7 @@ Result<EnvironmentSpec> resolve_spec(const RunOptions& options) {
   if (options.entrypoint) spec.entrypoint = {*options.entrypoint};
   if (!options.command.empty()) spec.command = options.command;
   TRY(add_environment(spec, options));
-  TRY(set_list<BindMount>(spec.mounts, options.volumes, "-v", wire::parse_bind_mount));
+  TRY(set_list<BindMount>(spec.mounts, options.volumes, "-v", parse_volume));
   TRY(set_list<TmpfsMount>(spec.tmpfs, options.tmpfs, "--tmpfs", parse_tmpfs));
   TRY(set_list<PublishedPort>(spec.ports, options.ports, "-p", parse_published_port));
   if (!options.dns.empty()) spec.dns = options.dns;

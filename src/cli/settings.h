@@ -32,7 +32,8 @@ enum ExitCode : int {
   kExitNotStarted = 125,
   kExitNotExecutable = 126,
   kExitCommandNotFound = 127,
-  kExitBrokenPipe = 141,  // 128 + SIGPIPE, as a shell tells it
+  kExitInterrupted = 130,  // 128 + SIGINT
+  kExitBrokenPipe = 141,   // 128 + SIGPIPE, as a shell tells it
 };
 int exit_code_of(const Error& error);
 // For run and exec.

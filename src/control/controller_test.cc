@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "core/plan.h"
 #include "testing/controller_fixture.h"
 
 namespace skerry {
@@ -130,6 +131,33 @@ TEST_F(ControllerTest, RestartsByPolicyUpToItsLimit) {
   driver_.end_run(made->id, 1);
   EXPECT_EQ(wait_exit("flaky")->status.state, State::kFailed);
   EXPECT_EQ(driver_.launches(made->id).size(), 4U);
+}
+
+// Between two runs there is no process: stop must end the waiting.
+TEST_F(ControllerTest, ARestartLoopCanBeStopped) {
+  for (const Verb verb : {Verb::kStop, Verb::kKill}) {
+    EnvironmentSpec loop = spec(verb == Verb::kStop ? "stopped" : "killed");
+    loop.restart.mode = RestartMode::kAlways;
+    loop.restart.backoff_ms = kMaxBackoffMs;
+    const auto made = run(loop);
+    driver_.end_run(made->id, 1);
+    ASSERT_TRUE(eventually([&] { return restart_due(*controller_->find(loop.name)); }));
+    EXPECT_FALSE(ask(loop.name, Verb::kPause));
+    const auto ended = ask(loop.name, verb);
+    ASSERT_TRUE(ended) << ended.error().message();
+    EXPECT_EQ(ended->status.goal, Goal::kStopped);
+    EXPECT_FALSE(restart_due(*ended));
+    EXPECT_EQ(driver_.launches(made->id).size(), 1U);
+    EXPECT_EQ(wait_exit(loop.name)->status.exit_code, 1);
+  }
+}
+
+TEST_F(ControllerTest, StoppingTwiceAndStartingTwiceIsNoError) {
+  const auto made = run(spec("web"));
+  EXPECT_EQ(ask("web", Verb::kStart)->status.state, State::kRunning);
+  EXPECT_EQ(driver_.launches(made->id).size(), 1U);
+  EXPECT_TRUE(ask("web", Verb::kStop));
+  EXPECT_EQ(ask("web", Verb::kStop)->status.state, State::kStopped);
 }
 
 TEST_F(ControllerTest, AStopOutlivesTheRestartPolicy) {

@@ -144,7 +144,7 @@ std::string_view to_text(Protocol value) { return value == Protocol::kUdp ? "udp
 Result<PublishedPort> parse_published_port(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return fail(ErrorCode::kInvalidArgument, cat("port \"", text.substr(0, 64), "\": ", why),
-                "write HOST:GUEST, HOST:GUEST/udp or IP:HOST:GUEST");
+                "write HOST:GUEST, HOST:GUEST/udp, IP:HOST:GUEST, or one PORT for both sides");
   };
   PublishedPort port;
   std::string_view rest = text;
@@ -161,6 +161,7 @@ Result<PublishedPort> parse_published_port(std::string_view text) {
     if (host->value != 0) port.host_ip = host->text();  // 0.0.0.0 means every address, as for bind(2)
     parts.erase(parts.begin());
   }
+  if (parts.size() == 1) parts.push_back(parts.front());
   if (parts.size() != 2) return bad("two port numbers are needed");
   const auto host_port = plain_number(parts[0], 65535);
   const auto guest_port = plain_number(parts[1], 65535);

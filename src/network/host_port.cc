@@ -26,7 +26,8 @@ Status check_host_port(const PublishedPort& port) {
   if (errno == EADDRINUSE) {
     return fail(ErrorCode::kConflict,
                 cat("port ", port.host_port, "/", to_text(port.protocol), " of the host is in use by another program"),
-                "publish on another port, or stop that program (ss -lnp shows it)");
+                "publish on another port, or stop that program (ss -lnp shows it; skerryd's own API has 127.0.0.1:8080 "
+                "unless --listen says otherwise)");
   }
   if (errno == EADDRNOTAVAIL) {
     return fail(ErrorCode::kInvalidArgument, cat("publish on ", port.host_ip, ": this host has no such address"));
