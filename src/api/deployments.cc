@@ -21,8 +21,19 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
       .field("ready", status.ready)
       .key("config")
       .raw(deployment.config_json.empty() ? "{}" : deployment.config_json)
-      .field("created_at", to_rfc3339(deployment.created_at))
-      .end_object();
+      .field("max_unavailable", deployment.max_unavailable)
+      .field("rolling", deployment.rolling)
+      .key("previous");
+  if (deployment.previous_config_json.empty()) {
+    json.null();
+  } else {
+    json.begin_object()
+        .field("plugin", deployment.previous_plugin)
+        .key("config")
+        .raw(deployment.previous_config_json)
+        .end_object();
+  }
+  json.field("created_at", to_rfc3339(deployment.created_at)).end_object();
 }
 
 Response deployment_response(const DeploymentStatus& deployment, int status = 200) {
@@ -66,7 +77,7 @@ Result<Response> create_deployment(Context& context, const Request& request) {
   TRY(check_replica_config(request.caller, wanted.config_json.value_or("{}")));
   auto response = deployment_response(
       TRY(context.ports.deployments.add(wanted.name, wanted.plugin, wanted.config_json.value_or("{}"),
-                                        wanted.replicas.value_or(1))),
+                                        wanted.replicas.value_or(1), wanted.max_unavailable.value_or(1))),
       201);
   response.headers.emplace_back("Location", cat("/api/v1/deployments/", wanted.name));
   return response;
@@ -77,12 +88,19 @@ Result<Response> change_deployment(Context& context, const Request& request) {
   auto& deployments = context.ports.deployments;
   const auto change = TRY(wire::parse_deployment_change(request.body));
   auto status = TRY(find_deployment(context, request));
-  if (change.config_json) {
-    TRY(check_replica_config(request.caller, *change.config_json));
-    status = TRY(deployments.update(name, *change.config_json));
+  if (change.config_json || change.has_plugin || change.max_unavailable) {
+    if (change.config_json) TRY(check_replica_config(request.caller, *change.config_json));
+    Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable};
+    if (change.has_plugin) update.plugin = change.plugin;
+    status = TRY(deployments.update(name, update));
   }
   if (change.replicas) status = TRY(deployments.scale(name, *change.replicas));
   return deployment_response(status);
+}
+
+Result<Response> roll_back_deployment(Context& context, const Request& request) {
+  TRY(find_deployment(context, request));
+  return deployment_response(TRY(context.ports.deployments.roll_back(request.parameter("name"))));
 }
 
 Result<Response> delete_deployment(Context& context, const Request& request) {

@@ -28,6 +28,7 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
     auto* verb =
         add_verb(*plugins, invocation, each.name, each.summary, cat("  skerry plugins ", each.name, " nginx\n"));
     verb->add_option("NAME", options->names)->required();
+    if (each.action == remove_plugins) verb->alias("rm");
     if (each.action == remove_plugins) verb->add_flag("-f,--force", options->force, "Also when it is in use");
     on_chosen(verb, invocation,
               [options, action = each.action](const Session& session) { return action(session, *options); });
@@ -48,6 +49,7 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   create->add_option("--config", options->config_path, "Creation request of a replica, without a name (JSON)")
       ->check(CLI::ExistingFile);
   create->add_option("--replicas", options->replicas, "How many (default 1)");
+  create->add_option("--max-unavailable", options->max_unavailable, "How many may be missing during an update (1)");
   on_chosen(create, invocation, [options](const Session& session) { return create_deployment(session, *options); });
   auto* scale = add_verb(*deployments, invocation, "scale", "Change the number of replicas",
                          "  skerry deployments scale web --replicas 5\n");
@@ -58,15 +60,22 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
       add_verb(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
                "  skerry deployments update web --config web-2.json\n");
   update_one->add_option("NAME", options->names)->required()->expected(1);
+  update_one->add_option("--plugin", options->plugin, "What its replicas are to run");
   update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
-      ->required()
       ->check(CLI::ExistingFile);
+  update_one->add_option("--max-unavailable", options->max_unavailable, "How many may be missing meanwhile");
   on_chosen(update_one, invocation, [options](const Session& session) { return update_deployment(session, *options); });
+  auto* roll_back = add_verb(*deployments, invocation, "rollback", "Go back to what it ran before the last update",
+                             "  skerry deployments rollback web\n");
+  roll_back->add_option("NAME", options->names)->required()->expected(1);
+  on_chosen(roll_back, invocation,
+            [options](const Session& session) { return roll_back_deployment(session, *options); });
   auto* show_one = add_verb(*deployments, invocation, "show", "Show", "  skerry deployments show web\n");
   show_one->add_option("NAME", options->names)->required();
   on_chosen(show_one, invocation, [options](const Session& session) { return show_deployments(session, *options); });
   auto* remove_one =
       add_verb(*deployments, invocation, "delete", "Delete it and its replicas", "  skerry deployments delete web\n");
+  remove_one->alias("rm");
   remove_one->add_option("NAME", options->names)->required();
   on_chosen(remove_one, invocation,
             [options](const Session& session) { return delete_deployments(session, *options); });

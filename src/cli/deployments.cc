@@ -49,6 +49,7 @@ Outcome create_deployment(const Session& session, const DeploymentOptions& optio
   json.begin_object().field("name", options.names.front());
   if (!options.plugin.empty()) json.field("plugin", options.plugin);
   if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
+  if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
   json.field("replicas", options.replicas.value_or(1)).end_object();
   TRY(report(session, TRY(session.http.expect("POST", kDeployments, std::move(json).text())).body));
   return kExitSuccess;
@@ -64,9 +65,22 @@ Outcome scale_deployment(const Session& session, const DeploymentOptions& option
 
 Outcome update_deployment(const Session& session, const DeploymentOptions& options) {
   wire::JsonWriter json;
-  json.begin_object().key("config").raw(TRY(read_config(options.config_path))).end_object();
+  if (options.plugin.empty() && options.config_path.empty() && !options.max_unavailable) {
+    return fail(ErrorCode::kInvalidArgument, "nothing to change: give --plugin, --config or --max-unavailable");
+  }
+  json.begin_object();
+  if (!options.plugin.empty()) json.field("plugin", options.plugin);
+  if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
+  if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
+  json.end_object();
   const auto path = deployment_path(options.names.front());
   TRY(report(session, TRY(session.http.expect("PATCH", path, std::move(json).text())).body));
+  return kExitSuccess;
+}
+
+Outcome roll_back_deployment(const Session& session, const DeploymentOptions& options) {
+  const auto path = deployment_path(options.names.front()) + "/rollback";
+  TRY(report(session, TRY(session.http.expect("POST", path)).body));
   return kExitSuccess;
 }
 

@@ -142,12 +142,13 @@ Outcome remove_plugins(const Session& session, const PluginOptions& options);
 struct DeploymentOptions {
   std::vector<std::string> names;
   std::string plugin, config_path;
-  std::optional<std::uint32_t> replicas;
+  std::optional<std::uint32_t> replicas, max_unavailable;
 };
 Outcome list_deployments(const Session& session);
 Outcome create_deployment(const Session& session, const DeploymentOptions& options);
 Outcome scale_deployment(const Session& session, const DeploymentOptions& options);
 Outcome update_deployment(const Session& session, const DeploymentOptions& options);
+Outcome roll_back_deployment(const Session& session, const DeploymentOptions& options);
 Outcome show_deployments(const Session& session, const DeploymentOptions& options);
 Outcome delete_deployments(const Session& session, const DeploymentOptions& options);
 

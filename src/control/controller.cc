@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -242,6 +243,7 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
     environment.image_digest = image.manifest_digest.text();
   }
   auto stored = TRY(ports_.store.create_environment(std::move(environment), config_.zone));
+  crash_point("a new one is stored");
   return add_actor(*driver, std::move(stored));
 }
 
@@ -301,7 +303,9 @@ Result<Environment> LiveController::find(const std::string& name) { return TRY(a
 Result<Conversation> LiveController::exec(const std::string& name, const ExecSpec& spec) {
   const auto target = TRY(actor(name));
   TRY(admit(target->snapshot(), Verb::kExec));
-  return target->driver().exec(target->place(), spec);
+  auto conversation = target->driver().exec(target->place(), spec);
+  crash_point("a command runs inside");
+  return conversation;
 }
 
 Result<Conversation> LiveController::attach(const std::string& name) {

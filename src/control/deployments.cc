@@ -54,6 +54,9 @@ Result<EnvironmentSpec> replica_spec(const Deployment& deployment, std::uint32_t
   return spec;
 }
 
+// Why a replica goes that did not do its work.
+bool is_crash(std::string_view why) { return why == "ended" || why == "unhealthy"; }
+
 Status check(const Deployment& deployment) {
   if (!is_dns_label(deployment.name) || deployment.name.size() > 55) {
     return fail(ErrorCode::kInvalidArgument, cat("name: \"", deployment.name.substr(0, 80), "\""),
@@ -62,6 +65,9 @@ Status check(const Deployment& deployment) {
   if (deployment.replicas > Deployments::kMaxReplicas) {
     return fail(ErrorCode::kInvalidArgument,
                 cat("replicas: ", deployment.replicas, " is more than ", Deployments::kMaxReplicas));
+  }
+  if (deployment.max_unavailable == 0) {
+    return fail(ErrorCode::kInvalidArgument, "max_unavailable: at least 1, or no replica could be replaced");
   }
   const auto spec = TRY_IN("config", replica_spec(deployment, 1));
   if (!spec.ports.empty() && deployment.replicas > 1) {
@@ -114,35 +120,81 @@ void Deployments::poke() {
 // ── what clients ask ──
 
 Result<DeploymentStatus> Deployments::add(const std::string& name, const std::string& plugin,
-                                          const std::string& config_json, std::uint32_t replicas) {
-  Deployment deployment{name, plugin, replicas, config_json, clock_.now()};
+                                          const std::string& config_json, std::uint32_t replicas,
+                                          std::uint32_t max_unavailable) {
+  Deployment deployment{name, plugin, replicas, config_json, clock_.now(), max_unavailable, {}, {}, false};
   TRY(check(deployment));
-  if (find(name)) {
-    return fail(ErrorCode::kAlreadyExists, cat("deployment \"", name, "\" exists"),
-                cat("scale it: skerry deployments scale ", name, " --replicas N"));
+  {
+    const std::lock_guard lock(change_mutex_);
+    if (find(name)) {
+      return fail(ErrorCode::kAlreadyExists, cat("deployment \"", name, "\" exists"),
+                  cat("scale it: skerry deployments scale ", name, " --replicas N"));
+    }
+    TRY(store_.put_deployment(deployment, {deployment_event(deployment, "created", clock_.now())}));
   }
-  TRY(store_.put_deployment(deployment, {deployment_event(deployment, "created", clock_.now())}));
   poke();
   return find(name);
+}
+
+Status Deployments::change(const std::string& name, std::string_view event,
+                           const std::function<Status(Deployment&)>& edit) {
+  {
+    const std::lock_guard lock(change_mutex_);
+    Deployment deployment = TRY(find(name)).deployment;
+    TRY(edit(deployment));
+    TRY(check(deployment));
+    TRY(store_.put_deployment(deployment, {deployment_event(deployment, event, clock_.now())}));
+  }
+  retry_at_once();
+  poke();
+  return {};
 }
 
 Result<DeploymentStatus> Deployments::scale(const std::string& name, std::uint32_t replicas) {
-  Deployment deployment = TRY(find(name)).deployment;
-  deployment.replicas = replicas;
-  TRY(check(deployment));
-  TRY(store_.put_deployment(deployment, {deployment_event(deployment, "scaled", clock_.now())}));
-  retry_at_once();
-  poke();
+  TRY(change(name, "scaled", [&](Deployment& deployment) -> Status {
+    deployment.replicas = replicas;
+    return {};
+  }));
   return find(name);
 }
 
-Result<DeploymentStatus> Deployments::update(const std::string& name, const std::string& config_json) {
-  Deployment deployment = TRY(find(name)).deployment;
-  deployment.config_json = config_json;
-  TRY(check(deployment));
-  TRY(store_.put_deployment(deployment, {deployment_event(deployment, "updated", clock_.now())}));
-  retry_at_once();
-  poke();
+Result<DeploymentStatus> Deployments::update(const std::string& name, const Change& wanted) {
+  TRY(change(name, "updated", [&](Deployment& deployment) -> Status {
+    if (wanted.max_unavailable) deployment.max_unavailable = *wanted.max_unavailable;
+    const Deployment before = deployment;
+    if (wanted.plugin) deployment.plugin = *wanted.plugin;
+    if (wanted.config_json) deployment.config_json = *wanted.config_json;
+    if (revision_of(deployment) == revision_of(before)) return {};
+    // An update during an update: what ran last without complaint stays the one to go back to.
+    if (!before.rolling) {
+      deployment.previous_plugin = before.plugin;
+      deployment.previous_config_json = before.config_json;
+    }
+    deployment.rolling = true;
+    forget_failures(name);
+    return {};
+  }));
+  return find(name);
+}
+
+namespace {
+
+Status swap_revisions(Deployment& deployment) {
+  if (deployment.previous_config_json.empty()) {
+    return fail(ErrorCode::kConflict,
+                cat("deployment \"", deployment.name, "\" has no earlier revision to go back to"));
+  }
+  std::swap(deployment.plugin, deployment.previous_plugin);
+  std::swap(deployment.config_json, deployment.previous_config_json);
+  // What is gone back to has run before: should it fail now, going forth again would not help.
+  deployment.rolling = false;
+  return {};
+}
+
+}  // namespace
+
+Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
+  TRY(change(name, "rolled_back", swap_revisions));
   return find(name);
 }
 
@@ -215,13 +267,49 @@ void Deployments::reconcile_one(const Deployment& deployment, const std::vector<
   for (const auto& environment : environments) {
     if (environment.spec.deployment == deployment.name) present.push_back(view_of(deployment, environment));
   }
-  for (const auto& step : plan_deployment({deployment.replicas, 1}, present)) {
+  for (const auto& step : plan_deployment({deployment.replicas, deployment.max_unavailable}, present)) {
     if (step.act == ReplicaAct::kCreate) {
       create_replica(deployment, step.number);
-    } else {
-      remove_replica(replica_name(deployment.name, step.number), step.why);
+      continue;
     }
+    const auto replica = std::ranges::find(present, step.number, &ReplicaView::number);
+    const bool removed = remove_replica(replica_name(deployment.name, step.number), step.why);
+    if (removed && is_crash(step.why) && replica->current_revision) count_failure(deployment.name);
   }
+  if (deployment.rolling) judge_update(deployment, present);
+}
+
+void Deployments::count_failure(const std::string& deployment) {
+  const std::lock_guard lock(mutex_);
+  ++failures_[deployment];
+}
+
+void Deployments::forget_failures(const std::string& deployment) {
+  const std::lock_guard lock(mutex_);
+  failures_.erase(deployment);
+}
+
+void Deployments::judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present) {
+  const bool done = present.size() == deployment.replicas && std::ranges::all_of(present, [](const auto& each) {
+                      return each.current_revision && is_ready(each);
+                    });
+  std::uint32_t failures = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    failures = failures_[deployment.name];
+  }
+  if (!done && failures < kFailuresToRollBack) return;
+  const std::string seen = revision_of(deployment);
+  const auto judged = change(deployment.name, done ? "rolled_out" : "rolled_back", [&](Deployment& now) -> Status {
+    if (!now.rolling || revision_of(now) != seen) return fail(ErrorCode::kConflict, "it has been changed meanwhile");
+    if (!done) return swap_revisions(now);
+    now.rolling = false;
+    return {};
+  });
+  if (!judged) return;
+  forget_failures(deployment.name);
+  log::info(done ? "an update is complete" : "an update has failed and is taken back",
+            {{"deployment", deployment.name}});
 }
 
 void Deployments::remove_orphans(const std::vector<Deployment>& deployments,
@@ -262,22 +350,27 @@ void Deployments::create_replica(const Deployment& deployment, std::uint32_t num
   const std::string name = replica_name(deployment.name, number);
   auto spec = replica_spec(deployment, number);
   if (!spec || !claim(name, true)) return;
-  controller_.submit(CreateCommand{std::move(*spec), true}, [this, name](Result<Environment> result) {
-    if (!result) log::warning("replica did not start", {{"name", name}, {"error", result.error().message()}});
+  const auto created = [this, name, owner = deployment.name](const Result<Environment>& result) {
+    if (!result) {
+      log::warning("replica did not start", {{"name", name}, {"error", result.error().message()}});
+      count_failure(owner);
+    }
     release(name, !result);
-  });
+  };
+  controller_.submit(CreateCommand{std::move(*spec), true}, created);
 }
 
-void Deployments::remove_replica(const std::string& name, std::string_view why) {
-  if (!claim(name, false)) return;
+bool Deployments::remove_replica(const std::string& name, std::string_view why) {
+  if (!claim(name, false)) return false;
   log::info("removing a replica", {{"name", name}, {"why", why}});
   VerbCommand command;
   command.name = name;
   command.verb = Verb::kForceDelete;
   // One that ended by itself waits before it is made again; otherwise a crash loop would spin.
-  const bool crashed = why == "ended" || why == "unhealthy";
-  controller_.submit(std::move(command),
-                     [this, name, crashed](const Result<Environment>& result) { release(name, crashed || !result); });
+  controller_.submit(std::move(command), [this, name, crashed = is_crash(why)](const Result<Environment>& result) {
+    release(name, crashed || !result);
+  });
+  return true;
 }
 
 }  // namespace skerry

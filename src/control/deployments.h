@@ -7,9 +7,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -47,16 +49,26 @@ class Deployments {
   // `config_json` is a creation request (wire/environment_json.h) without a name. Checked here: kInvalidArgument,
   // kAlreadyExists.
   Result<DeploymentStatus> add(const std::string& name, const std::string& plugin, const std::string& config_json,
-                               std::uint32_t replicas);
+                               std::uint32_t replicas, std::uint32_t max_unavailable = 1);
   Result<DeploymentStatus> scale(const std::string& name, std::uint32_t replicas);
-  // A new configuration: replicas are replaced one after the other, each only when enough others are ready.
-  Result<DeploymentStatus> update(const std::string& name, const std::string& config_json);
+  // A new plugin or configuration: replicas are replaced while no more than max_unavailable of them are missing or not
+  // ready. When replicas of the new revision fail kFailuresToRollBack times before all have been ready once, the
+  // deployment goes back to what it ran before ("deployment.rolled_back").
+  struct Change {
+    std::optional<std::string> plugin;
+    std::optional<std::string> config_json;
+    std::optional<std::uint32_t> max_unavailable;
+  };
+  Result<DeploymentStatus> update(const std::string& name, const Change& wanted);
+  // Back to what it ran before the last update; a second call undoes the first. kConflict: there was no update.
+  Result<DeploymentStatus> roll_back(const std::string& name);
   // Removes its replicas too, in the background.
   Status remove(const std::string& name);
   Result<std::vector<DeploymentStatus>> list();
   Result<DeploymentStatus> find(const std::string& name);
 
   static constexpr std::uint32_t kMaxReplicas = 1000;
+  static constexpr std::uint32_t kFailuresToRollBack = 3;
 
  private:
   Deployments(Store& store, Controller& controller, Clock& clock)
@@ -65,8 +77,15 @@ class Deployments {
   void reconcile();
   void reconcile_one(const Deployment& deployment, const std::vector<Environment>& environments);
   void remove_orphans(const std::vector<Deployment>& deployments, const std::vector<Environment>& environments);
+  // Whether an update that is under way has come to its end, or must be taken back.
+  void judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present);
+  void count_failure(const std::string& deployment);
+  void forget_failures(const std::string& deployment);
+  // Reads the deployment, changes it, checks and stores it with the event, one at a time.
+  Status change(const std::string& name, std::string_view event, const std::function<Status(Deployment&)>& edit);
   void create_replica(const Deployment& deployment, std::uint32_t number);
-  void remove_replica(const std::string& name, std::string_view why);
+  // False: it is being acted on already.
+  bool remove_replica(const std::string& name, std::string_view why);
   // Marks a replica as being acted on; false when it is, or its back-off has not passed.
   bool claim(const std::string& name, bool creating);
   void release(const std::string& name, bool failed);
@@ -90,6 +109,8 @@ class Deployments {
     MonoTime not_before;
   };
   std::map<std::string, Backoff> backoffs_;
+  std::map<std::string, std::uint32_t> failures_;  // of replicas of the newest revision, since the last update
+  std::mutex change_mutex_;
   std::thread thread_;
 };
 

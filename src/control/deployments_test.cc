@@ -79,13 +79,46 @@ TEST_F(DeploymentsTest, ReplacesWhatDiesAndWhatIsDeletedByHand) {
 TEST_F(DeploymentsTest, ANewConfigurationRollsThroughAllReplicas) {
   ASSERT_TRUE(deployments_->add("web", "", config_, 3));
   ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
-  ASSERT_TRUE(deployments_->update("web", R"({"rootfs_path":"/","memory_mb":128})"));
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, R"({"rootfs_path":"/","memory_mb":128})", std::nullopt}));
   EXPECT_TRUE(eventually([&] {
     const auto all = controller_->environments();
     return all.size() == 3 && std::ranges::all_of(all, [](const auto& each) {
              return each.spec.resources.memory_mib == 128 && each.status.state == State::kRunning;
            });
   }));
+}
+
+TEST_F(DeploymentsTest, AnUpdateIsCompleteWhenAllAreReadyAndCanBeRolledBack) {
+  const std::string newer = R"({"rootfs_path":"/","memory_mb":128})";
+  ASSERT_TRUE(deployments_->add("web", "", config_, 3, 2));
+  ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  EXPECT_EQ(deployments_->roll_back("web").error().code, ErrorCode::kConflict) << "nothing to go back to";
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, newer, std::nullopt})->deployment.rolling);
+  EXPECT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  EXPECT_EQ(deployments_->find("web")->ready, 3U);
+  EXPECT_EQ(std::ranges::count(event_types(), "deployment.rolled_out"), 1);
+  const auto back = deployments_->roll_back("web");
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(back->deployment.config_json, config_);
+  EXPECT_EQ(back->deployment.previous_config_json, newer);
+  EXPECT_TRUE(eventually([&] {
+    const auto all = controller_->environments();
+    return all.size() == 3 && std::ranges::all_of(all, [](const auto& each) {
+             return each.spec.resources.memory_mib == 64 && each.status.state == State::kRunning;
+           });
+  }));
+}
+
+TEST_F(DeploymentsTest, AnUpdateThatDoesNotStartIsTakenBackAndTheOthersRunOn) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 3));
+  ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  const auto untouched = controller_->find("web-3")->id;
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}, Deployments::kFailuresToRollBack);
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, R"({"rootfs_path":"/","memory_mb":128})", std::nullopt}));
+  EXPECT_TRUE(eventually([&] { return deployments_->find("web")->deployment.config_json == config_; }));
+  EXPECT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  EXPECT_EQ(controller_->find("web-3")->id, untouched) << "max_unavailable is 1";
+  EXPECT_EQ(std::ranges::count(event_types(), "deployment.rolled_back"), 1);
 }
 
 TEST_F(DeploymentsTest, GoesOnAfterTheDaemonWasReplaced) {

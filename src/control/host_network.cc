@@ -54,6 +54,7 @@ class HostNetwork final : public Network {
   Status remove_stale(const std::set<std::string>& live) override { return network::remove_stale(zone_.bridge, live); }
 
   Status close() override {
+    TRY(network::remove_stale(zone_.bridge, {}));  // what the kernel has not yet taken away with its namespace
     TRY(nftables_->remove(table_));
     const auto mark = read_file(made_mark_);
     if (!mark || *mark != zone_.bridge) return {};

@@ -25,6 +25,11 @@ struct Deployment {
   std::uint32_t replicas = 0;
   std::string config_json;  // what each replica's creation request says besides the name
   WallTime created_at;
+  std::uint32_t max_unavailable = 1;  // of the wanted replicas, while they are replaced by a new revision
+  // What it ran before the last update, to go back to; no configuration: there is nothing.
+  std::string previous_plugin;
+  std::string previous_config_json;
+  bool rolling = false;  // an update is under way: not yet have all replicas of the new revision been ready
   bool operator==(const Deployment&) const = default;
 };
 

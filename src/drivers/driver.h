@@ -131,7 +131,8 @@ class Driver {
   virtual Status pause(const EnvironmentPlace& place) = 0;
   virtual Status resume(const EnvironmentPlace& place) = 0;
 
-  // After a run is over (or broke): removes mounts, cgroups, network devices, run_dir. Keeps state_dir.
+  // After a run is over (or broke): removes mounts, cgroups, network devices, run_dir. Keeps state_dir. Devices that go
+  // with a network namespace may take the kernel a moment longer.
   // A disposable environment loses its writable layer here. Must end whatever still runs of it.
   virtual Status collect(const EnvironmentPlace& place, Kind kind) = 0;
   // collect(), and state_dir too. Always succeeds in the end; safe on what was never started.
@@ -146,6 +147,7 @@ class Driver {
   // What only guests with an agent can do; the others refuse (kUnsupported).
 
   // A socket of frames; kEvent on session 0 is wire/agent_protocol.h's AgentEvent, the last one again at the start.
+  // kCorrupt, with the reason, when the guest has sent what no agent sends: nothing more will come from it.
   virtual Result<Fd> guest_events(const EnvironmentPlace& place) { return cannot(place, "tells no events"); }
   // Saves the run to state_dir, ends it and leaves nothing in run_dir; the next start() goes on with it. A disposable
   // keeps its disk over this. discard_suspended() forgets it.

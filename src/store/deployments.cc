@@ -11,11 +11,15 @@ Status upsert_deployment(Connection& connection, const Deployment& deployment) {
   }
   connection
       .query(
-          "INSERT INTO deployments (name, plugin, replicas, config, created_at) VALUES (?, ?, ?, ?, ?)"
+          "INSERT INTO deployments (name, plugin, replicas, config, created_at, max_unavailable, previous_plugin,"
+          " previous_config, rolling) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
           " ON CONFLICT (name) DO UPDATE SET plugin = excluded.plugin, replicas = excluded.replicas,"
-          " config = excluded.config, created_at = excluded.created_at")
+          " config = excluded.config, created_at = excluded.created_at, max_unavailable = excluded.max_unavailable,"
+          " previous_plugin = excluded.previous_plugin, previous_config = excluded.previous_config,"
+          " rolling = excluded.rolling")
       .bind(deployment.name, null_if_empty(deployment.plugin), deployment.replicas, deployment.config_json,
-            deployment.created_at)
+            deployment.created_at, deployment.max_unavailable, deployment.previous_plugin,
+            deployment.previous_config_json, deployment.rolling ? 1 : 0)
       .run();
   return {};
 }
@@ -28,11 +32,14 @@ Status delete_deployment(Connection& connection, const std::string& name) {
 }
 
 std::vector<Deployment> select_deployments(Connection& connection) {
-  Query query = connection.query("SELECT name, plugin, replicas, config, created_at FROM deployments ORDER BY name");
+  Query query = connection.query(
+      "SELECT name, plugin, replicas, config, created_at, max_unavailable, previous_plugin, previous_config, rolling"
+      " FROM deployments ORDER BY name");
   std::vector<Deployment> deployments;
   while (query.next()) {
-    deployments.push_back(
-        {query.text(0), query.text(1), static_cast<std::uint32_t>(query.number(2)), query.text(3), query.time(4)});
+    deployments.push_back({query.text(0), query.text(1), static_cast<std::uint32_t>(query.number(2)), query.text(3),
+                           query.time(4), static_cast<std::uint32_t>(query.number(5)), query.text(6), query.text(7),
+                           query.number(8) != 0});
   }
   return deployments;
 }

@@ -101,7 +101,15 @@ CREATE VIEW vms AS
     WHERE e.isolation IN ('microvm', 'vm');
 )sql";
 
-constexpr std::array kMigrations{kVersion1};
+// Updates of deployments that can be rolled back.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE deployments ADD COLUMN max_unavailable INTEGER NOT NULL DEFAULT 1 CHECK (max_unavailable > 0);
+ALTER TABLE deployments ADD COLUMN previous_plugin TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN previous_config TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN rolling INTEGER NOT NULL DEFAULT 0 CHECK (rolling IN (0, 1));
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2};
 
 std::int64_t pragma(Connection& connection, const char* sql) {
   Query query = connection.query(sql);

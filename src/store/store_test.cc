@@ -209,24 +209,37 @@ TEST_F(StoreTest, PluginsLiveTheirLife) {
   EXPECT_THAT(event_types(), ElementsAre("plugin.installed", "plugin.disabled", "plugin.removed"));
 }
 
+Deployment deployment(const std::string& name, std::uint32_t replicas) {
+  Deployment out;
+  out.name = name;
+  out.plugin = "nginx";
+  out.replicas = replicas;
+  out.config_json = "{}";
+  out.created_at = {5};
+  return out;
+}
+
 TEST_F(StoreTest, UsedPluginCannotBeRemovedNorAMissingOneUsed) {
   auto web = environment("web");
   web.spec.plugin = "nginx";
   EXPECT_EQ(store_->create_environment(web, {}).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(store_->put_deployment({"d", "nginx", 1, "{}", {}}, {}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(store_->put_deployment(deployment("d", 1), {}).error().code, ErrorCode::kNotFound);
   ASSERT_TRUE(store_->install_plugin({"nginx", "1", "nginx", "{}", true, {}}, {}));
   ASSERT_TRUE(store_->create_environment(web, {}));
   const auto used = store_->remove_plugin("nginx", {event("plugin.removed", "nginx")});
   ASSERT_FALSE(used);
   EXPECT_EQ(used.error().code, ErrorCode::kConflict);
   EXPECT_THAT(used.error().message(), HasSubstr("environment web"));
-  ASSERT_TRUE(store_->put_deployment({"d", "nginx", 1, "{}", {}}, {}));
+  ASSERT_TRUE(store_->put_deployment(deployment("d", 1), {}));
   EXPECT_THAT(store_->remove_plugin("nginx", {}).error().message(), HasSubstr("deployment d"));
 }
 
 TEST_F(StoreTest, DeploymentsAreReplacedAndRemoved) {
   ASSERT_TRUE(store_->install_plugin({"nginx", "1", "nginx", "{}", true, {}}, {}));
-  Deployment web{"web", "nginx", 2, R"({"memory_mb":64})", {5}};
+  Deployment web = deployment("web", 2);
+  web.max_unavailable = 2;
+  web.previous_config_json = R"({"memory_mb":64})";
+  web.rolling = true;
   ASSERT_TRUE(store_->put_deployment(web, {event("deployment.created", "web")}));
   web.replicas = 5;
   ASSERT_TRUE(store_->put_deployment(web, {event("deployment.scaled", "web")}));
@@ -237,7 +250,7 @@ TEST_F(StoreTest, DeploymentsAreReplacedAndRemoved) {
 
 TEST_F(StoreTest, TablesHaveTheDocumentsShape) {
   ASSERT_TRUE(store_->install_plugin({"nginx", "1", "nginx", "{}", true, {}}, {}));
-  ASSERT_TRUE(store_->put_deployment({"web", "nginx", 2, "{}", {5}}, {}));
+  ASSERT_TRUE(store_->put_deployment(deployment("web", 2), {}));
   for (const auto* name : {"web-1", "web-2"}) {
     auto replica = environment(name);
     replica.spec.isolation = Isolation::kMicrovm;

@@ -115,6 +115,11 @@ void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
   std::uint32_t replicas = 0;
   fields.number("replicas", replicas);
   if (fields.has("replicas")) into.replicas = replicas;
+  std::uint32_t max_unavailable = 0;
+  fields.number("max_unavailable", max_unavailable);
+  if (fields.has("max_unavailable")) into.max_unavailable = max_unavailable;
+  fields.text("plugin", into.plugin, 64);
+  into.has_plugin = fields.has("plugin");
   fields.value("config", [&](const Json& value, const std::string& path) {
     if (!value.is_object()) return fields.errors().add(path, "must be an object: a creation request without a name");
     into.config_json = dump_json(value);
@@ -125,7 +130,6 @@ void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
 Result<DeploymentRequest> parse_deployment_request(std::string_view body) {
   return parse_body(body, DeploymentRequest{}, [](ObjectReader& fields, DeploymentRequest& into) {
     fields.text("name", into.name, 64);
-    fields.text("plugin", into.plugin, 64);
     read_deployment(fields, into);
     fields.required("name");
   });
@@ -134,7 +138,9 @@ Result<DeploymentRequest> parse_deployment_request(std::string_view body) {
 Result<DeploymentRequest> parse_deployment_change(std::string_view body) {
   return parse_body(body, DeploymentRequest{}, [](ObjectReader& fields, DeploymentRequest& into) {
     read_deployment(fields, into);
-    if (!into.replicas && !into.config_json) fields.error("replicas", "is missing: give replicas or config");
+    if (!into.replicas && !into.config_json && !into.has_plugin && !into.max_unavailable) {
+      fields.error("replicas", "is missing: give replicas, config, plugin or max_unavailable");
+    }
   });
 }
 

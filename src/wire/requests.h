@@ -62,13 +62,15 @@ struct BuildImageRequest {
 };
 Result<BuildImageRequest> parse_build_image_request(std::string_view body);
 
-// POST /deployments: {"name", "plugin", "replicas", "config"}; PATCH: {"replicas"} or {"config"}. The configuration is
+// POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable"}; PATCH: any but the name. The configuration is
 // a creation request without a name; here only its JSON text.
 struct DeploymentRequest {
   std::string name;
   std::string plugin;
   std::optional<std::uint32_t> replicas;
+  std::optional<std::uint32_t> max_unavailable;
   std::optional<std::string> config_json;
+  bool has_plugin = false;  // `plugin` was named
 };
 Result<DeploymentRequest> parse_deployment_request(std::string_view body);
 Result<DeploymentRequest> parse_deployment_change(std::string_view body);

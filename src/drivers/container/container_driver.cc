@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/cgroup_paths.h"
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/log.h"
 #include "base/rollback.h"
@@ -88,7 +89,9 @@ Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
     TRY(let_through(launch.place, *inputs.ids));
   }
   inputs.rootfs = TRY(make_rootfs(launch, layers, inputs.ids));
+  crash_point("its root file system is mounted");
   TRY(make_network(launch));
+  crash_point("its network is there");
   inputs.network_namespace = place.netns();
   TRY(write_etc(launch, inputs.ids));
   inputs.etc_dir = place.etc();
@@ -117,6 +120,7 @@ Result<Started> ContainerDriver::start(const Launch& launch) {
   jail.stdin_mode = launch.spec.stdin_open ? StdinMode::kOpen : StdinMode::kNull;
   Started started;
   started.pid = TRY(jail_.create(place, jail));
+  crash_point("its jail is made");
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   TRY(jail_.start(place));
   undo.commit();
@@ -166,8 +170,11 @@ Status ContainerDriver::stop(const EnvironmentPlace& place, const StopRequest& r
 
 Status ContainerDriver::collect(const EnvironmentPlace& place, Kind kind) {
   TRY(jail_.remove(place));
+  crash_point("its jail is removed");
   TRY(remove_rootfs(place));
+  crash_point("its root file system is unmounted");
   TRY(remove_network(place));
+  crash_point("its network is removed");
   if (kind != Kind::kApp) TRY(drop_layer(place));
   // Last: as long as there are files, there is something to collect.
   return sys::remove_tree(place.run_dir);

@@ -124,9 +124,12 @@ Status make_network(const Launch& launch) {
 }
 
 Status remove_network(const EnvironmentPlace& place) {
-  TRY(network::remove_netns(ContainerPlace{place}.netns()));
-  // The kernel takes a namespace down in its own time; the name on the bridge must be free when we return.
-  return network::detach(place.id);
+  const std::string netns = ContainerPlace{place}.netns();
+  const bool with_namespace = sys::exists(netns);
+  TRY(network::remove_netns(netns));
+  // With its namespace the pair goes too, in the kernel's own time (tens of ms that nobody should wait for); until then
+  // a new port of that name replaces it. Without, a killed start may have left one.
+  return with_namespace ? Status{} : network::detach(place.id);
 }
 
 // ── files and binds ──

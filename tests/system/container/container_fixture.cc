@@ -235,6 +235,24 @@ void ContainerTest::collect(const Launch& launch) {
   EXPECT_EQ(observe(launch).phase, Phase::kAbsent);
 }
 
+namespace {
+
+// Virtual network devices that stay: the kernel needs a moment to take those of an ended namespace away.
+std::vector<std::string> devices() {
+  auto netlink = network::Netlink::open().value();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::vector<std::string> names;
+  do {
+    names.clear();
+    for (const auto& link : network::list_links(netlink).value()) {
+      if (link.kind == "veth" || link.kind == "tun") names.push_back(link.name);
+    }
+  } while (!names.empty() && std::chrono::steady_clock::now() < deadline);
+  return names;
+}
+
+}  // namespace
+
 std::vector<std::string> ContainerTest::residue() const {
   std::vector<std::string> found;
   const std::string mounts = read_file("/proc/self/mountinfo").value();
@@ -252,11 +270,7 @@ std::vector<std::string> ContainerTest::residue() const {
       if (sys::exists(cat(group, "/", name, "/cgroup.procs"))) found.push_back(cat("cgroup ", group, "/", name));
     }
   }
-  auto netlink = network::Netlink::open().value();
-  const auto links = network::list_links(netlink).value();
-  for (const auto& link : links) {
-    if (link.kind == "veth" || link.kind == "tun") found.push_back(cat("device ", link.name));
-  }
+  for (const auto& name : devices()) found.push_back(cat("device ", name));
   for (const auto& name : names_in(paths_.runtime_root())) found.push_back(cat("runtime state ", name));
   for (const auto& name : names_in(paths_.root + "/run")) found.push_back(cat("run directory ", name));
   return found;

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""skerryd killed by SIGKILL between any two steps of its commands: after the restart, state equals reality.
+
+skerryd counts its crash points (src/base/crash_point.h) and ends itself at the one that SKERRY_CRASH_AT names. One life
+of a container (run, exec, stop, start, rm) is led once to learn how many there are, then once for each of them.
+Usage: crash_test.py PROGRAM_DIR. Needs root."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import unittest
+
+import skerry_host
+from skerry_host import Host, busybox_image, eventually
+
+PROGRAMS = ""
+LIFE = (("run", "-d", "--name", "c", "IMAGE"), ("exec", "c", "--", "true"), ("stop", "--time", "0", "c"), ("start", "c"),
+        ("rm", "--force", "c"))
+AT_REST = {"running", "stopped", "failed", "created"}
+
+
+class Crash(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.host = Host(PROGRAMS)
+        self.addCleanup(self.host.close)
+        self.host.start()
+        self.image = self.host.registry.add("test/crash", busybox_image())
+        self.host.skerry("images", "pull", self.image)
+        self.host.kill()
+
+    def start_daemon(self, crash_at=None):
+        self.host.environment.pop("SKERRY_CRASH_AT", None)
+        if crash_at is not None:
+            self.host.environment["SKERRY_CRASH_AT"] = str(crash_at)
+        self.host.start()
+
+    def lead_life(self):
+        """Runs the commands until the daemon dies; which one it was, None for none."""
+        for command in LIFE:
+            words = [self.image if word == "IMAGE" else word for word in command]
+            done = self.host.skerry(*words, check=False)
+            if done.returncode != 0:
+                self.host.daemon.wait(skerry_host.DEADLINE)
+                return command[0]
+        return None
+
+    def points(self):
+        """The steps of one life, in order: as the log of a whole one tells them."""
+        log = f"{self.host.place}/skerryd.log"
+        begin = os.path.getsize(log)
+        self.start_daemon(0)
+        self.assertIsNone(self.lead_life())
+        self.host.kill()
+        with open(log, errors="replace") as file:
+            file.seek(begin)
+            return re.findall(r'crash point.*?step="?([^"\n]*)"?', file.read())
+
+    def keepers(self):
+        count = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            count += os.path.basename(words[0]) == "skerry-keeper" and any(self.host.place in word for word in words)
+        return count
+
+    def check(self, where):
+        """What is said, what is stored and what is there are the same."""
+        documents = eventually(lambda: (lambda all_: [all_] if all(each["state"] in AT_REST for each in all_) else None)(
+            self.host.document("ls")), f"{where}: all comes to rest")[0]
+        self.assertLessEqual(len(documents), 1, where)
+        running = [each for each in documents if each["state"] == "running"]
+        with sqlite3.connect(f"file:{self.host.place}/state/skerry.db?mode=ro", uri=True) as database:
+            leases = [row[0] for row in database.execute("SELECT ip FROM ip_leases")]
+        self.assertEqual(leases, [each["ip"] for each in documents], where)
+        self.assertEqual(eventually(lambda: [self.keepers()] if self.keepers() == len(running) else None,
+                                    f"{where}: a keeper for each that runs, {self.keepers()} for {documents}"),
+                         [len(running)])
+        with open("/proc/self/mounts") as mounts:
+            mounted = [line.split()[1] for line in mounts if f"{self.host.place}/run" in line]
+        if not running:
+            self.assertEqual(mounted, [], where)
+        for each in running:
+            os.kill(each["pid"], 0)
+            self.assertEqual(self.host.skerry("exec", each["name"], "--", "echo", "alive").stdout, "alive\n", where)
+        for each in documents:
+            self.host.skerry("rm", "--force", each["name"])
+        self.assertEqual(os.listdir(f"{self.host.place}/state/environments"), [], where)
+        self.assertEqual(os.listdir(f"{self.host.place}/run/environments"), [], where)
+
+    def test_killed_between_any_two_steps(self):
+        points = self.points()
+        self.assertGreater(len(points), 25, points)
+        for step in ("a new one is stored", "its network is there", "its jail is made", "a command runs inside",
+                     "the driver has stopped it", "it is no longer stored"):
+            self.assertIn(step, points)
+        died_in = set()
+        for number, step in enumerate(points, 1):
+            with self.subTest(number=number, step=step):
+                self.start_daemon(number)
+                died_in.add(self.lead_life())
+                self.assertIsNotNone(self.host.daemon.poll(), "it reached the point")
+                self.host.daemon.wait()
+                self.start_daemon()
+                self.check(f"killed after {number}: {step}")
+                self.host.kill(skerry_host.signal.SIGTERM)
+                self.assertEqual(self.host.residue(), [])
+        self.assertEqual(died_in, {"run", "exec", "stop", "start", "rm"})
+
+
+class DamagedDatabase(unittest.TestCase):
+    """skerryd refuses what it cannot use and says why; what runs goes on, and is adopted once the database is well."""
+
+    def setUp(self):
+        self.host = Host(PROGRAMS)
+        self.addCleanup(self.host.close)
+        self.host.start()
+        image = self.host.registry.add("test/damage", busybox_image())
+        self.host.skerry("images", "pull", image)
+        self.host.skerry("run", "-d", "--name", "guest", image)
+        self.before = self.host.show("guest")
+        self.host.kill(skerry_host.signal.SIGTERM)
+        self.database = f"{self.host.place}/state/skerry.db"
+        with open(self.database, "rb") as file:
+            self.good = file.read()
+
+    def refused(self, *words):
+        done = subprocess.run([f"{PROGRAMS}/skerryd"], env=self.host.environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for word in words:
+            self.assertIn(word, done.stdout)
+        os.kill(self.before["pid"], 0)
+
+    def adopted(self):
+        self.host.start()
+        after = self.host.show("guest")
+        self.assertEqual((after["pid"], after["state"]), (self.before["pid"], "running"))
+        self.assertEqual(self.host.skerry("exec", "guest", "--", "echo", "well").stdout, "well\n")
+
+    def test_a_newer_schema_is_refused_and_an_older_skerry_leaves_it_as_it_is(self):
+        with sqlite3.connect(self.database) as database:
+            (known,) = database.execute("PRAGMA user_version").fetchone()
+            database.execute(f"PRAGMA user_version = {known + 1}")
+        database.close()
+        self.refused(f"schema version {known + 1}", "newer Skerry")
+        with sqlite3.connect(self.database) as database:
+            self.assertEqual(database.execute("PRAGMA user_version").fetchone(), (known + 1,))
+            self.assertEqual(database.execute("SELECT name FROM environments").fetchall(), [("guest",)])
+            database.execute(f"PRAGMA user_version = {known}")
+        database.close()
+        self.adopted()
+
+    def test_a_corrupted_file_is_refused(self):
+        with open(self.database, "wb") as file:
+            file.write(b"not a database at all" * 1000)
+        self.refused("skerry.db")
+        with open(self.database, "wb") as file:
+            file.write(self.good)
+        self.adopted()
+
+    def test_a_read_only_state_directory_is_refused(self):
+        state = f"{self.host.place}/state"
+        subprocess.run(["mount", "--bind", state, state], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", state], check=True)
+        try:
+            self.refused("ead-only")
+        finally:
+            subprocess.run(["umount", "-l", state], check=True)
+        self.adopted()
+
+
+if __name__ == "__main__":
+    skerry_host.enter_network_namespace()
+    PROGRAMS = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
