@@ -244,7 +244,8 @@ std::vector<std::string> devices() {
   std::vector<std::string> names;
   do {
     names.clear();
-    for (const auto& link : network::list_links(netlink).value()) {
+    const auto links = network::list_links(netlink).value();
+    for (const auto& link : links) {
       if (link.kind == "veth" || link.kind == "tun") names.push_back(link.name);
     }
   } while (!names.empty() && std::chrono::steady_clock::now() < deadline);
