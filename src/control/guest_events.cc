@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
-#include "core/guest_probe.h"
 #include "wire/agent_protocol.h"
 
 namespace skerry {
@@ -18,6 +17,9 @@ namespace {
 
 // A guest that could not be reached, or a feed that was missed.
 constexpr Duration kLookAgain = std::chrono::seconds(2);
+
+// Also those that do not probe: an agent that is lost is worth telling.
+bool has_agent(const EnvironmentSpec& spec) { return spec.isolation == Isolation::kMicrovm; }
 
 void raise(int event) {
   const std::uint64_t one = 1;
@@ -54,19 +56,22 @@ void GuestEvents::look() {
   std::set<std::string> living;
   bool missing = false;
   for (const auto& environment : controller_.environments()) {
-    if (!guest_probes(environment.spec) || environment.status.state != State::kRunning) continue;
+    if (!has_agent(environment.spec) || environment.status.state != State::kRunning) continue;
     living.insert(environment.id);
+    const auto lost = lost_.find(environment.id);
+    if (lost != lost_.end() && lost->second == environment.status.incarnation) continue;
     const auto known = guests_.find(environment.id);
     if (known != guests_.end() && known->second.incarnation == environment.status.incarnation) continue;
     drop(environment.id);
     listen(environment);
-    missing = missing || !guests_.contains(environment.id);
+    missing = missing || (!guests_.contains(environment.id) && !lost_.contains(environment.id));
   }
   std::set<std::string> gone;
   for (const auto& [id, guest] : guests_) {
     if (!living.contains(id)) gone.insert(id);
   }
   for (const auto& id : gone) drop(id);
+  std::erase_if(lost_, [&](const auto& entry) { return !living.contains(entry.first); });
   if (missing) look_again_later();
 }
 
@@ -76,7 +81,9 @@ void GuestEvents::look_again_later() {
 }
 
 void GuestEvents::listen(const Environment& environment) {
+  lost_.erase(environment.id);
   auto socket = controller_.guest_events(environment.spec.name);
+  if (!socket && socket.error().code == ErrorCode::kCorrupt) return give_up(environment, socket.error());
   if (!socket)
     return log::warning("guest events", {{"name", environment.spec.name}, {"error", socket.error().message()}});
   Guest guest{environment.spec.name, environment.status.incarnation, std::move(*socket), {}};
@@ -84,6 +91,12 @@ void GuestEvents::listen(const Environment& environment) {
   const int fd = guest.socket.get();
   guests_[environment.id] = std::move(guest);
   if (!loop_.watch(fd, EPOLLIN, [this, id = environment.id](std::uint32_t) { on_readable(id); })) drop(environment.id);
+}
+
+void GuestEvents::give_up(const Environment& environment, const Error& why) {
+  lost_[environment.id] = environment.status.incarnation;
+  controller_.report_health(environment.id, environment.status.incarnation, Health::kUnhealthy,
+                            why.message().substr(0, 500));
 }
 
 void GuestEvents::on_readable(const std::string& id) {

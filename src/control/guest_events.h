@@ -39,6 +39,8 @@ class GuestEvents {
   void look();
   void look_again_later();
   void listen(const Environment& environment);
+  // The guest runs and will never be heard of again: unhealthy, with the reason.
+  void give_up(const Environment& environment, const Error& why);
   void on_readable(const std::string& id);
   Status read_some(const std::string& id, Guest& guest);
   void take(const std::string& id, const Guest& guest, const Frame& frame);
@@ -48,7 +50,8 @@ class GuestEvents {
   EventLoop loop_;
   Fd wake_;  // eventfd(2): something changed, or stopping_
   std::atomic<bool> stopping_ = false;
-  std::map<std::string, Guest> guests_;  // by id; the loop's thread only
+  std::map<std::string, Guest> guests_;        // by id; the loop's thread only
+  std::map<std::string, std::uint64_t> lost_;  // by id: the run whose agent was given up
   EventLoop::TimerId timer_ = 0;
   EventFeed::Subscription subscription_;
   std::thread thread_;

@@ -124,6 +124,8 @@ class QemuDriver final : public Driver {
   Status destroy(const EnvironmentPlace& place) override;
 
   Result<Fd> guest_events(const EnvironmentPlace& place) override {
+    const auto broken = read_file(KeeperPaths{place.run_dir}.channel_error());
+    if (broken) return fail(ErrorCode::kCorrupt, cat("its agent is lost: ", trim(*broken)));
     return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
   }
   Status suspend(const EnvironmentPlace& place) override;

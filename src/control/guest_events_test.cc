@@ -1,0 +1,87 @@
+#include "control/guest_events.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "base/temp_dir.h"
+#include "control/event_feed.h"
+#include "store/store.h"
+
+namespace skerry {
+namespace {
+
+// One microVM that runs, whose agent has broken its channel.
+class LostAgent final : public Controller {
+ public:
+  struct Report {
+    std::string id;
+    std::uint64_t incarnation = 0;
+    Health health = Health::kUnknown;
+    std::string reason;
+  };
+
+  LostAgent() {
+    environment_.id = "00000000000000aa";
+    environment_.spec.name = "guest";
+    environment_.spec.isolation = Isolation::kMicrovm;
+    environment_.status.state = State::kRunning;
+    environment_.status.incarnation = 3;
+  }
+  std::vector<Report> await_reports(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(30), [&] { return reports_.size() >= count; });
+    return reports_;
+  }
+
+  std::vector<Environment> environments() override { return {environment_}; }
+  Result<Fd> guest_events(const std::string&) override {
+    return fail(ErrorCode::kCorrupt, "its agent is lost: malformed frame");
+  }
+  void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) override {
+    const std::lock_guard lock(mutex_);
+    reports_.push_back({id, incarnation, health, std::move(reason)});
+    changed_.notify_all();
+  }
+
+  void submit(Command, Completion) override {}
+  void run_attached(CreateCommand, StdioSink, Completion) override {}
+  Result<Environment> find(const std::string&) override { return environment_; }
+  Result<Conversation> exec(const std::string&, const ExecSpec&) override { return nothing(); }
+  Result<Conversation> attach(const std::string&) override { return nothing(); }
+  Result<UsageSample> stats(const std::string&) override { return nothing(); }
+  Result<std::string> log_path(const std::string&) override { return nothing(); }
+  void wait_exit(const std::string&, Completion) override {}
+  std::map<Isolation, Availability> capabilities() override { return {}; }
+  std::vector<std::string> users_of_image(const std::string&) override { return {}; }
+
+ private:
+  static std::unexpected<Error> nothing() { return fail(ErrorCode::kUnsupported, "not of this test"); }
+  Environment environment_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Report> reports_;
+};
+
+TEST(GuestEvents, AnAgentThatIsLostIsToldOnceWithTheReason) {
+  const TempDir directory = TempDir::create("guest-events-").value();
+  const auto store = Store::open(directory / "db").value();
+  EventFeed feed(*store);
+  LostAgent controller;
+  {
+    auto events = GuestEvents::create(controller, feed);
+    ASSERT_TRUE(events) << events.error().message();
+    ASSERT_EQ(controller.await_reports(1).size(), 1U);
+  }
+  const auto reports = controller.await_reports(1);
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].id, "00000000000000aa");
+  EXPECT_EQ(reports[0].incarnation, 3U);
+  EXPECT_EQ(reports[0].health, Health::kUnhealthy);
+  EXPECT_EQ(reports[0].reason, "its agent is lost: malformed frame");
+}
+
+}  // namespace
+}  // namespace skerry
