@@ -8,13 +8,14 @@
 #include "agent/http_url.h"
 #include "agent/kernel_arguments.h"
 #include "agent/stats.h"
+#include "base/filesystem_magic.h"
 
 using namespace skerry;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   static_cast<void>(agent::parse_kernel_arguments(text));
-  static_cast<void>(agent::filesystem_of(text));
+  static_cast<void>(filesystem_of(text));
   static_cast<void>(agent::parse_http_url(text));
   static_cast<void>(agent::resolve_endpoint("http://127.0.0.1/app", text));
   static_cast<void>(agent::response_status(text));

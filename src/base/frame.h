@@ -32,7 +32,7 @@ enum class FrameKind : std::uint8_t {
   kResize = 7,  // columns u16, rows u16
   kSignal = 8,  // signal number u32, for the session's process
   kExit = 9,    // the session's process ended: shell code i32 (0–255; 128 + signal); last frame of a session. Of a
-              // guest's workload with kExitOutOfMemory, when that is why
+                // guest's workload with kExitOutOfMemory, when that is why
   kEvent = 10,  // server → client, unasked: payload as the channel defines
   kClose = 11,  // the sender gives the session up; the process of an exec session gets SIGHUP, then SIGKILL
   kReady = 12,  // session 0, agent → host: booted, workload started (or: none to start); payload: agent's JSON hello

@@ -113,8 +113,8 @@ struct WorkloadAction {
 struct Security {
   bool read_only_root = false;
   bool user_namespace = false;
-  // Set-user-ID programs and file capabilities give what they say (sudo, ping): no_new_privs stays off. Containers only;
-  // in a microVM they always do.
+  // Set-user-ID programs and file capabilities give what they say (sudo, ping): no_new_privs stays off. Containers
+  // only; in a microVM they always do.
   bool allow_new_privileges = false;
   std::vector<std::string> cap_add;   // "CAP_NET_ADMIN"
   std::vector<std::string> cap_drop;  // "ALL" drops every one

@@ -150,8 +150,8 @@ TEST(PublishedPort, ReadsEveryForm) {
 }
 
 TEST(PublishedPort, RefusesAndExplains) {
-  for (const auto* text : {"", ":80", "80:", "0:80", "80:0", "65536:80", "80:65536", "80:80/sctp", "80:80/",
-                           "a:b", "1:2:3:4", "host:80:80", "80-81:80-81", "80:80/tcp/udp", "[::1]:80:80", "08:80"}) {
+  for (const auto* text : {"", ":80", "80:", "0:80", "80:0", "65536:80", "80:65536", "80:80/sctp", "80:80/", "a:b",
+                           "1:2:3:4", "host:80:80", "80-81:80-81", "80:80/tcp/udp", "[::1]:80:80", "08:80"}) {
     const auto result = parse_published_port(text);
     ASSERT_FALSE(result) << text;
     EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);

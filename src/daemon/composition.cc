@@ -41,6 +41,8 @@ class LiveComposition final : public Composition {
   void run() override;
   void stop() override;
   void release_host() override;
+  // After an open() that failed half-way: what it has put on the host goes, unless environments need it.
+  void give_up();
 
  private:
   Status lock_directories();
@@ -151,6 +153,11 @@ void LiveComposition::stop() {
   ended_.notify_all();
 }
 
+void LiveComposition::give_up() {
+  server_.reset();
+  if (controller_) release_host();
+}
+
 void LiveComposition::release_host() {
   if (!controller_->environments().empty()) return;
   if (auto closed = network_->close(); !closed) {
@@ -163,7 +170,10 @@ void LiveComposition::release_host() {
 
 Result<std::unique_ptr<Composition>> Composition::create(const DaemonOptions& options) {
   auto composition = std::make_unique<LiveComposition>(options);
-  TRY(composition->open());
+  if (auto opened = composition->open(); !opened) {
+    composition->give_up();
+    return fail(std::move(opened).error());
+  }
   return composition;
 }
 

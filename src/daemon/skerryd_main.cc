@@ -1,5 +1,7 @@
 // skerryd: the control plane.
+#include <grp.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -8,6 +10,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/composition.h"
 #include "daemon/host_setup.h"
 #include "daemon/notify.h"
@@ -25,7 +28,28 @@ sigset_t ending_signals() {
   return set;
 }
 
+// What will be missed later is better told now. The daemon serves all the same: it may be for another isolation.
+void tell_what_is_missing(const DaemonOptions& options) {
+  for (const auto* name : {"skerry-oci", "skerry-keeper", "skerry-agent"}) {
+    const std::string path = cat(options.program_dir, "/", name);
+    if (::access(path.c_str(), X_OK) == 0) continue;
+    log::warning("a program is missing", {{"path", path}, {"hint", "install it beside skerryd, or set --program-dir"}});
+  }
+  if (!options.kernel.empty() && ::access(options.kernel.c_str(), R_OK) != 0) {
+    log::warning("the kernel for microVMs cannot be read", {{"path", options.kernel}});
+  }
+  if (::getgrnam(options.group.c_str()) == nullptr) {
+    log::warning("no such group: only root may use the socket",
+                 {{"group", options.group}, {"hint", "skerry setup makes it"}});
+  }
+}
+
 int serve(const DaemonOptions& options, const sigset_t& signals) {
+  if (::geteuid() != 0) {
+    log::error("cannot start", {{"error", "skerryd needs root: it makes namespaces, mounts and network devices"}});
+    return 1;
+  }
+  tell_what_is_missing(options);
   auto composition = Composition::create(options);
   if (!composition) {
     log::error("cannot start", {{"error", composition.error().message()}});

@@ -148,7 +148,6 @@ class Driver {
 
   // A socket of frames; kEvent on session 0 is wire/agent_protocol.h's AgentEvent, the last one again at the start.
   // kCorrupt, with the reason, when the guest has sent what no agent sends: nothing more will come from it.
-  // kCorrupt, with the reason, when the guest has sent what no agent sends: nothing more will come from it.
   virtual Result<Fd> guest_events(const EnvironmentPlace& place) { return cannot(place, "tells no events"); }
   // Saves the run to state_dir, ends it and leaves nothing in run_dir; the next start() goes on with it. A disposable
   // keeps its disk over this. discard_suspended() forgets it.

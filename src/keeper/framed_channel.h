@@ -5,8 +5,8 @@
 //   attach.sock ──────────┘   (renumbers)        └─ session 0 ─┘  (the workload)
 //
 // The guest is not trusted: what it sends is bounded and checked; when it sends something that is not frames the
-// channel is closed for good, with the reason, and nothing else suffers. Announcements (kReady, kEvent) cost a file each:
-// more than 16 in half a second are joined, the last of each kind counts.
+// channel is closed for good, with the reason, and nothing else suffers. Announcements (kReady, kEvent) cost a file
+// each: more than 16 in half a second are joined, the last of each kind counts.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +79,7 @@ class FramedChannel final : public WorkloadInput {
   std::map<FrameKind, std::string> pending_;
   unsigned announcements_left_ = 0;
   EventLoop::TimerId refill_ = 0;
-  bool stdin_paused_ = false;                  // by the guest (kPause on session 0)
+  bool stdin_paused_ = false;  // by the guest (kPause on session 0)
 };
 
 }  // namespace skerry::keeper

@@ -62,8 +62,8 @@ struct BuildImageRequest {
 };
 Result<BuildImageRequest> parse_build_image_request(std::string_view body);
 
-// POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable"}; PATCH: any but the name. The configuration is
-// a creation request without a name; here only its JSON text.
+// POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable"}; PATCH: any but the name. The
+// configuration is a creation request without a name; here only its JSON text.
 struct DeploymentRequest {
   std::string name;
   std::string plugin;

@@ -295,6 +295,23 @@ Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocume
   return spec;
 }
 
+// The end of the guest's console on one line, for an error.
+std::string last_words(std::string_view console) {
+  constexpr std::size_t kMost = 400;
+  auto text = trim(console);
+  if (text.size() > kMost) text = text.substr(text.size() - kMost);
+  std::string line = "the console was silent";
+  if (!text.empty()) line = "the console ended with: ";
+  bool blank = false;
+  for (const char letter : text) {
+    const bool visible = letter > ' ' && letter < 0x7F;
+    if (!visible && !blank) line += letter == '\n' ? " | " : " ";
+    if (visible) line += letter;
+    blank = !visible;
+  }
+  return line;
+}
+
 // What the guest's end says more than the silence of its agent.
 Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
   if (seen.code != ErrorCode::kUnavailable) return seen;
@@ -303,7 +320,9 @@ Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
   if (observed && !observed->reason.empty()) reason += cat(": ", observed->reason);
   const auto vmm = read_file(place.log_path() + ".vmm", 1U << 20U).value_or("");
   if (const auto text = trim(vmm); !text.empty()) reason += cat(": ", text.substr(text.rfind('\n') + 1));
-  return {ErrorCode::kUnavailable, 0, reason, cat("see ", place.log_path(), ".console")};
+  // The file itself goes with the environment that could not start.
+  const auto console = read_file(place.log_path() + ".console", 1U << 20U).value_or("");
+  return {ErrorCode::kUnavailable, 0, reason, last_words(console)};
 }
 
 Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& agent) {
