@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{R"({"memory_mb":"1024"})", "memory_mb: must be a whole number"},
                     Bad{R"({"memory_mb":-1})", "memory_mb"}, Bad{R"({"cpu_cores":0})", "cpu_cores: is out of range"},
                     Bad{R"({"cpu_cores":1e300})", "cpu_cores: is out of range"},
-                    Bad{R"({"ports":["80"]})", "ports[0]: "},
+                    Bad{R"({"ports":["80:x"]})", "ports[0]: "},
                     Bad{R"({"ports":[{"host_port":0,"guest_port":1}]})", "ports[0].host_port: "},
                     Bad{R"({"ports":[{"guest_port":1}]})", "ports[0].host_port: is missing"},
                     Bad{R"({"mounts":["/a"]})", "mounts[0]: "}, Bad{R"({"env":{"A":1}})", "env.A: must be a string"},

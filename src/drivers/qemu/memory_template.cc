@@ -64,8 +64,10 @@ Result<VmmSpec> template_spec(const EnvironmentPlace& place, const VmmSpec& like
     }
     // Empty, but of the size the guest will see: the driver reads it once, when it finds the disk.
     const auto info = TRY(sys::fstat(disk.file.get()));
-    Fd empty = TRY(sys::open(cat(place.run_dir, "/", disk.serial), O_RDWR | O_CREAT | O_TRUNC, 0600));
+    const std::string path = cat(place.run_dir, "/", disk.serial);
+    Fd empty = TRY(sys::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));
     TRY(sys::ftruncate(empty.get(), static_cast<std::uint64_t>(info.st_size)));
+    if (disk.read_only) empty = TRY(sys::open(path, O_RDONLY));  // the VMM takes no descriptor that may do more
     spec.disks.push_back({disk.serial, std::move(empty), disk.read_only});
   }
   spec.memory = VmmMemory{memory.get(), true};
@@ -99,11 +101,14 @@ Result<Fd> memory_file(std::uint32_t memory_mib) {
   return memory;
 }
 
-std::string template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key) {
+Result<std::string> template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key) {
   std::string key =
       cat(host_key, "|", spec.boot.key, "|", base_disk, "|", spec.accelerator == Accelerator::kKvm ? "kvm" : "tcg", "|",
           vcpus_of(spec), "|", spec.memory_mib, "|", spec.tap ? "net" : "none");
-  for (const auto& disk : spec.disks) key += cat("|", disk.serial, disk.read_only ? ":ro" : ":rw");
+  for (const auto& disk : spec.disks) {
+    const auto info = TRY(sys::fstat(disk.file.get()));
+    key += cat("|", disk.serial, disk.read_only ? ":ro:" : ":rw:", info.st_size);
+  }
   return key;
 }
 

@@ -35,7 +35,7 @@ Result<Fd> memory_file(std::uint32_t memory_mib);
 
 // What must be equal for a fork to work: a mismatch means another template, or a cold boot, never an error. `shape`
 // names the base disk; the rest follows from the spec.
-std::string template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key);
+Result<std::string> template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key);
 
 // Boots, parks and saves. `spec` is the machine of the environment that wants it: its disks and tap are only used for
 // their kind, never touched. `place` is the template's own, for the time being.

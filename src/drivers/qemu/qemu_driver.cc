@@ -140,9 +140,9 @@ class QemuDriver final : public Driver {
  private:
   Result<AcceleratorVerdict> accelerator();
   Result<std::string> accelerator_key_once();
-  // A document too large for the command line comes by a disk: a cold boot reads it there.
+  // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
-    return config_.most_templates > 0 && spec.disks.size() == 2;
+    return config_.most_templates > 0 && !spec.disks.empty() && spec.disks.front().serial == "root";
   }
   [[nodiscard]] BootFilesSpec boot_files_spec() const {
     return {config_.kernel, config_.agent, config_.cache_dir, "erofs"};
@@ -336,7 +336,7 @@ Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& ag
 Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document) {
   const auto& place = launch.place;
   const std::string base = TRY(base_disk(launch));
-  const std::string key = template_key(spec, base, TRY(accelerator_key_once()));
+  const std::string key = TRY(template_key(spec, base, TRY(accelerator_key_once())));
   const auto source = TRY(templates_.get(key, [&] {
     const std::string dir = cat(config_.cache_dir, "/template");
     const EnvironmentPlace own{cat("template-", place.id), "template", dir + "/state", dir + "/run"};
@@ -490,7 +490,7 @@ Result<Conversation> QemuDriver::exec(const EnvironmentPlace& place, const ExecS
 
 // The form of the memory is part of it: QEMU names its blocks by that.
 Result<std::string> QemuDriver::machine_key(const Launch& launch, const VmmSpec& spec) {
-  return cat(template_key(spec, TRY(base_disk(launch)), TRY(accelerator_key_once())), "|",
+  return cat(TRY(template_key(spec, TRY(base_disk(launch)), TRY(accelerator_key_once()))), "|",
              can_fork(spec) ? "memory0" : "anonymous");
 }
 
