@@ -4,10 +4,11 @@
 #   make test     everything, set-up included   make lint-all  clang-tidy on the whole tree
 #   make demo     the main job, shown           make fuzz      every fuzz target for FUZZ_SECONDS
 #   make bench    ratios to peers               make ci        what CI runs
+#   make install  to PREFIX (default /usr/local), below DESTDIR; make uninstall
 FUZZ_SECONDS ?= 20
 SETUP := build/.setup-done
 
-.PHONY: setup build demo test testhost asan tsan bench fuzz lint lint-all ci clean
+.PHONY: setup build install uninstall demo test testhost asan tsan bench fuzz lint lint-all ci clean
 
 setup: $(SETUP)
 $(SETUP): packaging/debian-packages.txt tools/setup
@@ -16,6 +17,12 @@ $(SETUP): packaging/debian-packages.txt tools/setup
 
 build: setup
 	tools/build release
+
+install:
+	tools/install
+
+uninstall:
+	tools/install --undo
 
 demo: build
 	tools/demo
