@@ -70,7 +70,7 @@ void take_source(const CLI::App& verb, RunOptions& options) {
   options.command = std::move(words.rest);
 }
 
-void on_chosen_run(CLI::App* verb, Invocation& invocation, std::shared_ptr<RunOptions> options,
+void on_chosen_run(CLI::App* verb, Invocation& invocation, const std::shared_ptr<RunOptions>& options,
                    Outcome (*action)(const Session&, const RunOptions&)) {
   verb->callback([verb, &invocation, options, action] {
     take_source(*verb, *options);

@@ -63,7 +63,7 @@ Finding examine_cgroups() {
   return {"control groups", Verdict::kWeak, cat("version 1 (", found, ")"), "version 2 gives cleaner limits"};
 }
 
-Finding examine_file(std::string subject, const std::string& path, Verdict otherwise, std::string why,
+Finding examine_file(std::string subject, const std::string& path, Verdict otherwise, std::string_view why,
                      std::string remedy) {
   if (sys::exists(path)) return {std::move(subject), Verdict::kGood, path, {}};
   return {std::move(subject), otherwise, cat(path, " is missing: ", why), std::move(remedy)};

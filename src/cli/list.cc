@@ -9,7 +9,7 @@
 namespace skerry::cli {
 namespace {
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 // "running", "running (healthy)", "failed (2)".
 std::string state_of(const wire::JsonNode& environment) {
