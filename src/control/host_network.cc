@@ -89,7 +89,7 @@ class HostNetwork final : public Network {
 
 }  // namespace
 
-Result<std::unique_ptr<Network>> make_host_network(std::string table, std::string run_dir) {
+Result<std::unique_ptr<Network>> make_host_network(std::string table, const std::string& run_dir) {
   auto nftables = TRY(network::Nftables::open());
   return std::make_unique<HostNetwork>(std::move(table), cat(run_dir, "/bridge-made"), std::move(nftables));
 }

@@ -10,6 +10,6 @@ namespace skerry {
 
 // `table`: the nftables table that is ours alone; one for each daemon on a host. `run_dir` remembers, over restarts of
 // the daemon, that the bridge is of our making.
-Result<std::unique_ptr<Network>> make_host_network(std::string table, std::string run_dir);
+Result<std::unique_ptr<Network>> make_host_network(std::string table, const std::string& run_dir);
 
 }  // namespace skerry

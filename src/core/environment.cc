@@ -82,7 +82,9 @@ constexpr std::uint32_t kMaxMemoryMib = 16U * 1024U * 1024U;
 constexpr std::uint32_t kMaxCpuMilli = 1024U * kMilliPerCore;
 constexpr std::uint32_t kMaxPids = 4U * 1024U * 1024U;
 
-auto wrong(std::string field, std::string_view why) { return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why)); }
+auto wrong(std::string_view field, std::string_view why) {
+  return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why));
+}
 
 bool is_clean_absolute_path(std::string_view path) {
   if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos || path.size() > 4095)

@@ -141,7 +141,7 @@ void ObjectReader::decimal(const char* name, double& into, double low, double hi
   if (found == nullptr) return;
   if (!found->is_number()) return errors_->add(at(name), "must be a number");
   const double number = found->get<double>();
-  if (!(number >= low && number <= high)) return errors_->add(at(name), "is out of range");
+  if (number < low || number > high) return errors_->add(at(name), "is out of range");
   into = number;
 }
 
