@@ -1,20 +1,20 @@
 // Making a bootable disk of an image, beside the usual way: umoci unpack, then mke2fs -d.
 //
 // image_bench OUT.json. Needs root (umoci and mke2fs do), umoci, skopeo, tar. The image is one gzip layer of files of
-// this host. Each is run kRounds times, taking turns; a row shows the best.
+// this host. Each is run kRounds times, taking turns; a row shows the medians.
 // Links: image wire
 #include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <limits>
+#include <vector>
 
 #include "base/file_io.h"
 #include "base/process.h"
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
+#include "bench_row.h"
 #include "image/image_builder.h"
 #include "image/store.h"
-#include "wire/json_writer.h"
 
 namespace skerry {
 namespace {
@@ -76,30 +76,23 @@ Result<Times> measure() {
   const auto name = TRY(ImageReference::parse(kName));
   const Image image = TRY(store->import_rootfs(dir / "rootfs.tar.gz", name, {}, {}));
   TRY(run({"skopeo", "copy", "-q", cat("oci:", dir / "images", ":", name.text()), cat("oci:", dir / "layout:t")}));
-  Times best;
+  std::vector<double> erofs;
+  std::vector<double> ext4;
+  std::vector<double> umoci;
   for (int round = 0; round < kRounds; ++round) {
-    best.erofs = std::min(best.erofs, TRY(timed([&] { return our_disk(*store, image); })));
-    best.ext4 = std::min(best.ext4, TRY(timed([&] { return our_ext4(*store, dir); })));
-    best.umoci = std::min(best.umoci, TRY(timed([&] { return usual_way(dir); })));
+    erofs.push_back(TRY(timed([&] { return our_disk(*store, image); })));
+    ext4.push_back(TRY(timed([&] { return our_ext4(*store, dir); })));
+    umoci.push_back(TRY(timed([&] { return usual_way(dir); })));
   }
-  return best;
+  return Times{bench::median(erofs), bench::median(ext4), bench::median(umoci)};
 }
 
-void write_row(wire::JsonWriter& json, std::string_view name, double ours, double peer, std::string_view note) {
-  json.begin_object().field("name", name).field("unit", "ms").field("ours", ours);
-  json.key("peers").begin_object().field("umoci unpack + mke2fs -d", peer).end_object();
-  json.field("note", note).end_object();
-}
-
-Status bench(const std::string& out) {
-  const Times best = TRY(measure());
-  wire::JsonWriter json;
-  json.begin_array();
-  write_row(json, "image to base disk (EROFS)", best.erofs, best.umoci,
-            "no root, no unpacking; goal: ratio at most 0.5");
-  write_row(json, "image build, ext4 with agent", best.ext4, best.umoci, "with SBOM, manifest and checksum");
-  json.end_array();
-  return write_file_atomic(out, std::move(json).text() + "\n", 0644);
+Status compare(const std::string& out) {
+  const Times times = TRY(measure());
+  return bench::write_rows(out,
+                           {{"image.disk.erofs", times.erofs, times.umoci, 0.5, "against umoci unpack + mke2fs -d"},
+                            {"image.build.ext4", times.ext4, times.umoci, 0.5,
+                             "against umoci unpack + mke2fs -d; with SBOM, manifest and checksum"}});
 }
 
 }  // namespace
@@ -110,7 +103,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: image_bench OUT.json\n";
     return 2;
   }
-  if (const auto done = skerry::bench(argv[1]); !done) {
+  if (const auto done = skerry::compare(argv[1]); !done) {
     std::cerr << done.error().message() << "\n";
     return 1;
   }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/file_io.h"
@@ -21,6 +22,7 @@
 #include "base/temp_dir.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
+#include "bench_row.h"
 #include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/qemu_driver.h"
@@ -42,11 +44,6 @@ struct Bench {
 };
 
 double ms_since(MonoTime begin) { return static_cast<double>((SystemClock().monotonic() - begin).count()) / 1e6; }
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values.at(values.size() / 2);
-}
 
 Status run(std::vector<std::string> argv) {
   SpawnSpec spec;
@@ -102,17 +99,14 @@ Launch next_launch(Bench& bench) {
   return launch;
 }
 
-// start() of `runs` environments, one at a time.
-Result<double> time_starts(Bench& bench, Driver& driver, int runs) {
-  std::vector<double> times;
-  for (int i = 0; i < runs; ++i) {
-    const Launch launch = next_launch(bench);
-    const MonoTime begin = SystemClock().monotonic();
-    TRY(driver.start(launch));
-    times.push_back(ms_since(begin));
-    TRY(driver.destroy(launch.place));
-  }
-  return median(std::move(times));
+// start() of one environment.
+Result<double> time_start(Bench& bench, Driver& driver) {
+  const Launch launch = next_launch(bench);
+  const MonoTime begin = SystemClock().monotonic();
+  TRY(driver.start(launch));
+  const double took = ms_since(begin);
+  TRY(driver.destroy(launch.place));
+  return took;
 }
 
 Result<double> time_exec(Bench& bench, Driver& driver) {
@@ -131,89 +125,78 @@ Result<double> time_exec(Bench& bench, Driver& driver) {
     times.push_back(ms_since(begin));
   }
   TRY(driver.destroy(launch.place));
-  return median(std::move(times));
+  return bench::median(std::move(times));
 }
 
 // QEMU with its own defaults, Debian's bzImage and the same initramfs, until the agent reports. The frequency of the
-// clock is given: without it the kernel hangs in calibration on some hosts.
-Result<double> time_plain_qemu(const Bench& bench) {
-  const auto files = TRY(qemu::prepare_boot_files({{}, bench.bin + "/skerry-agent", bench.temp / "boot"}));
+// clock is given: without it the kernel hangs in calibration on some hosts. Nothing: it did not come up.
+Result<std::optional<double>> time_plain_qemu(const std::string& initramfs) {
   const std::string kernel = TRY(qemu::newest_kernel("/boot"));
-  std::vector<double> times;
-  for (int i = 0; i < kRuns; ++i) {
-    auto pair = TRY(unix_pair());
-    const MonoTime begin = SystemClock().monotonic();
-    SpawnSpec spec;
-    spec.argv = {"qemu-system-x86_64",
-                 "-M",
-                 "microvm",
-                 "-accel",
-                 "tcg",
-                 "-m",
-                 "128",
-                 "-nodefaults",
-                 "-display",
-                 "none",
-                 "-no-reboot",
-                 "-kernel",
-                 kernel,
-                 "-initrd",
-                 files.initramfs,
-                 "-append",
+  auto pair = TRY(unix_pair());
+  const MonoTime begin = SystemClock().monotonic();
+  SpawnSpec spec;
+  spec.argv = {"qemu-system-x86_64",
+               "-M",
+               "microvm",
+               "-accel",
+               "tcg",
+               "-m",
+               "128",
+               "-nodefaults",
+               "-display",
+               "none",
+               "-no-reboot",
+               "-kernel",
+               kernel,
+               "-initrd",
+               initramfs,
+               "-append",
 
-                 cat("console=ttyS0 panic=-1 quiet tsc=reliable tsc_early_khz=", qemu::host_tsc_khz()),
-                 "-serial",
-                 "null",
-                 "-device",
-                 "virtio-serial-device",
-                 "-chardev",
-                 "socket,id=agent,fd=3",
-                 "-device",
-                 "virtserialport,chardev=agent,name=skerry.agent"};
-    spec.fds = {{pair.second.get(), 3}};
-    auto child = TRY(Child::spawn(spec));
-    pair.second.reset();
-    pollfd ready{pair.first.get(), POLLIN, 0};
-    const bool booted = ::poll(&ready, 1, kPlainBootMs) > 0;
-    const double took = ms_since(begin);
-    TRY(child.signal(SIGKILL));
-    TRY(child.wait());
-    // Even with the clock given it may not come up on a busy host: that is not counted.
-    if (booted) times.push_back(took);
-  }
-  if (times.empty()) return fail(ErrorCode::kUnavailable, "plain QEMU never booted");
-  return median(std::move(times));
-}
-
-// Two decimals; the numbers here are positive.
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
+               cat("console=ttyS0 panic=-1 quiet tsc=reliable tsc_early_khz=", qemu::host_tsc_khz()),
+               "-serial",
+               "null",
+               "-device",
+               "virtio-serial-device",
+               "-chardev",
+               "socket,id=agent,fd=3",
+               "-device",
+               "virtserialport,chardev=agent,name=skerry.agent"};
+  spec.fds = {{pair.second.get(), 3}};
+  auto child = TRY(Child::spawn(spec));
+  pair.second.reset();
+  pollfd ready{pair.first.get(), POLLIN, 0};
+  const bool booted = ::poll(&ready, 1, kPlainBootMs) > 0;
+  const double took = ms_since(begin);
+  TRY(child.signal(SIGKILL));
+  TRY(child.wait());
+  return booted ? std::optional(took) : std::nullopt;
 }
 
 Status measure(const std::string& result) {
   Bench bench = TRY(prepare());
   const auto cold = make_driver(bench, 0);
   const auto forking = make_driver(bench, 1);
-  const double plain_ms = TRY(time_plain_qemu(bench));
-  std::fputs("plain QEMU done\n", stderr);
-  const double cold_ms = TRY(time_starts(bench, *cold, kRuns));
-  std::fputs("cold starts done\n", stderr);
-  TRY(time_starts(bench, *forking, 1));  // makes the template
-  const double fork_ms = TRY(time_starts(bench, *forking, 2 * kRuns));
-  std::fputs("forks done\n", stderr);
+  const auto files = TRY(qemu::prepare_boot_files({{}, bench.bin + "/skerry-agent", bench.temp / "boot"}));
+  TRY(time_start(bench, *forking));  // makes the template
+  std::vector<double> plain_times;
+  std::vector<double> cold_times;
+  std::vector<double> fork_times;
+  for (int i = 0; i < kRuns; ++i) {
+    // Even with the clock given plain QEMU may not come up on a busy host: that is not counted.
+    if (const auto booted = TRY(time_plain_qemu(files.initramfs))) plain_times.push_back(*booted);
+    cold_times.push_back(TRY(time_start(bench, *cold)));
+    for (int k = 0; k < 2; ++k) fork_times.push_back(TRY(time_start(bench, *forking)));
+  }
+  if (plain_times.empty()) return fail(ErrorCode::kUnavailable, "plain QEMU never booted");
+  const double plain_ms = bench::median(plain_times);
+  const double cold_ms = bench::median(cold_times);
+  const double fork_ms = bench::median(fork_times);
   const double exec_ms = TRY(time_exec(bench, *forking));
-  const auto row = [](std::string_view name, double ours, std::string_view peer, double theirs, std::string_view note) {
-    return cat(R"({"name": ")", name, R"(", "unit": "ms", "ours": )", number(ours), R"(, "peers": {)",
-               peer.empty() ? "" : cat("\"", peer, "\": ", number(theirs)), R"(}, "note": ")", note, "\"}");
-  };
-  const std::string json = cat(
-      "[", row("microVM cold start", cold_ms, "plain qemu microvm", plain_ms, "TCG; to the running workload, jailed"),
-      ",\n ", row("microVM start from a template", fork_ms, "microVM cold start", cold_ms, "TCG; the same, forked"),
-      ",\n ", row("exec in a microVM", exec_ms, "", 0, "TCG; connect, run true, exit code; median of 100"), "]\n");
-  std::fputs(json.c_str(), stdout);
-  return write_file_atomic(result, json, 0644);
+  return bench::write_rows(
+      result,
+      {{"microvm.cold.plain-qemu", cold_ms, plain_ms, 0.6, "to the running workload, jailed; QEMU: to the agent"},
+       {"microvm.fork.cold", fork_ms, cold_ms, 0.04, "start from a template against a cold start"},
+       {"microvm.exec.fork", exec_ms, fork_ms, 0, "connect, run true, exit code"}});
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 oci_bench.py OUT.json. Needs root. All runtimes get the same bundle (five new namespaces, a small static program) and a
 state directory on tmpfs, and take turns within one run, so that what else the machine does hits them alike; a row shows
-the lower quartile. crun 1.8.1 does not run on hybrid cgroup hosts, so everything runs in a mount namespace of its own
+the medians. crun 1.8.1 does not run on hybrid cgroup hosts, so everything runs in a mount namespace of its own
 where /sys/fs/cgroup is the unified hierarchy alone.
 """
 import concurrent.futures
@@ -11,11 +11,12 @@ import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from rows import row, rows, take_turns
 
 OURS = os.path.join(os.environ.get("SKERRY_BIN_DIR", "build/bin"), "skerry-oci")
 PROGRAM = """
@@ -91,37 +92,20 @@ class Bench:
         subprocess.run(self.command(runtime, "delete", "--force", name), check=True)
 
 
-def take_turns(actions, rounds):
-    """Milliseconds of each action: the lower quartile of `rounds` turns, after two to warm up."""
-    times = {name: [] for name in actions}
-    for turn in range(rounds + 2):
-        for name, action in actions.items():
-            begin = time.perf_counter()
-            action()
-            if turn >= 2:
-                times[name].append((time.perf_counter() - begin) * 1000)
-    return {name: statistics.quantiles(values, n=4)[0] for name, values in times.items()}
-
-
-def row(name, unit, values, note="", digits=2):
-    return {"name": name, "unit": unit, "ours": round(values["ours"], digits),
-            "peers": {k: round(v, digits) for k, v in values.items() if k != "ours"}, "note": note}
-
-
 def start_rows(bench):
     actions = {name: (lambda name=name: bench.run_once(name)) for name in bench.runtimes}
-    rows = []
+    made = []
     for seccomp in (False, True):
         bench.configure(seccomp=seccomp)
         peers = dict(actions)
-        if bench.bwrap and not seccomp:
+        if bench.bwrap:
             peers["bwrap"] = bench.run_bwrap
-        label = "default seccomp" if seccomp else "no seccomp"
-        rows.append(row(f"oci: run true, {label}", "ms", take_turns(peers, 40), "goals: 0.6 × crun, 1.2 × bwrap"))
-    return rows
+        label = "" if seccomp else ".no-seccomp"
+        made += rows(f"oci.run{label}", take_turns(peers, 40), "ms", {"crun": 0.6, "bwrap": 1.2})
+    return made
 
 
-def cpu_row(bench, rounds=40):
+def cpu_rows(bench, rounds=40):
     """What a run costs the machine: user and system time of the runtime and all it started. Hardly changed by other load."""
     bench.configure(seccomp=False)
     actions = {name: (lambda name=name: bench.run_once(name)) for name in bench.runtimes}
@@ -134,22 +118,22 @@ def cpu_row(bench, rounds=40):
             action()
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             spent[name] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return row("oci: processor time of run true, no seccomp", "ms", {n: s * 1000 / rounds for n, s in spent.items()})
+    return rows("oci.processor-time", {name: each * 1000 / rounds for name, each in spent.items()}, "ms", {})
 
 
-def exec_row(bench):
+def exec_rows(bench):
     bench.configure(seccomp=True, args=("/bin/true", "wait"))
     names = {runtime: bench.create(runtime) for runtime in bench.runtimes}
     actions = {runtime: (lambda r=runtime, n=name: subprocess.run(bench.command(r, "exec", n, "/bin/true"), check=True))
                for runtime, name in names.items()}
     try:
-        return row("oci: exec true in a running container", "ms", take_turns(actions, 40), "goal: 0.6 × crun")
+        return rows("oci.exec", take_turns(actions, 40), "ms", {"crun": 0.6})
     finally:
         for runtime, name in names.items():
             bench.delete(runtime, name)
 
 
-def memory_row(bench):
+def memory_rows(bench):
     bench.configure(seccomp=True)
     peaks = {}
     for runtime in bench.runtimes:
@@ -161,10 +145,11 @@ def memory_row(bench):
             if os.path.exists("/usr/bin/time") else subprocess.check_output(
                 [sys.executable, "-S", "-c", script, *bench.command(runtime, "run", "--bundle", bench.bundle, bench.name())])
         peaks[runtime] = int(out.split()[-1]) / 1024
-    return row("oci: peak memory of run", "MiB", peaks, "goals: 2 MiB, 0.6 × crun")
+    limit = row("oci.memory.limit", peaks["ours"], 2.0, "MiB", 1.0, note="peak resident set of a run; at most 2 MiB")
+    return [*rows("oci.memory", peaks, "MiB", {"crun": 0.6}), limit]
 
 
-def throughput_row(bench, total=200, parallel=8):
+def throughput_rows(bench, total=int(os.environ.get("SKERRY_BENCH_TOTAL", "1000")), parallel=8):
     bench.configure(seccomp=True)
     seconds = {}
     for runtime in bench.runtimes:
@@ -172,10 +157,10 @@ def throughput_row(bench, total=200, parallel=8):
         with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
             list(pool.map(lambda _, r=runtime: bench.run_once(r), range(total)))
         seconds[runtime] = total / (time.perf_counter() - begin)
-    return row(f"oci: containers a second, {parallel} at a time", "1/s", seconds, "goal: 1.5 × crun", 1)
+    return rows("oci.throughput", seconds, "1/s", {"crun": 1.5}, "higher", f"{total} containers, {parallel} at a time")
 
 
-def many_row(bench, living=int(os.environ.get("SKERRY_BENCH_LIVING", "300"))):
+def many_rows(bench, living=int(os.environ.get("SKERRY_BENCH_LIVING", "1000"))):
     """Starting one while none, and while many, live."""
     bench.configure(seccomp=True)
     few = take_turns({"ours": lambda: bench.run_once("ours")}, 30)["ours"]
@@ -189,21 +174,21 @@ def many_row(bench, living=int(os.environ.get("SKERRY_BENCH_LIVING", "300"))):
     finally:
         for name in names:
             bench.delete("ours", name)
-    return row(f"oci: run true beside {living} living containers", "ms", {"ours": many, "alone": few}, "goal: flat")
+    return [row("oci.run.beside-many", many, few, "ms", 1.2, note=f"beside {living} living containers, against alone")]
 
 
-def syscall_row(bench):
+def syscall_rows(bench):
     bench.configure(seccomp=True)
     counts = {}
     for runtime in bench.runtimes:
         log = f"{bench.place}/trace"
         if shutil.which("strace") is None:
-            return None
+            return []
         subprocess.run(["strace", "-f", "-o", log, *bench.command(runtime, "run", "--bundle", bench.bundle, bench.name())],
                        check=True, stderr=subprocess.DEVNULL)
         with open(log, errors="replace") as file:
             counts[runtime] = sum(1 for line in file if "(" in line and "resumed>" not in line)
-    return row("oci: system calls of run true, default seccomp", "", counts, digits=0)
+    return rows("oci.system-calls", counts, "calls", {})
 
 
 def main():
@@ -211,10 +196,9 @@ def main():
     place = tempfile.mkdtemp(prefix="skerry-oci-bench-", dir="/dev/shm")
     try:
         bench = Bench(place)
-        rows = start_rows(bench) + [cpu_row(bench), exec_row(bench), memory_row(bench), throughput_row(bench), many_row(bench),
-                                    syscall_row(bench)]
+        parts = (start_rows, cpu_rows, exec_rows, memory_rows, throughput_rows, many_rows, syscall_rows)
         with open(sys.argv[1], "w") as file:
-            json.dump([r for r in rows if r], file, indent=1)
+            json.dump([each for part in parts for each in part(bench)], file, indent=1)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

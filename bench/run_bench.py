@@ -15,6 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/system/daemon"))
 import skerry_host  # noqa: E402
+from rows import row  # noqa: E402
 
 RUNS = 15
 
@@ -43,8 +44,7 @@ def measure(host, image):
     timed(ours, env=host.environment)
     pairs = [(timed(ours, env=host.environment), timed(theirs)) for _ in range(RUNS)]
     mine, peer = (statistics.median(column) for column in zip(*pairs))
-    return {"id": "run.container.podman-without-network", "ours": round(mine, 2), "peer": round(peer, 2), "unit": "ms",
-            "ratio": round(mine / peer, 3), "goal": 0.12, "better": "lower"}
+    return row("run.container.podman-without-network", mine, peer, "ms", 0.12)
 
 
 def main():
