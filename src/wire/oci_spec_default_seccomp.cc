@@ -121,13 +121,12 @@ void add_clone(Seccomp& out) {
 // The family is an int for the kernel, a register of 64 bits for the filter: only the low half is compared. What the
 // 32-bit socketcall(2) opens lies behind a pointer: it is refused, libc uses socket(2) there since Linux 4.3.
 void add_socket(Seccomp& out) {
-  constexpr std::uint64_t kAlg = 38;
-  constexpr std::uint64_t kVsock = 40;
-  constexpr std::uint64_t kFamilies = 46;  // AF_MAX of Linux 6.12
+  // Blocks of families that differ in their last bits only, up to 45, the last of Linux 6.12: {first, size}.
+  constexpr std::array<std::pair<std::uint64_t, std::uint64_t>, 7> kBlocks = {
+      {{0, 32}, {32, 4}, {36, 2}, {39, 1}, {41, 1}, {42, 2}, {44, 2}}};
   constexpr std::uint64_t kInt = 0xFFFFFFFF;
-  for (std::uint64_t family = 0; family < kFamilies; ++family) {
-    if (family == kAlg || family == kVsock) continue;
-    out.syscalls.push_back(allow({"socket"}, {{0, kInt, family, "SCMP_CMP_MASKED_EQ"}}));
+  for (const auto& [first, size] : kBlocks) {
+    out.syscalls.push_back(allow({"socket"}, {{0, kInt & ~(size - 1), first, "SCMP_CMP_MASKED_EQ"}}));
   }
   // Said explicitly, and without a condition: libseccomp makes socketcall of every rule on socket(2) and drops the
   // condition on the way; only a rule without one overrules that.
