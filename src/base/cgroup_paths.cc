@@ -82,6 +82,38 @@ CgroupDirectories cgroup_directories(std::string_view proc_cgroup, std::string_v
   return out;
 }
 
+std::string with_cgroup_path(std::string_view proc_cgroup, std::string_view path) {
+  std::string out;
+  for (const auto line : split(proc_cgroup, '\n')) {
+    // "hierarchy:controllers:path" (cgroups(7)); a path may hold more colons.
+    const auto first = line.find(':');
+    const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    out += cat(line.substr(0, second + 1), path, "\n");
+  }
+  return out;
+}
+
+CgroupHierarchies CgroupHierarchies::read() {
+  CgroupHierarchies out;
+  out.proc_cgroup_ = read_file("/proc/self/cgroup").value_or("");
+  const std::string mounts = read_file("/proc/self/mountinfo").value_or("");
+  for (const auto line : split(mounts, '\n')) {
+    if (parse_mount(line)) out.mountinfo_ += cat(line, "\n");
+  }
+  return out;
+}
+
+CgroupDirectories CgroupHierarchies::directories_of(std::string_view path) const {
+  return cgroup_directories(with_cgroup_path(proc_cgroup_, path), mountinfo_);
+}
+
+std::string oom_count_file(const CgroupDirectories& directories) {
+  const auto memory = find_controller(directories, "memory");
+  if (memory.path.empty()) return {};
+  return memory.path + (memory.unified ? "/memory.events" : "/memory.oom_control");
+}
+
 Result<CgroupDirectories> cgroup_directories_of(pid_t pid) {
   const std::string groups = TRY(read_file(cat("/proc/", pid, "/cgroup")));
   return cgroup_directories(groups, TRY(read_file("/proc/self/mountinfo")));

@@ -18,6 +18,26 @@ using CgroupDirectories = std::map<std::string, std::string>;
 
 // From the texts of /proc/PID/cgroup and /proc/self/mountinfo. Hierarchies that are not mounted are left out.
 CgroupDirectories cgroup_directories(std::string_view proc_cgroup, std::string_view mountinfo);
+// /proc/PID/cgroup as it would be for a process in the group `path` of every hierarchy.
+std::string with_cgroup_path(std::string_view proc_cgroup, std::string_view path);
+
+// The hierarchies of this host as this process sees them, read once: they do not change while it lives, and the table
+// of mounts, which they are read from, grows with every container.
+class CgroupHierarchies {
+ public:
+  // Without any when /proc cannot be read.
+  static CgroupHierarchies read();
+  // Where a group with this path ("/skerry/x") is, or would be.
+  [[nodiscard]] CgroupDirectories directories_of(std::string_view path) const;
+
+ private:
+  std::string proc_cgroup_;
+  std::string mountinfo_;  // its lines about control groups
+};
+
+// The file whose line "oom_kill N" counts what the kernel killed for want of memory; empty: there is none.
+std::string oom_count_file(const CgroupDirectories& directories);
+
 // Of a process; kNotFound when it is gone.
 Result<CgroupDirectories> cgroup_directories_of(pid_t pid);
 

@@ -55,5 +55,25 @@ TEST(CgroupDirectories, OfThisProcess) {
   EXPECT_EQ(cgroup_directories_of(0x7FFFFFF).error().code, ErrorCode::kNotFound);
 }
 
+TEST(CgroupDirectories, PutsAnotherPathIntoEveryHierarchy) {
+  EXPECT_EQ(with_cgroup_path("4:memory:/a/b\n3:cpu,cpuacct:/\n1:name=systemd:/x:y\n0::/\n", "/skerry"),
+            "4:memory:/skerry\n3:cpu,cpuacct:/skerry\n1:name=systemd:/skerry\n0::/skerry\n");
+  EXPECT_EQ(with_cgroup_path("nonsense\n\n", "/skerry"), "");
+}
+
+TEST(CgroupDirectories, OfAGroupThatIsNotThereYet) {
+  const auto hierarchies = CgroupHierarchies::read();
+  const auto at_root = hierarchies.directories_of("/");
+  const auto below = hierarchies.directories_of("/none/such");
+  ASSERT_EQ(at_root.size(), below.size());
+  for (const auto& [controller, path] : at_root) EXPECT_EQ(below.at(controller), path + "/none/such");
+}
+
+TEST(OomCountFile, IsOfTheHierarchyThatHasMemory) {
+  EXPECT_EQ(oom_count_file({{"memory", "/m/x"}, {"", "/u/x"}}), "/m/x/memory.oom_control");
+  EXPECT_EQ(oom_count_file({{"", "/u/x"}}), "/u/x/memory.events");
+  EXPECT_EQ(oom_count_file({}), "");
+}
+
 }  // namespace
 }  // namespace skerry

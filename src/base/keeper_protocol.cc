@@ -87,6 +87,9 @@ std::vector<std::string> keeper_arguments(const KeeperRunSpec& spec) {
     out.insert(out.end(), {"--channel", cat(channel.name, ":", channel.child_fd, ":", mode_name(channel.mode))});
   }
   for (const int fd : spec.preserve_fds) out.insert(out.end(), {"--preserve-fd", cat(fd)});
+  if (spec.start) out.emplace_back("--start");
+  if (spec.attach_fd >= 0) out.insert(out.end(), {"--attach-fd", cat(spec.attach_fd)});
+  if (!spec.oom_file.empty()) out.insert(out.end(), {"--oom-file", spec.oom_file});
   if (spec.sync_fd >= 0) out.insert(out.end(), {"--sync-fd", cat(spec.sync_fd)});
   add_runtime(out, spec.runtime, spec.runtime_args);
   out.insert(out.end(), {"--bundle", spec.bundle, "--id", spec.id});

@@ -82,6 +82,9 @@ struct KeeperRunSpec {
   StdinMode stdin_mode = StdinMode::kNull;
   std::vector<KeeperChannel> channels;
   std::vector<int> preserve_fds;  // descriptors of the keeper that the main process gets under the same number, from 3
+  bool start = false;             // `RUNTIME run --detach` instead of create: the workload runs when the report comes
+  int attach_fd = -1;             // descriptor of the keeper: a client of attach.sock from the first byte on; -1: none
+  std::string oom_file;           // counts the group's OOM kills, from 0 on; empty: found by the main process's group
   int sync_fd = -1;               // descriptor of the keeper for the report; -1: none
   std::string runtime;            // absolute path of the OCI runtime
   std::vector<std::string> runtime_args;  // before the subcommand: --root …, --systemd-cgroup

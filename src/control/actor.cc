@@ -111,6 +111,7 @@ void Actor::work() {
 void Actor::run_task(Task& task) {
   Status outcome;
   if (gone()) {
+    if (retired_) finish_retiring();
     if (task.done) task.done(fail(ErrorCode::kNotFound, cat("\"", place_.name, "\" has been deleted")));
     return;
   }
@@ -140,6 +141,14 @@ void Actor::run_task(Task& task) {
   } else {
     task.done(snapshot());
   }
+}
+
+// Again after a failure.
+void Actor::finish_retiring() {
+  auto cleaned = clean_up();
+  if (cleaned) return;
+  log::warning("remains", {{"name", place_.name}, {"error", cleaned.error().message()}});
+  context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
 }
 
 void Actor::finish_waiters() {
@@ -357,13 +366,11 @@ Status Actor::do_freeze(Action action) {
   return save(changed, action == Action::kPause ? "paused" : "resumed");
 }
 
-Status Actor::do_collect(const Observation& observed) {
-  TRY(driver_.collect(place_, snapshot().spec.kind));
-  crash_point("the driver has collected the run");
+std::optional<Environment> Actor::after_end(const Observation& observed) {
   Environment changed = snapshot();
   auto& status = changed.status;
   // A start that was cut off by the daemon's death is tried again from the beginning, not counted as a run.
-  if (observed.phase == Phase::kBroken && status.state == State::kStarting) return {};
+  if (observed.phase == Phase::kBroken && status.state == State::kStarting) return std::nullopt;
   const bool asked = status.goal != Goal::kRunning && status.goal != Goal::kPaused;
   const MonoTime now = context_.clock.monotonic();
   if (now - started_mono_ >= kSettledAfter) status.restarts = 0;
@@ -371,8 +378,7 @@ Status Actor::do_collect(const Observation& observed) {
   status.exit_code = observed.exit_code;
   status.reason = observed.reason;
   if (!observed.exit_code && status.reason.empty() && !asked) status.reason = "the run was lost (the host restarted?)";
-  const bool clean = asked || observed.exit_code == 0;
-  status.state = clean ? State::kStopped : State::kFailed;
+  status.state = asked || observed.exit_code == 0 ? State::kStopped : State::kFailed;
   status.health = Health::kUnknown;
   status.pid = 0;
   status.finished_at = context_.clock.now();
@@ -382,9 +388,51 @@ Status Actor::do_collect(const Observation& observed) {
     if (status.goal == Goal::kRunning) status.goal = Goal::kStopped;
     if (changed.spec.auto_remove && status.goal == Goal::kStopped) status.goal = Goal::kDeleted;
   }
+  return changed;
+}
+
+Status Actor::do_collect(const Observation& observed) {
+  const auto ended = after_end(observed);
+  const bool clean = ended && ended->status.state == State::kStopped;
+  if (ended && ended->status.goal == Goal::kDeleted) return retire(*ended, clean ? "stopped" : "crashed");
+  TRY(driver_.collect(place_, snapshot().spec.kind));
+  crash_point("the driver has collected the run");
+  if (!ended) return {};
   context_.wakeups.forget(place_.id);
-  TRY(save(changed, clean ? "stopped" : "crashed"));
+  TRY(save(*ended, clean ? "stopped" : "crashed"));
   return context_.refresh_firewall();
+}
+
+Status Actor::retire(Environment last, std::string_view end) {
+  context_.wakeups.forget(place_.id);
+  std::vector<Event> events{environment_event(last, end, context_.clock.now())};
+  last.status.state = State::kDeleting;
+  events.push_back(environment_event(last, "deleted", context_.clock.now()));
+  // Before the event: whoever acts on it must no longer find the environment.
+  const Environment before = snapshot();
+  set_last(last, true);
+  if (auto stored = context_.store.retire_environment(place_.id, events); !stored) {
+    set_last(before, false);
+    return stored;
+  }
+  retired_ = true;
+  crash_point("it is retired");
+  // Nobody waits for what the kernel and the disk take to forget it.
+  finish_waiters();
+  return clean_up();
+}
+
+Status Actor::clean_up() {
+  TRY(driver_.destroy(place_));
+  TRY(sys::remove_tree(place_.run_dir));
+  TRY(sys::remove_tree(place_.state_dir));
+  crash_point("the remains of what was retired are gone");
+  if (const auto ip = snapshot().ip; !ip.empty()) TRY(context_.store.release_address(ip));
+  retired_ = false;
+  crash_point("its address is free again");
+  TRY(context_.refresh_firewall());
+  context_.forget(place_.id);
+  return {};
 }
 
 Status Actor::do_destroy(const StopRequest& stop) {
@@ -400,24 +448,22 @@ Status Actor::do_destroy(const StopRequest& stop) {
   last.status.state = State::kDeleting;
   last.status.pid = 0;
   // Before the event: whoever acts on it must no longer find the environment.
-  set_gone(true);
+  const Environment before = snapshot();
+  set_last(last, true);
   auto deleted =
       context_.store.delete_environment(place_.id, {environment_event(last, "deleted", context_.clock.now())});
   if (!deleted) {
-    set_gone(false);
+    set_last(before, false);
     return deleted;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    environment_ = last;
   }
   crash_point("it is no longer stored");
   context_.forget(place_.id);
   return context_.refresh_firewall();
 }
 
-void Actor::set_gone(bool gone) {
+void Actor::set_last(const Environment& environment, bool gone) {
   const std::lock_guard lock(mutex_);
+  environment_ = environment;
   gone_ = gone;
 }
 

@@ -91,6 +91,11 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status do_stop(const StopRequest& stop);
   Status do_freeze(Action action);
   Status do_collect(const Observation& observed);
+  // What the stored environment becomes now that its run is over; unset: as it is.
+  std::optional<Environment> after_end(const Observation& observed);
+  // It is gone for everybody else; then its remains are cleaned up.
+  Status retire(Environment last, std::string_view end);
+  Status clean_up();
   Status do_destroy(const StopRequest& stop);
   Status record_started(std::int64_t pid, bool adopted);
   Status record_start_failure(const Error& error);
@@ -99,7 +104,9 @@ class Actor : public std::enable_shared_from_this<Actor> {
   // Replaces the stored environment and the copy that readers see, together with an event ("" for none).
   Status save(const Environment& changed, std::string_view event);
   void finish_waiters();
-  void set_gone(bool gone);
+  void finish_retiring();
+  // What readers see from now on, and whether it is still there for them.
+  void set_last(const Environment& environment, bool gone);
 
   ActorContext& context_;
   Driver& driver_;
@@ -111,6 +118,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   std::vector<Completion> waiters_;  // guarded
   bool working_ = false;             // guarded: a worker runs work()
   bool gone_ = false;                // guarded: deleted
+  bool retired_ = false;             // worker only: gone, and something of it is still on the host
   StdioSink stdio_;                  // worker only: of the task at hand, until it is served
   RunHistory history_;               // worker only
   MonoTime started_mono_;            // worker only

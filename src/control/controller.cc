@@ -4,6 +4,7 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -66,6 +67,7 @@ class LiveController final : public Controller {
   void wait_exit(const std::string& name, Completion done) override;
   std::map<Isolation, Availability> capabilities() override;
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
+  bool settle(Duration at_most) override;
 
  private:
   void create_environment(const CreateCommand& command, StdioSink stdio, Completion done);
@@ -87,7 +89,8 @@ class LiveController final : public Controller {
   std::mutex create_mutex_;    // one creation at a time: admission and the insert see the same facts
   std::mutex firewall_mutex_;  // one refresh at a time, in order
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Actor>> actors_;  // in order of creation
+  std::vector<std::shared_ptr<Actor>> actors_;  // in order of creation; also those that are gone until all of it is
+  std::condition_variable forgotten_;           // one less of these
 };
 
 Status LiveController::open() {
@@ -104,6 +107,7 @@ Status LiveController::open() {
       [this](const std::string& id) {
         const std::lock_guard lock(mutex_);
         std::erase_if(actors_, [&](const auto& each) { return each->place().id == id; });
+        forgotten_.notify_all();
       }});
   // To be passed through, not listed: a container in a user namespace reaches its own directories below.
   TRY(sys::mkdir_all(cat(config_.state_dir, "/environments"), 0711));
@@ -123,6 +127,7 @@ Status LiveController::open() {
   TRY(refresh_firewall());
   remove_leftovers(config_.run_dir);
   remove_leftovers(config_.state_dir);
+  TRY(ports_.store.release_address(""));
   if (auto removed = ports_.network.remove_stale(known); !removed) {
     log::warning("stale network devices", {{"error", removed.error().message()}});
   }
@@ -349,6 +354,12 @@ std::map<Isolation, Availability> LiveController::capabilities() {
   std::map<Isolation, Availability> out;
   for (Driver* driver : ports_.drivers) out[driver->isolation()] = driver->availability();
   return out;
+}
+
+bool LiveController::settle(Duration at_most) {
+  std::unique_lock lock(mutex_);
+  return forgotten_.wait_for(
+      lock, at_most, [this] { return std::ranges::none_of(actors_, [](const auto& each) { return each->gone(); }); });
 }
 
 std::vector<std::string> LiveController::users_of_image(const std::string& manifest_digest) {

@@ -67,7 +67,8 @@ class Controller {
   //   create+start: done when it runs (a failed start is removed again and its error reported);
   //   create without start, update: when stored; start, resume, pause, restart: when it is so;
   //   stop, kill by SIGKILL: when the run is over; kill by another signal: when it was sent; delete: when nothing is
-  //   left (the answer is the last known value).
+  //   left (the answer is the last known value). One with auto_remove is gone, with its name free, when its run is
+  //   over; its mounts, devices and files follow a moment later, and its address is not leased before.
   virtual void submit(Command command, Completion done) = 0;
 
   // submit() of a creation that starts at once, for a client that wants the workload's stdio from its first byte on
@@ -99,6 +100,9 @@ class Controller {
   virtual std::map<Isolation, Availability> capabilities() = 0;
   // Names of environments that use this image (by digest): it cannot be removed while there are any.
   virtual std::vector<std::string> users_of_image(const std::string& manifest_digest) = 0;
+  // Waits until nothing is left on the host of environments that are already gone for everybody (those removed at their
+  // end: their remains are cleaned up after the answer). False: not in time; the next daemon goes on with it. BLOCKING.
+  virtual bool settle(Duration at_most) = 0;
 };
 
 }  // namespace skerry

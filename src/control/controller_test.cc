@@ -113,9 +113,26 @@ TEST_F(ControllerTest, RemovesOnExitWhenAsked) {
   EnvironmentSpec once = spec("once");
   once.auto_remove = true;
   const auto made = run(once);
-  driver_.end_run(made->id, 3);
-  EXPECT_EQ(wait_exit("once")->status.exit_code, 3);
+  EXPECT_EQ(wait_exit("once", [&] { driver_.end_run(made->id, 3); })->status.exit_code, 3);
   EXPECT_TRUE(eventually([&] { return controller_->environments().empty(); }));
+}
+
+// Who waits for the end does not wait for what the kernel and the disk take to forget it.
+TEST_F(ControllerTest, ItIsGoneBeforeItsRemainsAre) {
+  EnvironmentSpec once = spec("once");
+  once.auto_remove = true;
+  const auto made = run(once);
+  driver_.hold(DriverCall::kDestroy);
+  EXPECT_EQ(wait_exit("once", [&] { driver_.end_run(made->id, 3); })->status.exit_code, 3);
+  EXPECT_TRUE(controller_->environments().empty());
+  EXPECT_FALSE(controller_->settle(std::chrono::milliseconds(1)));
+  const auto again = run(once);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_NE(again->ip, made->ip) << "something of the first may still answer there";
+  driver_.release(DriverCall::kDestroy);
+  EXPECT_TRUE(controller_->settle(std::chrono::seconds(10)));
+  EXPECT_EQ(driver_.phase(made->id), Phase::kAbsent);
+  EXPECT_EQ(store_->leases()->size(), 1U);
 }
 
 TEST_F(ControllerTest, RestartsByPolicyUpToItsLimit) {

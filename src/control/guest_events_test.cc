@@ -56,6 +56,7 @@ class LostAgent final : public Controller {
   void wait_exit(const std::string&, Completion) override {}
   std::map<Isolation, Availability> capabilities() override { return {}; }
   std::vector<std::string> users_of_image(const std::string&) override { return {}; }
+  bool settle(Duration) override { return true; }
 
  private:
   static std::unexpected<Error> nothing() { return fail(ErrorCode::kUnsupported, "not of this test"); }

@@ -27,6 +27,9 @@
 namespace skerry {
 namespace {
 
+// For the remains of environments that were just removed, before the daemon ends.
+constexpr Duration kSettleTime = std::chrono::seconds(5);
+
 class LiveComposition final : public Composition {
  public:
   explicit LiveComposition(const DaemonOptions& options) : options_(options), operations_(clock_) {}
@@ -159,6 +162,7 @@ void LiveComposition::give_up() {
 }
 
 void LiveComposition::release_host() {
+  if (!controller_->settle(kSettleTime)) log::warning("remains of what was removed are left for the next daemon", {});
   if (!controller_->environments().empty()) return;
   if (auto closed = network_->close(); !closed) {
     log::warning("cannot give the network back", {{"error", closed.error().message()}});

@@ -22,6 +22,9 @@ namespace {
 constexpr Duration kRuntimeTimeout = std::chrono::seconds(60);
 // After SIGKILL: the kernel frees the memory, the keeper drains the pipes and writes the exit.
 constexpr Duration kKillTimeout = std::chrono::seconds(30);
+// A keeper that has written the exit stays for its clients at most this long (keeper/keeper_run.h, kFarewellTime), and
+// a bit.
+constexpr Duration kLeaveTimeout = std::chrono::seconds(4);
 
 std::string bundle_of(const EnvironmentPlace& place) { return place.run_dir + "/bundle"; }
 std::string config_of(const EnvironmentPlace& place) { return bundle_of(place) + "/config.json"; }
@@ -86,7 +89,8 @@ Status Jail::run_runtime(std::vector<std::string> arguments, std::string_view st
 
 // ── begin ──
 
-Result<pid_t> Jail::create(const EnvironmentPlace& place, const JailSpec& spec) {
+Result<pid_t> Jail::launch(const EnvironmentPlace& place, const JailSpec& spec, KeeperRunSpec keeper,
+                           const Fd& client) {
   if (TRY(observe(place)).phase != Phase::kAbsent) {
     return fail(ErrorCode::kAlreadyExists, cat("jail ", place.id, ": there is one, or the rest of one"));
   }
@@ -97,28 +101,47 @@ Result<pid_t> Jail::create(const EnvironmentPlace& place, const JailSpec& spec) 
   Rollback undo;
   undo.add([&] { static_cast<void>(remove(place)); });
   TRY(write_file_atomic(config_of(place), oci::to_json(config), 0600));
+  const auto groups = hierarchies_.directories_of(config.linux_part.cgroups_path);
+  TRY(write_file_atomic(cgroups_of(place), encode_cgroups(groups), 0600));
 
-  KeeperRunSpec keeper;
   keeper.run_dir = place.run_dir;
   keeper.log_path = place.log_path();
   keeper.terminal = config.process && config.process->terminal;
   keeper.terminal_size = spec.terminal_size;
   keeper.stdin_mode = spec.stdin_mode;
   keeper.channels = spec.channels;
+  keeper.oom_file = oom_count_file(groups);
   keeper.runtime = config_.runtime;
   keeper.runtime_args = {"--root", config_.runtime_root};
   keeper.bundle = bundle_of(place);
   keeper.id = place.id;
-  const pid_t pid = TRY(run_keeper(config_.keeper, std::move(keeper), spec.fds, config_.create_timeout));
-  const auto cgroups = TRY(cgroup_directories_of(pid));
-  TRY(write_file_atomic(cgroups_of(place), encode_cgroups(cgroups), 0600));
+  const pid_t pid = TRY(run_keeper(config_.keeper, std::move(keeper), {spec.fds, client}, config_.create_timeout));
   undo.commit();
   return pid;
+}
+
+Result<pid_t> Jail::create(const EnvironmentPlace& place, const JailSpec& spec) {
+  return launch(place, spec, {}, Fd());
 }
 
 Status Jail::start(const EnvironmentPlace& place) {
   TRY(run_runtime({"start", place.id}, cat("start ", place.name)));
   return write_file_atomic(started_of(place), "", 0600);
+}
+
+Result<Started> Jail::run(const EnvironmentPlace& place, const JailSpec& spec, bool attach) {
+  Started started;
+  KeeperRunSpec keeper;
+  keeper.start = true;
+  Fd client;
+  if (attach) {
+    auto pair = TRY(unix_pair());
+    client = std::move(pair.first);
+    started.stdio = Conversation{std::move(pair.second), 0};
+  }
+  started.pid = TRY(launch(place, spec, std::move(keeper), client));
+  TRY(write_file_atomic(started_of(place), "", 0600));
+  return started;
 }
 
 // ── look ──
@@ -172,6 +195,10 @@ Status Jail::signal(const EnvironmentPlace& place, int signal_number) const {
 
 Status Jail::kill(const EnvironmentPlace& place) const {
   if (TRY(await_end(place, Duration::zero()))) return {};
+  // Over already: its keeper is about to leave, or takes leave of a slow client.
+  if (const auto view = TRY(view_keeper(place.run_dir)); view.exit && !view.main) {
+    if (TRY(await_end(place, kLeaveTimeout))) return {};
+  }
   // Without the runtime's record of the container there is still the main process: with the init of a PID namespace
   // the kernel ends all others (pid_namespaces(7)).
   if (auto killed = run_runtime({"kill", "--all", place.id, "KILL"}, cat("kill ", place.name)); !killed) {
@@ -193,7 +220,10 @@ Status Jail::thaw(const EnvironmentPlace& place) const {
 
 Status Jail::remove(const EnvironmentPlace& place) const {
   TRY(kill(place));
-  TRY(kill_strays(bundle_of(place), kKillTimeout));
+  // Where the start was completed and the keeper's name is on record, kill() has ended all there was. Otherwise a
+  // keeper or a runtime that nobody has noted may be at work: all processes of the host are looked at.
+  const bool complete = sys::exists(started_of(place)) && read_keeper_pids(place.run_dir);
+  if (!complete) TRY(kill_strays(bundle_of(place), kKillTimeout));
   return run_runtime({"delete", "--force", place.id}, cat("remove ", place.name));
 }
 

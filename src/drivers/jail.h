@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cgroup_paths.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/keeper_protocol.h"
@@ -52,7 +53,7 @@ struct JailSpec {
 
 class Jail {
  public:
-  explicit Jail(JailConfig config) : config_(std::move(config)) {}
+  explicit Jail(JailConfig config) : config_(std::move(config)), hierarchies_(CgroupHierarchies::read()) {}
 
   // Whether the programs are there and can be executed.
   [[nodiscard]] Availability availability() const;
@@ -62,6 +63,9 @@ class Jail {
   // program cannot run (from here or from start()); kAlreadyExists when there is one, or the rest of one.
   Result<pid_t> create(const EnvironmentPlace& place, const JailSpec& spec);
   Status start(const EnvironmentPlace& place);
+  // Both in one step, for a process that nothing has to be done about in between; `attach` also gives its stdio, from
+  // the first byte on. The errors of both.
+  Result<Started> run(const EnvironmentPlace& place, const JailSpec& spec, bool attach);
 
   // kRunning, kPaused (frozen), kExited (with code and reason), kBroken (cut short, or the keeper was killed), kAbsent.
   Result<Observation> observe(const EnvironmentPlace& place) const;
@@ -96,7 +100,11 @@ class Jail {
   [[nodiscard]] std::vector<std::string> runtime_command(std::vector<std::string> arguments) const;
   Status run_runtime(std::vector<std::string> arguments, std::string_view step) const;
 
+  // What create() and run() have in common.
+  Result<pid_t> launch(const EnvironmentPlace& place, const JailSpec& spec, KeeperRunSpec keeper, const Fd& client);
+
   JailConfig config_;
+  CgroupHierarchies hierarchies_;
   ChildReaper reaper_;  // of exec keepers
 };
 

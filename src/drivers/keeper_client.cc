@@ -26,8 +26,8 @@ const std::vector<std::string>& keeper_environment() {
 
 }  // namespace
 
-Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, std::vector<SpawnSpec::InheritFd> fds,
-                         Duration timeout) {
+Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, const KeeperFds& given, Duration timeout) {
+  auto fds = given.main;
   auto sync = TRY(sys::pipe());
   int highest = 2;
   for (const auto& fd : fds) {
@@ -35,8 +35,12 @@ Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, std::ve
     highest = std::max(highest, fd.target);
   }
   for (const auto& channel : spec.channels) highest = std::max(highest, channel.child_fd);
-  spec.sync_fd = highest + 1;
+  spec.sync_fd = ++highest;
   fds.push_back({sync.write_end.get(), spec.sync_fd});
+  if (given.client) {
+    spec.attach_fd = ++highest;
+    fds.push_back({given.client.get(), spec.attach_fd});
+  }
 
   SpawnSpec spawn;
   spawn.argv = keeper_arguments(spec);

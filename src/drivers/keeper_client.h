@@ -15,11 +15,16 @@
 
 namespace skerry {
 
-// Runs `skerry-keeper run` until its report: the pid of the main process it made. `fds` are what the main process
-// inherits (their targets are spec.preserve_fds); spec.sync_fd is chosen here. kUnavailable when the keeper went
+// What a keeper gets besides its command line. Borrowed.
+struct KeeperFds {
+  const std::vector<SpawnSpec::InheritFd>& main;  // for the main process
+  const Fd& client;                               // its end of a first client's connection; invalid: none
+};
+
+// Runs `skerry-keeper run` until its report: the pid of the main process it made. preserve_fds, attach_fd and sync_fd
+// of the specification are chosen here. kUnavailable when the keeper went
 // without a report, kDeadlineExceeded after `timeout`; else the error the keeper reported.
-Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, std::vector<SpawnSpec::InheritFd> fds,
-                         Duration timeout);
+Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, const KeeperFds& given, Duration timeout);
 
 // Who is behind a run directory now.
 struct KeeperView {

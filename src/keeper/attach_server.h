@@ -20,6 +20,8 @@ class AttachServer {
  public:
   static Result<std::unique_ptr<AttachServer>> open(EventLoop& loop, const std::string& path, WorkloadInput& input);
 
+  // A client that did not come by the socket.
+  void accept(Fd socket);
   void broadcast(LogStream stream, std::string_view bytes);
   // The workload has ended: the last frame of every client. Further input is ignored.
   void broadcast_exit(int shell_code);
@@ -30,7 +32,6 @@ class AttachServer {
 
  private:
   AttachServer(EventLoop& loop, WorkloadInput& input) : loop_(loop), input_(input) {}
-  void accept(Fd socket);
   void on_frame(std::uint64_t id, const Frame& frame);
   void send_all(FrameKind kind, std::string_view payload);
 

@@ -18,8 +18,11 @@ Status fork_and_leave() {
 }  // namespace
 
 Status daemonize() {
-  TRY(fork_and_leave());
-  if (::setsid() < 0) return fail_errno("setsid");
+  // Only the leader of a process group, as a shell makes of each command, has to fork first (setsid(2)).
+  if (::setsid() < 0) {
+    TRY(fork_and_leave());
+    if (::setsid() < 0) return fail_errno("setsid");
+  }
   // No session leader any more: a terminal opened later can never become the controlling one.
   TRY(fork_and_leave());
   const Fd null = TRY(sys::open("/dev/null", O_RDWR));

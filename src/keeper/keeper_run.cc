@@ -90,6 +90,7 @@ Status Keeper::prepare() {
   for (const auto& channel : spec_.channels) TRY_IN(cat("channel ", channel.name), open_channel(channel));
   WorkloadInput& input = agent_ ? static_cast<WorkloadInput&>(*agent_) : *stdio_;
   attach_ = TRY(AttachServer::open(loop_, paths_.attach_socket(), input));
+  if (spec_.attach_fd >= 0) attach_->accept(Fd(spec_.attach_fd));
   return {};
 }
 
@@ -144,7 +145,8 @@ Result<pid_t> Keeper::create() {
   RuntimeCall call;
   call.runtime = spec_.runtime;
   call.global_args = spec_.runtime_args;
-  call.subcommand = {"create", "--bundle", spec_.bundle};
+  call.subcommand = {spec_.start ? "run" : "create", "--bundle", spec_.bundle};
+  if (spec_.start) call.subcommand.emplace_back("--detach");
   call.id = spec_.id;
   call.scratch_dir = spec_.run_dir;
   if (spec_.terminal) call.console_path = spec_.run_dir + "/console-socket";
@@ -161,7 +163,7 @@ Result<pid_t> Keeper::create() {
     if (exit_) finish();
   };
   children_ = TRY(Children::watch(loop_, main, std::move(handlers)));
-  oom_.emplace(main);
+  oom_.emplace(spec_.oom_file.empty() ? OomWatch::of_process(main) : OomWatch(spec_.oom_file));
   TRY(record_pids(main));
   return main;
 }

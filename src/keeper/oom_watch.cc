@@ -1,5 +1,7 @@
 #include "keeper/oom_watch.h"
 
+#include <utility>
+
 #include "base/cgroup_paths.h"
 #include "base/file_io.h"
 #include "base/text.h"
@@ -21,13 +23,11 @@ std::optional<std::uint64_t> kill_count(const std::string& path) {
 
 }  // namespace
 
-OomWatch::OomWatch(pid_t pid) {
+OomWatch::OomWatch(std::string path) : path_(std::move(path)), before_(kill_count(path_).value_or(0)) {}
+
+OomWatch OomWatch::of_process(pid_t pid) {
   const auto directories = cgroup_directories_of(pid);
-  if (!directories) return;
-  const auto memory = find_controller(*directories, "memory");
-  if (memory.path.empty()) return;
-  path_ = memory.path + (memory.unified ? "/memory.events" : "/memory.oom_control");
-  before_ = kill_count(path_).value_or(0);
+  return OomWatch(directories ? oom_count_file(*directories) : std::string());
 }
 
 std::optional<bool> OomWatch::struck() const {

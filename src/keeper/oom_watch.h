@@ -15,8 +15,10 @@ namespace skerry::keeper {
 
 class OomWatch {
  public:
-  // Finds the cgroup of `pid`. Without a memory cgroup it answers nullopt later.
-  explicit OomWatch(pid_t pid);
+  // Of this file (base/cgroup_paths.h, oom_count_file). Without one it answers nullopt later.
+  explicit OomWatch(std::string path);
+  // Finds the cgroup of `pid`.
+  static OomWatch of_process(pid_t pid);
   // Whether there was an OOM kill since; nullopt: not known.
   [[nodiscard]] std::optional<bool> struck() const;
 

@@ -144,6 +144,9 @@ Result<KeeperRunSpec> parse_run(const std::vector<std::string>& args) {
          spec.preserve_fds.push_back(TRY(parse_int<int>(value, "--preserve-fd")));
          return check_inherited(spec.preserve_fds.back(), "--preserve-fd");
        }}},
+      {"--start", {switch_on(spec.start), false}},
+      {"--attach-fd", {number_into<int>(spec.attach_fd, "--attach-fd", 0)}},
+      {"--oom-file", {text_into(spec.oom_file)}},
       {"--sync-fd", {number_into<int>(spec.sync_fd, "--sync-fd", 0)}},
       {"--runtime", {text_into(spec.runtime)}},
       {"--runtime-arg", {append_to(spec.runtime_args)}},

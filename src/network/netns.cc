@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -35,23 +36,35 @@ Status run_on_thread(const std::function<Status()>& work) {
 }
 
 // On a thread that may be spent: it stays in the new namespace until it ends.
-Status bind_new_netns(const std::string& path) {
+Result<NewNetns> bind_new_netns(const std::string& path, const std::function<Status()>& prepare) {
   TRY(sys::unshare(CLONE_NEWNET));
   Netlink netlink = TRY(Netlink::open());
   TRY(set_link_up(netlink, "lo"));
-  return sys::mount(kOwnNetns, path, {}, MS_BIND);
+  TRY(prepare());
+  Fd netns = TRY(sys::open(kOwnNetns, O_RDONLY));
+  TRY(sys::mount(kOwnNetns, path, {}, MS_BIND));
+  return NewNetns{std::move(netns), std::move(netlink)};
 }
 
 }  // namespace
 
 Status create_netns(const std::string& path) {
+  TRY(create_netns(path, [] { return Status(); }));
+  return {};
+}
+
+Result<NewNetns> create_netns(const std::string& path, const std::function<Status()>& prepare) {
   Fd file = TRY(sys::open(path, O_RDONLY | O_CREAT | O_EXCL, 0400));
   file.reset();
   Rollback rollback;
   rollback.add([&] { static_cast<void>(remove_netns(path)); });
-  TRY_IN(cat("create network namespace ", path), run_on_thread([&] { return bind_new_netns(path); }));
+  std::optional<NewNetns> made;
+  TRY_IN(cat("create network namespace ", path), run_on_thread([&]() -> Status {
+           made = TRY(bind_new_netns(path, prepare));
+           return {};
+         }));
   rollback.commit();
-  return {};
+  return std::move(*made);
 }
 
 Status remove_netns(const std::string& path) {

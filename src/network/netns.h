@@ -10,12 +10,21 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "network/netlink.h"
 
 namespace skerry::network {
 
 // Makes a new namespace with loopback up and binds it to `path` (a file that must not exist yet: kAlreadyExists; its
 // directory must). Leaves nothing behind when it fails.
 Status create_netns(const std::string& path);
+
+// The same, with what is needed to go on in it: an rtnetlink conversation inside. `prepare` runs inside first, on a
+// thread that ends with it.
+struct NewNetns {
+  Fd netns;
+  Netlink inside;
+};
+Result<NewNetns> create_netns(const std::string& path, const std::function<Status()>& prepare);
 // Unmounts and removes the file. Missing, or a file that was never mounted on (a create that was killed), is success.
 Status remove_netns(const std::string& path);
 // A descriptor that keeps the namespace alive. kNotFound when there is none; kCorrupt when the file is no namespace.

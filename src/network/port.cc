@@ -108,8 +108,7 @@ Status configure_port(Netlink& netlink, const PortSpec& spec, const Link& port) 
 }
 
 // The environment's side of a veth pair.
-Status configure_inside(const PortSpec& spec, int netns_fd) {
-  Netlink netlink = TRY(Netlink::open_in(netns_fd));
+Status configure_inside(const PortSpec& spec, Netlink& netlink) {
   const auto eth0 = TRY(find_link(netlink, "eth0"));
   if (!eth0) return fail(ErrorCode::kInternal, "eth0 is not in the network namespace it was made in");
   TRY(add_address(netlink, eth0->index, spec.address));
@@ -131,14 +130,14 @@ Status finish_port(Netlink& netlink, const PortSpec& spec, const Link& bridge, c
   return configure_port(netlink, spec, *port);
 }
 
-Status try_attach_veth(Netlink& netlink, const PortSpec& spec, int netns_fd) {
+Status try_attach_veth(Netlink& netlink, const PortSpec& spec, NewNetns& netns) {
   const Link bridge = TRY(find_bridge(netlink, spec.bridge));
   const std::string name = port_name(spec.bridge, spec.environment);
-  TRY(create_veth(netlink, spec, bridge, netns_fd));
+  TRY(create_veth(netlink, spec, bridge, netns.netns.get()));
   Rollback rollback;
   rollback.add([&] { static_cast<void>(delete_link(netlink, name)); });
   TRY(finish_port(netlink, spec, bridge, name));
-  TRY(configure_inside(spec, netns_fd));
+  TRY(configure_inside(spec, netns.inside));
   rollback.commit();
   return {};
 }
@@ -163,15 +162,22 @@ std::string port_name(const std::string& bridge, const std::string& environment)
 std::string port_alt_name(const std::string& environment) { return cat("skerry-", environment); }
 
 Status attach_veth(const PortSpec& spec, int netns_fd) {
+  Fd copy(::fcntl(netns_fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return fail_errno("network namespace");
+  NewNetns netns{std::move(copy), TRY(Netlink::open_in(netns_fd))};
+  return attach_veth(spec, netns);
+}
+
+Status attach_veth(const PortSpec& spec, NewNetns& netns) {
   TRY(check_owner(spec.environment));
   const std::string step = cat("attach ", spec.environment, " to ", spec.bridge);
   Netlink netlink = TRY(Netlink::open());
-  auto attached = try_attach_veth(netlink, spec, netns_fd);
+  auto attached = try_attach_veth(netlink, spec, netns);
   if (!attached && attached.error().sys_errno == EEXIST) {
     // Left by a killed attempt, or by a namespace the kernel has not finished destroying.
     TRY_IN(step, delete_link(netlink, port_alt_name(spec.environment)));
     TRY_IN(step, delete_link(netlink, port_name(spec.bridge, spec.environment)));
-    attached = try_attach_veth(netlink, spec, netns_fd);
+    attached = try_attach_veth(netlink, spec, netns);
   }
   return annotate(std::move(attached), step);
 }

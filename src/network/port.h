@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/net.h"
+#include "network/netns.h"
 
 namespace skerry::network {
 
@@ -46,6 +47,8 @@ std::string port_alt_name(const std::string& environment);
 // Makes the pair, puts one end on the bridge and the other, configured (eth0, address, default route, up), into the
 // namespace. A port of the same environment that was left by a killed attempt is replaced. Undone when it fails.
 Status attach_veth(const PortSpec& spec, int netns_fd);
+// The same for a namespace that was just made.
+Status attach_veth(const PortSpec& spec, NewNetns& netns);
 
 // Makes a tap device on the bridge and hands back its open descriptor: non-blocking, no packet information header, with
 // a virtio-net header (IFF_VNET_HDR), one queue. The device is not persistent: it lives exactly as long as a

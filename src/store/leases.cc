@@ -33,6 +33,14 @@ Result<std::string> insert_lease(Connection& connection, const Zone& zone, const
   return ip;
 }
 
+void set_lease_aside(Connection& connection, const std::string& environment_id) {
+  connection.query("UPDATE ip_leases SET vm_id = NULL WHERE vm_id = ?").bind(environment_id).run();
+}
+
+void release_set_aside(Connection& connection, const std::string& ip) {
+  connection.query("DELETE FROM ip_leases WHERE vm_id IS NULL AND (ip = ?1 OR ?1 = '')").bind(ip).run();
+}
+
 Result<std::vector<Lease>> select_leases(Connection& connection) {
   std::vector<std::pair<Ipv4, Lease>> rows;
   Query query = connection.query("SELECT ip, zone, vm_id, leased_at FROM ip_leases");

@@ -14,6 +14,10 @@ namespace skerry::sql {
 // has leased is taken. kResourceExhausted when there is none.
 Result<std::string> insert_lease(Connection& connection, const Zone& zone, const std::string& environment_id,
                                  WallTime now);
+// The lease of this environment, if it has one, outlives it.
+void set_lease_aside(Connection& connection, const std::string& environment_id);
+// Deletes the lease of an address that was set aside, with "" all of these.
+void release_set_aside(Connection& connection, const std::string& ip);
 // In order of address.
 Result<std::vector<Lease>> select_leases(Connection& connection);
 

@@ -51,6 +51,20 @@ class SqliteStore final : public Store {
     });
   }
 
+  Status retire_environment(const std::string& id, const std::vector<Event>& events) override {
+    return write(cat("retire environment ", id), [&](Connection& db) -> Status {
+      sql::set_lease_aside(db, id);
+      if (sql::delete_environment(db, id)) sql::insert_events(db, events);
+      return {};
+    });
+  }
+  Status release_address(const std::string& ip) override {
+    return write("release an address", [&](Connection& db) -> Status {
+      sql::release_set_aside(db, ip);
+      return {};
+    });
+  }
+
   Result<std::vector<Environment>> environments() override {
     return read("list environments", [](Connection& db) { return sql::select_environments(db); });
   }

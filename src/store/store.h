@@ -26,7 +26,7 @@ namespace skerry {
 struct Lease {
   std::string ip;
   std::string zone;
-  std::string environment_id;
+  std::string environment_id;  // empty: set aside
   WallTime leased_at;
   bool operator==(const Lease&) const = default;
 };
@@ -55,6 +55,10 @@ class Store {
   virtual Status update_environment(const Environment& environment, const std::vector<Event>& events) = 0;
   // Deletes it and releases its lease. Not there is success (without events).
   virtual Status delete_environment(const std::string& id, const std::vector<Event>& events) = 0;
+  // The same, but its address is set aside instead of released: something of it is still on the host.
+  virtual Status retire_environment(const std::string& id, const std::vector<Event>& events) = 0;
+  // An address that was set aside may be leased again; "" for all of them.
+  virtual Status release_address(const std::string& ip) = 0;
   virtual Result<std::vector<Environment>> environments() = 0;  // in order of creation
   virtual Result<std::vector<Lease>> leases() = 0;
 

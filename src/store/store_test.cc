@@ -108,6 +108,24 @@ TEST_F(StoreTest, UpdateOfWhatIsGoneStoresNoEvent) {
   EXPECT_THAT(event_types(), ElementsAre("container.created", "container.deleted"));
 }
 
+// Its name is free at once, its address when it is let go of.
+TEST_F(StoreTest, ARetiredEnvironmentLeavesItsAddressSetAside) {
+  const auto web = create("web");
+  ASSERT_TRUE(
+      store_->retire_environment(web.id, {event("container.stopped", "web"), event("container.deleted", "web")}));
+  EXPECT_THAT(store_->environments().value(), ElementsAre());
+  EXPECT_THAT(event_types(), ElementsAre("container.created", "container.stopped", "container.deleted"));
+  const auto next = create("web");
+  EXPECT_NE(next.ip, web.ip);
+  ASSERT_TRUE(store_->release_address(next.ip)) << "that one is in use";
+  EXPECT_EQ(store_->leases().value().size(), 2U);
+  ASSERT_TRUE(store_->release_address(web.ip));
+  EXPECT_EQ(create("other").ip, web.ip);
+  ASSERT_TRUE(store_->retire_environment(next.id, {}));
+  ASSERT_TRUE(store_->release_address(""));
+  EXPECT_EQ(store_->leases().value().size(), 1U);
+}
+
 TEST_F(StoreTest, ListIsInOrderOfCreation) {
   for (const auto* name : {"zeta", "alpha", "mid"}) create(name);
   std::vector<std::string> names;

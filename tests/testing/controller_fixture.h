@@ -77,9 +77,15 @@ class ControllerTest : public ::testing::Test {
     return submit(command);
   }
   Result<Environment> wait_exit(const std::string& name) {
+    return wait_exit(name, [] {});
+  }
+  // `end` is called when somebody waits already: one that is removed at its end is not found any more after it.
+  template <typename End>
+  Result<Environment> wait_exit(const std::string& name, End end) {
     std::promise<Result<Environment>> promise;
     auto future = promise.get_future();
     controller_->wait_exit(name, [&](Result<Environment> result) { promise.set_value(std::move(result)); });
+    end();
     if (future.wait_for(kDeadline) != std::future_status::ready) std::abort();
     return future.get();
   }

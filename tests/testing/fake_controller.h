@@ -50,6 +50,7 @@ class FakeController final : public Controller {
   void wait_exit(const std::string& name, Completion done) override;
   std::map<Isolation, Availability> capabilities() override;
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
+  bool settle(Duration) override { return true; }
 
  private:
   void carry_out(const Command& command, const Completion& done);

@@ -20,6 +20,16 @@
 namespace skerry {
 namespace {
 
+// Whether the kernel counts swap for control groups here: else a limit on it could not be set.
+bool is_swap_counted() {
+  const auto directories = cgroup_directories_of(::getpid());
+  if (!directories) return false;
+  const auto memory = find_controller(*directories, "memory");
+  if (!memory.unified) return sys::exists(memory.path + "/memory.memsw.limit_in_bytes");
+  // The root of the unified hierarchy has no limits: without swap accounting its counters are missing in all others.
+  return sys::exists(memory.path + "/memory.swap.max");
+}
+
 class ContainerDriver final : public Driver {
  public:
   ContainerDriver(JailConfig jail, ImageStore& images) : jail_(std::move(jail)), images_(images) {}
@@ -50,17 +60,8 @@ class ContainerDriver final : public Driver {
 
   Jail jail_;
   ImageStore& images_;
+  const bool swap_is_counted_ = is_swap_counted();
 };
-
-// Whether the kernel counts swap for control groups here: else a limit on it could not be set.
-bool swap_is_counted() {
-  const auto directories = cgroup_directories_of(::getpid());
-  if (!directories) return false;
-  const auto memory = find_controller(*directories, "memory");
-  if (!memory.unified) return sys::exists(memory.path + "/memory.memsw.limit_in_bytes");
-  // The root of the unified hierarchy has no limits: without swap accounting its counters are missing in all others.
-  return sys::exists(memory.path + "/memory.swap.max");
-}
 
 // The profile of a file; nullopt for the default one and for none.
 Result<std::optional<oci::Seccomp>> read_seccomp_profile(const Security& security) {
@@ -98,7 +99,7 @@ Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
   const auto& image_user = launch.image ? launch.image->config.user : std::string();
   inputs.account = TRY(find_account(inputs.rootfs, launch.spec.user.empty() ? image_user : launch.spec.user));
   inputs.seccomp_profile = TRY(read_seccomp_profile(launch.spec.security));
-  inputs.limit_swap = swap_is_counted();
+  inputs.limit_swap = swap_is_counted_;
   return make_container_spec(launch, inputs);
 }
 
@@ -118,11 +119,8 @@ Result<Started> ContainerDriver::start(const Launch& launch) {
   JailSpec jail;
   jail.config = TRY(prepare(launch));
   jail.stdin_mode = launch.spec.stdin_open ? StdinMode::kOpen : StdinMode::kNull;
-  Started started;
-  started.pid = TRY(jail_.create(place, jail));
+  auto started = TRY(jail_.run(place, jail, launch.attach));
   crash_point("its jail is made");
-  if (launch.attach) started.stdio = TRY(jail_.attach(place));
-  TRY(jail_.start(place));
   undo.commit();
   return started;
 }
@@ -169,6 +167,8 @@ Status ContainerDriver::stop(const EnvironmentPlace& place, const StopRequest& r
 }
 
 Status ContainerDriver::collect(const EnvironmentPlace& place, Kind kind) {
+  // The run directory is made first and removed last: without it there is nothing but, perhaps, a layer.
+  if (!sys::exists(place.run_dir)) return kind == Kind::kApp ? Status{} : drop_layer(place);
   TRY(jail_.remove(place));
   crash_point("its jail is removed");
   TRY(remove_rootfs(place));

@@ -2,8 +2,8 @@
 //
 //   state_dir/layer/upper, work   what it wrote: kept for an app; dropped at the end of the run for the others. On disk
 //                                 also for these: what a guest writes must not fill the host's memory
-//   state_dir/etc/                hosts, hostname, resolv.conf, written before every run
 //   run_dir/rootfs                the overlay's mount point
+//   run_dir/etc/                  hosts, hostname, resolv.conf, of this run
 //   run_dir/idmap/N               its layers seen through its user namespace, while the overlay is being made
 //   run_dir/netns                 its network namespace (nsfs)
 #pragma once
@@ -17,7 +17,7 @@ namespace skerry {
 struct ContainerPlace {
   const EnvironmentPlace& place;
   [[nodiscard]] std::string layer() const { return place.state_dir + "/layer"; }
-  [[nodiscard]] std::string etc() const { return place.state_dir + "/etc"; }
+  [[nodiscard]] std::string etc() const { return place.run_dir + "/etc"; }
   [[nodiscard]] std::string rootfs() const { return place.run_dir + "/rootfs"; }
   [[nodiscard]] std::string idmap() const { return place.run_dir + "/idmap"; }
   [[nodiscard]] std::string netns() const { return place.run_dir + "/netns"; }

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "core/net.h"
@@ -76,7 +75,7 @@ Result<std::string> make_rootfs(const Launch& launch, const std::vector<std::str
   overlay.upper = place.layer() + "/upper";
   overlay.work = place.layer() + "/work";
   overlay.target = place.rootfs();
-  overlay.throw_away = !keeps;
+  overlay.throw_away = !keeps || launch.spec.auto_remove;
   TRY(mount_layers(place, std::move(overlay), ids));
   return place.rootfs();
 }
@@ -115,12 +114,10 @@ Status open_to_everybody() {
 
 Status make_network(const Launch& launch) {
   const ContainerPlace place{launch.place};
-  TRY(network::create_netns(place.netns()));
-  const Fd netns = TRY(network::open_netns(place.netns()));
-  TRY(network::run_in_netns(netns.get(), open_to_everybody));
+  auto netns = TRY(network::create_netns(place.netns(), open_to_everybody));
   if (!launch.network) return {};
   const auto port = TRY_IN("network", port_of(launch));
-  return network::attach_veth(port, netns.get());
+  return network::attach_veth(port, netns);
 }
 
 Status remove_network(const EnvironmentPlace& place) {
@@ -147,7 +144,9 @@ Status write_etc(const Launch& launch, const std::optional<IdRange>& ids) {
   const std::uint32_t owner = ids ? ids->first : 0;
   const auto write = [&](std::string_view name, const std::string& content) -> Status {
     const std::string path = cat(place.etc(), "/", name);
-    TRY(write_file_atomic(path, content, 0644));
+    const Fd file = TRY(sys::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+    TRY_IN(path, sys::write_all(file.get(), content));
+    TRY(sys::chmod(path, 0644));
     return sys::chown(path, owner, owner);
   };
   TRY(write("hosts", network::render_hosts(hostname, address)));
