@@ -36,6 +36,7 @@ Result<Response> list_images(Context& context, const Request& request);
 Result<Response> show_image(Context& context, const Request& request);
 Result<Response> pull_image(Context& context, const Request& request);
 Result<Response> load_image(Context& context, const Request& request);
+Result<Response> import_image(Context& context, const Request& request);
 Result<Response> save_image(Context& context, const Request& request);
 Result<Response> build_image(Context& context, const Request& request);
 Result<Response> tag_image(Context& context, const Request& request);

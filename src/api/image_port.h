@@ -34,6 +34,8 @@ class ImagePort {
   virtual Outcome pull(const std::string& reference, Transport transport, OperationProgress& progress) = 0;
   // From and to archives of the daemon's host, by absolute path.
   virtual Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) = 0;
+  // A tar of a root file system becomes an image.
+  virtual Outcome import(const wire::ImportRequest& request, OperationProgress& progress) = 0;
   virtual Outcome save(const std::string& name_or_id, const std::string& path, OperationProgress& progress) = 0;
   // Makes a disk or an initramfs from a build file. Answers {"name", "digest", "artifact", "size", "manifest", "sbom"}.
   virtual Outcome build(const wire::BuildImageRequest& request, OperationProgress& progress) = 0;

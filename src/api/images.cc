@@ -29,7 +29,11 @@ Event image_event(const Clock& clock, std::string_view what, const std::string& 
 Result<Response> start_work(Context& context, std::string_view what, const std::string& subject,
                             std::function<ImagePort::Outcome(OperationProgress&)> work) {
   auto& ports = context.ports;
-  const std::string verb = what == "pulled" ? "pull" : what == "loaded" ? "load" : what == "built" ? "build" : "save";
+  const std::string verb = what == "pulled"     ? "pull"
+                           : what == "loaded"   ? "load"
+                           : what == "built"    ? "build"
+                           : what == "imported" ? "import"
+                                                : "save";
   const auto operation = TRY(ports.operations.start(
       cat("image.", verb), subject, [&ports, what, subject, work](OperationProgress& progress) -> ImagePort::Outcome {
         auto result = TRY(work(progress));
@@ -114,6 +118,13 @@ Result<Response> load_image(Context& context, const Request& request) {
   return start_work(context, "loaded", archive.path, [&images, archive](OperationProgress& progress) {
     return images.load(archive.path, archive.name, progress);
   });
+}
+
+Result<Response> import_image(Context& context, const Request& request) {
+  const auto archive = TRY(wire::parse_import_request(request.body));
+  auto& images = context.ports.images;
+  return start_work(context, "imported", archive.name,
+                    [&images, archive](OperationProgress& progress) { return images.import(archive, progress); });
 }
 
 Result<Response> save_image(Context& context, const Request& request) {

@@ -80,6 +80,8 @@ constexpr Route kOtherRoutes[] = {
      "Operation", ""},
     {"POST", "/api/v1/images/load", Role::kAdmin, plain<load_image>, "Load an archive of this host (an operation)", 202,
      "Archive", "Operation", ""},
+    {"POST", "/api/v1/images/import", Role::kAdmin, plain<import_image>,
+     "Make an image of a root file system's tar on this host (an operation)", 202, "Import", "Operation", ""},
     {"POST", "/api/v1/images/save", Role::kAdmin, plain<save_image>, "Save to an archive (an operation)", 202,
      "Archive", "Operation", ""},
     {"POST", "/api/v1/images/build", Role::kAdmin, plain<build_image>,

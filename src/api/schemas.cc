@@ -95,6 +95,8 @@ constexpr Schema kSchemas[] = {
 "reference":{"type":"string"},"insecure":{"type":"boolean"}}})"},
     {"Archive", R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
 "path":{"type":"string","pattern":"^/"},"name":{"type":"string"}}})"},
+    {"Import", R"({"type":"object","additionalProperties":false,"required":["path","name"],"properties":{
+"path":{"type":"string","pattern":"^/"},"name":{"type":"string"},"command":{"type":"array","items":{"type":"string"}}}})"},
     {"BuildImage", R"({"type":"object","additionalProperties":false,"required":["path","output"],"properties":{
 "path":{"type":"string","pattern":"^/"},"output":{"type":"string","pattern":"^/"},
 "signing_key":{"type":"string","pattern":"^/"},"insecure":{"type":"boolean"}}})"},

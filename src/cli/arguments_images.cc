@@ -63,6 +63,11 @@ void add_image_verbs(CLI::App& app, Invocation& invocation) {
                               "  skerry images load -i web.tar\n", options, load_image);
   load->add_option("-i,--input", options->path, "The archive; - for standard input")->required();
   load->add_option("--name", options->new_name, "Its name here (default: the one it carries)");
+  auto* import = add_image_verb(*images, invocation, "import", "Make an image of a root file system's tar",
+                                "  skerry images import rootfs.tar.gz base:1 -- /bin/sh\n", options, import_image);
+  import->add_option("FILE", options->path, "The tar, compressed or not; - for standard input")->required();
+  import->add_option("NAME", options->new_name)->required();
+  import->add_option("COMMAND", options->command, "What runs in it when nothing else is said");
   auto* save = add_image_verb(*images, invocation, "save", "Write an OCI archive",
                               "  skerry images save web:1 -f web.tar\n", options, save_image);
   save->add_option("IMAGE", options->names)->required()->expected(1);

@@ -85,7 +85,9 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
   ls->alias("ps");
   auto list_options = std::make_shared<ListOptions>();
   list_options->scope = scope;
-  ls->add_flag("--running", list_options->running_only, "Only what runs");
+  auto* running = ls->add_flag("--running", list_options->running_only, "Only what runs");
+  // For the fingers of docker users; only --running hides anything.
+  ls->add_flag_callback("-a,--all", [] {}, "Those too that do not run, as without it")->excludes(running);
   ls->add_option("--filter", list_options->filters,
                  "state=, isolation=, kind=, zone=, plugin=, deployment=, image=, label=KEY[=VALUE]")
       ->allow_extra_args(false)

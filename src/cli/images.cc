@@ -1,4 +1,4 @@
-// skerry images: pull with progress, ls, inspect, rm, prune, tag, load, save, build.
+// skerry images: pull with progress, ls, inspect, rm, prune, tag, load, import, save, build.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -117,21 +117,38 @@ Outcome tag_image(const Session& session, const ImageOptions& options) {
   return kExitSuccess;
 }
 
-Outcome load_image(const Session& session, const ImageOptions& options) {
+namespace {
+
+// The daemon reads files, and may want to read one twice: standard input becomes one.
+struct Archive {
   std::optional<TempDir> temp;
   std::string path;
-  if (options.path == "-") {
-    // The daemon reads files, and may want to read one twice.
-    temp.emplace(TRY(TempDir::create("skerry-load-")));
-    path = *temp / "archive.tar";
-    const Fd file = TRY(sys::open(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
-    TRY_IN("standard input", copy_all(STDIN_FILENO, file.get()));
-  } else {
-    path = TRY(absolute_path(options.path));
-  }
+};
+Result<Archive> archive_of(const std::string& path) {
+  if (path != "-") return Archive{{}, TRY(absolute_path(path))};
+  Archive archive{TRY(TempDir::create("skerry-load-")), {}};
+  archive.path = *archive.temp / "archive.tar";
+  const Fd file = TRY(sys::open(archive.path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  TRY_IN("standard input", copy_all(STDIN_FILENO, file.get()));
+  return archive;
+}
+
+}  // namespace
+
+Outcome load_image(const Session& session, const ImageOptions& options) {
+  const Archive archive = TRY(archive_of(options.path));
   wire::JsonWriter json;
-  json.begin_object().field("path", path).field("name", options.new_name).end_object();
+  json.begin_object().field("path", archive.path).field("name", options.new_name).end_object();
   TRY(print_result(session, TRY(run_operation(session, cat(kImages, "/load"), std::move(json).text()))));
+  return kExitSuccess;
+}
+
+Outcome import_image(const Session& session, const ImageOptions& options) {
+  const Archive archive = TRY(archive_of(options.path));
+  wire::JsonWriter json;
+  json.begin_object().field("path", archive.path).field("name", options.new_name);
+  json.field("command", options.command).end_object();
+  TRY(print_result(session, TRY(run_operation(session, cat(kImages, "/import"), std::move(json).text()))));
   return kExitSuccess;
 }
 

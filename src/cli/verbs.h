@@ -96,6 +96,7 @@ struct ImageOptions {
   std::vector<std::string> names;
   std::string path, new_name;
   std::string output_dir, signing_key;  // build
+  std::vector<std::string> command;     // import
   bool insecure = false;
 };
 Outcome pull_images(const Session& session, const ImageOptions& options);
@@ -104,6 +105,7 @@ Outcome inspect_images(const Session& session, const ImageOptions& options);
 Outcome remove_images(const Session& session, const ImageOptions& options);
 Outcome prune_images(const Session& session);
 Outcome tag_image(const Session& session, const ImageOptions& options);
+Outcome import_image(const Session& session, const ImageOptions& options);
 Outcome load_image(const Session& session, const ImageOptions& options);
 Outcome save_image(const Session& session, const ImageOptions& options);
 Outcome build_image(const Session& session, const ImageOptions& options);

@@ -10,6 +10,12 @@ namespace {
 
 using Outcome = api::ImagePort::Outcome;
 
+#ifdef __aarch64__
+constexpr const char* kArchitecture = "arm64";
+#else
+constexpr const char* kArchitecture = "amd64";
+#endif
+
 Work work_of(OperationProgress& progress) {
   return {[&](const Progress& now) { progress.report(now.stage, now.done, now.total); },
           [&] { return progress.cancelled(); }};
@@ -54,6 +60,15 @@ class ImageService final : public api::ImagePort {
   }
   Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) override {
     return described(images_.load(path, name, work_of(progress)));
+  }
+  Outcome import(const wire::ImportRequest& request, OperationProgress& progress) override {
+    ImageConfig config;
+    config.cmd = request.command;
+    config.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+    config.architecture = kArchitecture;
+    config.os = "linux";
+    return described(
+        images_.import_rootfs(request.path, TRY(ImageReference::parse(request.name)), config, work_of(progress)));
   }
   Outcome save(const std::string& name_or_id, const std::string& path, OperationProgress& progress) override {
     TRY(images_.save(name_or_id, path, work_of(progress)));

@@ -86,6 +86,17 @@ Result<ArchiveRequest> parse_archive_request(std::string_view body) {
   });
 }
 
+Result<ImportRequest> parse_import_request(std::string_view body) {
+  return parse_body(body, ImportRequest{}, [](ObjectReader& fields, ImportRequest& into) {
+    fields.text("path", into.path, 4095);
+    fields.text("name", into.name, 1024);
+    fields.texts("command", into.command);
+    fields.required("path");
+    fields.required("name");
+    if (!into.path.empty() && into.path.front() != '/') fields.error("path", "must be absolute");
+  });
+}
+
 Result<TagRequest> parse_tag_request(std::string_view body) {
   return parse_body(body, TagRequest{}, [](ObjectReader& fields, TagRequest& into) {
     fields.text("source", into.source, 1024);

@@ -47,6 +47,13 @@ struct ArchiveRequest {
   std::string name;
 };
 Result<ArchiveRequest> parse_archive_request(std::string_view body);
+// POST /images/import: {"path", "name", "command"}: a tar of a root file system, and what runs in it.
+struct ImportRequest {
+  std::string path;
+  std::string name;
+  std::vector<std::string> command;
+};
+Result<ImportRequest> parse_import_request(std::string_view body);
 struct TagRequest {
   std::string source;  // an image that there is
   std::string name;    // one more name for it

@@ -35,6 +35,9 @@ class FakeImages final : public api::ImagePort {
   Outcome load(const std::string&, const std::string& name, OperationProgress&) override {
     return std::map<std::string, std::string>{{"name", name}};
   }
+  Outcome import(const wire::ImportRequest& request, OperationProgress&) override {
+    return std::map<std::string, std::string>{{"name", request.name}};
+  }
   Outcome save(const std::string&, const std::string& path, OperationProgress&) override {
     return std::map<std::string, std::string>{{"path", path}};
   }

@@ -184,6 +184,34 @@ class Lifecycle(HostCase):
             self.assertIn("Read-only", done.stderr)
 
 
+class Files(HostCase):
+    def test_images_from_and_to_files(self):
+        place = f"{self.host.place}/files"
+        os.makedirs(f"{place}/rootfs/bin")
+        self.addCleanup(shutil.rmtree, place)
+        shutil.copy(skerry_host.BUSYBOX, f"{place}/rootfs/bin/busybox")
+        os.symlink("busybox", f"{place}/rootfs/bin/echo")
+        subprocess.run(["tar", "-C", f"{place}/rootfs", "-czf", f"{place}/rootfs.tar.gz", "."], check=True)
+        self.host.skerry("images", "import", f"{place}/rootfs.tar.gz", "own:1", "--", "/bin/echo", "from", "a", "tar")
+        self.addCleanup(self.host.skerry, "images", "rm", "own:1", check=False)
+        self.assertEqual(self.host.skerry("run", "--rm", "own:1").stdout, "from a tar\n")
+        self.host.skerry("images", "save", "own:1", "-f", f"{place}/own.tar")
+        self.host.skerry("images", "rm", "own:1")
+        self.host.skerry("images", "load", "-i", f"{place}/own.tar")
+        self.assertEqual(self.host.skerry("run", "--rm", "own:1", "--", "echo", "again").stdout, "again\n")
+        with open(f"{place}/rootfs.tar.gz", "rb") as tar:
+            self.host.skerry("images", "import", "-", "piped:1", stdin=tar)
+        self.assertEqual(self.host.skerry("run", "--rm", "piped:1", "--", "echo", "in").stdout, "in\n")
+        self.host.skerry("images", "rm", "piped:1")
+        before = self.host.document("images", "ls")
+        with open(f"{place}/rootfs.tar.gz", "rb") as whole, open(f"{place}/half", "wb") as half:
+            half.write(whole.read(5000))
+        self.fails(1, "images", "import", f"{place}/half", "half:1")
+        self.fails(3, "images", "import", f"{place}/absent", "half:1", holding=["absent"])
+        self.fails(2, "images", "import", f"{place}/half", "UPPER:1")
+        self.assertEqual(self.host.document("images", "ls"), before)
+
+
 class Survival(HostCase):
     def test_kill_9_of_the_daemon_loses_nothing(self):
         count = "i=0; while :; do i=$((i+1)); echo line $i; usleep 5000; done"
