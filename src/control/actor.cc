@@ -340,6 +340,7 @@ Status Actor::record_start_failure(const Error& error) {
   changed.status.state = State::kFailed;
   changed.status.pid = 0;
   changed.status.reason = error.message();
+  changed.status.exit_code.reset();  // an earlier run's says nothing of this one
   if (error.code == ErrorCode::kCommandNotFound) changed.status.exit_code = 127;
   if (error.code == ErrorCode::kNotExecutable) changed.status.exit_code = 126;
   changed.status.finished_at = context_.clock.now();

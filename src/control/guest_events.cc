@@ -131,7 +131,7 @@ void GuestEvents::take(const std::string& id, const Guest& guest, const Frame& f
     case Type::kHealthy: return controller_.report_health(id, guest.incarnation, Health::kHealthy, {});
     case Type::kUnhealthy:
       return controller_.report_health(id, guest.incarnation, Health::kUnhealthy, event->reason.substr(0, 500));
-    case Type::kWorkloadStarted: return log::info("workload started again", {{"name", guest.name}});
+    case Type::kWorkloadStarted: return log::debug("workload started", {{"name", guest.name}});
     case Type::kWorkloadExited:
       return log::info("workload ended", {{"name", guest.name}, {"code", cat(event->exit_code)}});
     case Type::kWarning: return log::warning("guest", {{"name", guest.name}, {"says", event->reason.substr(0, 500)}});

@@ -77,7 +77,7 @@ std::string_view event_noun(Isolation isolation) { return isolation == Isolation
 namespace {
 
 constexpr std::uint32_t kMinMemoryMib = 4;
-constexpr std::uint32_t kMinMicrovmMemoryMib = 64;
+constexpr std::uint32_t kMinMicrovmMemoryMib = 96;  // Debian's kernel, its modules and our agent need about 80
 constexpr std::uint32_t kMaxMemoryMib = 16U * 1024U * 1024U;
 constexpr std::uint32_t kMaxCpuMilli = 1024U * kMilliPerCore;
 constexpr std::uint32_t kMaxPids = 4U * 1024U * 1024U;

@@ -66,7 +66,7 @@ TEST(Validate, AcceptsWhatIsRight) {
       [](auto& s) { s.plugin = "nginx"; },
       [](auto& s) { s.resources = {.cpu_milli = 10, .memory_mib = 4, .pids = 1}; },
       [](auto& s) { s.resources = {.cpu_milli = 1'024'000, .memory_mib = 16'777'216, .pids = 4'194'304}; },
-      [](auto& s) { s.isolation = Isolation::kMicrovm, s.resources.memory_mib = 64; },
+      [](auto& s) { s.isolation = Isolation::kMicrovm, s.resources.memory_mib = 96; },
       [](auto& s) { s.env = {{"EMPTY", ""}, {"EQUALS", "a=b"}, {"LINES", "a\nb"}}; },
       [](auto& s) { s.command = {"sh", "-c", ""}; },
       [](auto& s) { s.workdir = "/a/..b"; },

@@ -55,7 +55,11 @@ class ImageService final : public api::ImagePort {
     const auto parsed = TRY(ImageReference::parse(reference));
     const Image image = TRY(images_.pull(parsed, options, work_of(progress)));
     // Unpacked now, while somebody watches the progress, and not at the first start.
-    TRY(images_.lower_directories(image, work_of(progress)));
+    if (const auto unpacked = images_.lower_directories(image, work_of(progress)); !unpacked) {
+      // A layer that can never be unpacked: not an image that anybody could run. Otherwise the next start tries again.
+      if (unpacked.error().code == ErrorCode::kCorrupt) TRY(images_.remove(parsed.text()));
+      return fail(unpacked.error());
+    }
     return described(image);
   }
   Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) override {

@@ -7,6 +7,7 @@ namespace skerry {
 Result<std::string> normalise_layer_path(std::string_view raw) {
   if (raw.empty()) return fail(ErrorCode::kCorrupt, "the path is empty");
   if (raw.size() > kMaxLayerPath) return fail(ErrorCode::kCorrupt, "the path is longer than 4095 bytes");
+  if (raw == "/") return std::string();  // umoci names the root so
   if (raw.front() == '/') return fail(ErrorCode::kCorrupt, "the path is absolute");
   if (raw.find('\0') != std::string_view::npos) return fail(ErrorCode::kCorrupt, "the path holds a zero byte");
   std::string out;

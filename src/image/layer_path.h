@@ -11,7 +11,7 @@ namespace skerry {
 inline constexpr std::size_t kMaxLayerPath = 4095;  // PATH_MAX without its end
 inline constexpr std::size_t kMaxLayerName = 255;   // NAME_MAX
 
-// "./usr//bin/" → "usr/bin"; "./" → "". kCorrupt on absolute paths, ".." and over-long names.
+// "./usr//bin/" → "usr/bin"; "./" and "/" → "". kCorrupt on absolute paths, ".." and over-long names.
 Result<std::string> normalise_layer_path(std::string_view raw);
 
 // The part before the last '/', "" when there is none; and the part behind it.

@@ -316,6 +316,11 @@ class BadInput(HostCase):
             self.fails(1, "images", "pull", reference)
             self.assertNotIn("bad", self.host.skerry("images", "ls").stdout)
 
+    def test_a_hostile_layer_is_no_image(self):
+        reference = self.host.registry.add("test/bad-path", busybox_image(extra=[entry("a/../../x", data=b"x")]))
+        self.fails(1, "images", "pull", reference, holding=["a/../../x"])
+        self.assertNotIn("bad", self.host.skerry("images", "ls").stdout)
+
     def test_names(self):
         self.run_detached("taken", self.image)
         self.fails(125, "run", "-d", "--name", "taken", self.image, holding=["taken"])

@@ -494,6 +494,11 @@ class Layers(StoreCase):
         seen, _, _ = self.check([base, tar(entry(".wh.x"), entry(".wh.y"))])
         self.assertEqual(list(seen), ["z"])
 
+    def test_a_root_called_slash(self):
+        """As umoci insert writes it; a longer absolute name stays refused."""
+        seen, _, _ = self.check([tar(entry("/", "dir", mode=0o711), entry("bin", "dir"), entry("bin/x", data=b"x"))])
+        self.assertIn("bin/x", seen)
+
     def test_compressions(self):
         data = tar(entry("x", data=os.urandom(1_000_000)), entry("y", data=bytes(3_000_000)))
         for media_type in (GZIP, ZSTD, PLAIN):
