@@ -75,6 +75,7 @@ Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifes
   if (!manifest.disks.empty()) return refuse("extra disks cannot be attached in this version");
   if (!manifest.pci_passthrough.empty()) return refuse("PCI passthrough is not possible in this version");
   if (manifest.network_mode == "none") return refuse("network.mode \"none\" is not possible in this version");
+  if (!manifest.cloud_init_json.empty()) return refuse("cloud_init is not possible in this version");
   TRY(take_source(spec, manifest, wish));
   fill(spec.entrypoint, manifest.workload.entrypoint);
   fill(spec.workdir, manifest.workload.workdir);

@@ -46,20 +46,8 @@ path = "/index.html"
 description = "the page"
 """
 
-INITRAMFS = """
-version = "1"
-strategy = "initramfs"
-[mappings]
-"site" = "/srv/site"
-[manifest]
-name = "tiny"
-version = "1.0"
-[manifest.resources]
-memory_mb = 192
-[manifest.workload]
-entrypoint = ["/bin/busybox", "httpd", "-f", "-p", "9000", "-h", "/srv/site"]
-base_url = "http://127.0.0.1:9000"
-"""
+with open(os.path.join(os.path.dirname(__file__), "../../../examples/plugin/skerry.toml"), encoding="utf-8") as example:
+    INITRAMFS = example.read()
 
 
 class PluginCase(unittest.TestCase):

@@ -1,0 +1,69 @@
+#include "core/manifest.h"
+
+#include <gtest/gtest.h>
+
+namespace skerry {
+namespace {
+
+PluginManifest web() {
+  PluginManifest manifest;
+  manifest.name = "web";
+  manifest.version = "1.0";
+  manifest.image = "localhost/web:1";
+  manifest.workload.entrypoint = {"/bin/serve"};
+  manifest.workload.env = {{"MODE", "plain"}, {"COLOUR", "blue"}};
+  manifest.resources.memory_mib = 192;
+  return manifest;
+}
+
+TEST(ApplyManifest, FillsWhatTheRequestLeavesOpen) {
+  EnvironmentSpec asked;
+  asked.env = {{"MODE", "mine"}};
+  const auto spec = apply_manifest(asked, web(), IsolationWish::kOpen);
+  ASSERT_TRUE(spec) << spec.error().message();
+  EXPECT_EQ(spec->image, "localhost/web:1");
+  EXPECT_EQ(spec->entrypoint, std::vector<std::string>{"/bin/serve"});
+  EXPECT_EQ(spec->env, (std::map<std::string, std::string>{{"MODE", "mine"}, {"COLOUR", "blue"}}));
+  EXPECT_EQ(spec->resources.memory_mib, 192U);
+}
+
+TEST(ApplyManifest, ADigestPinsTheImage) {
+  auto manifest = web();
+  manifest.image_digest = "sha256:" + std::string(64, 'a');
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen)->image, manifest.image_digest);
+}
+
+TEST(ApplyManifest, DisksMakeAMicrovm) {
+  auto manifest = web();
+  manifest.image.clear();
+  manifest.rootfs = Artifact{"file:///disk", "sha256:" + std::string(64, 'b'), "erofs"};
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen)->isolation, Isolation::kMicrovm);
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kAsked).error().code, ErrorCode::kUnsupported);
+  EnvironmentSpec own_image;
+  own_image.image = "other:1";
+  EXPECT_EQ(apply_manifest(own_image, manifest, IsolationWish::kOpen).error().code, ErrorCode::kInvalidArgument);
+}
+
+// What a manifest asks for and we cannot do is refused, never left out.
+TEST(ApplyManifest, RefusesWhatItCannotDo) {
+  std::vector<std::pair<std::string, PluginManifest>> cases;
+  const auto add = [&](const std::string& word, const auto& change) {
+    auto manifest = web();
+    change(manifest);
+    cases.emplace_back(word, std::move(manifest));
+  };
+  add("disks",
+      [](auto& m) { m.disks = {{"data", "file:///d", "sha256:" + std::string(64, 'c'), "raw", false, "vdb"}}; });
+  add("PCI", [](auto& m) { m.pci_passthrough = {"0000:01:00.0"}; });
+  add("network.mode", [](auto& m) { m.network_mode = "none"; });
+  add("cloud_init", [](auto& m) { m.cloud_init_json = "{}"; });
+  for (const auto& [word, manifest] : cases) {
+    const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen);
+    ASSERT_FALSE(spec) << word;
+    EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported);
+    EXPECT_NE(spec.error().message().find(word), std::string::npos) << spec.error().message();
+  }
+}
+
+}  // namespace
+}  // namespace skerry
