@@ -198,11 +198,13 @@ void write_nat(Writer& out, const FirewallState& state) {
   }
   out.close();
   out.base_chain("prerouting", "nat hook prerouting priority -100");
-  out.line("fib daddr type local goto publish");
+  out.line(service_dispatch());
+  out.line("ip daddr != @service_addresses fib daddr type local goto publish");
   out.close();
   // Connections of the host itself never see prerouting.
   out.base_chain("output", "nat hook output priority -100");
-  out.line("fib daddr type local goto publish");
+  out.line(service_dispatch());
+  out.line("ip daddr != @service_addresses fib daddr type local goto publish");
   out.close();
   out.base_chain("postrouting", "nat hook postrouting priority 100");
   for (const auto& rules : state.bridges) {
@@ -210,6 +212,8 @@ void write_nat(Writer& out, const FirewallState& state) {
     const std::string subnet = rules.gateway.network_cidr().text();
     // A guest cannot answer 127.0.0.1, nor its neighbour past the host: let both see the bridge's address.
     out.line(cat("oifname ", bridge, " ip saddr 127.0.0.0/8 masquerade"));
+    // The host speaks to its own address from that same address.
+    out.line(cat("oifname ", bridge, " ip saddr @service_addresses masquerade"));
     out.line(cat("oifname ", bridge, " ip saddr ", subnet, " ct status dnat masquerade"));
     if (rules.egress == Egress::kNat) out.line(cat("ip saddr ", subnet, " oifname != @bridges masquerade"));
   }
@@ -219,6 +223,7 @@ void write_nat(Writer& out, const FirewallState& state) {
 void write_forward(Writer& out, const FirewallState& state) {
   out.base_chain("forward", "filter hook forward priority 0");
   out.line("iifname != @bridges oifname != @bridges accept");
+  out.line(service_refusal_rule());
   out.line("ct state established,related accept");
   out.line("ct state invalid drop");
   for (const auto& rules : state.bridges) {
@@ -240,6 +245,7 @@ void write_forward(Writer& out, const FirewallState& state) {
 
 void write_input(Writer& out, const FirewallState& state) {
   out.base_chain("input", "filter hook input priority 0");
+  for (const auto rule : service_input_rules()) out.line(rule);
   out.line("iifname != @bridges accept");
   out.line("ct state established,related accept");
   out.line("icmp type echo-request accept");
@@ -292,7 +298,7 @@ std::vector<T> missing_from(std::vector<T> base, std::vector<T> other) {
 // The part of `base` that `other`, of the same frame, does not have. Compared as values: rendering everything to
 // compare texts would cost more than loading the difference.
 FirewallState part_missing_from(const FirewallState& base, const FirewallState& other) {
-  FirewallState part{base.table, {}};
+  FirewallState part{base.table, {}, {}};
   for (std::size_t i = 0; i < base.bridges.size(); ++i) {
     BridgeRules rules{base.bridges[i], missing_from(base.bridges[i].ports, other.bridges[i].ports),
                       missing_from(base.bridges[i].published, other.bridges[i].published)};
@@ -317,10 +323,12 @@ Result<Ruleset> render(const FirewallState& state) {
   TRY(check_names(state));
   const auto publications = all_publications(state);
   TRY(check_publications(publications));
+  TRY(check_services(state.services));
   const auto collections = collect(state, publications);
   Writer out;
   open_table(out, "inet", state.table);
   write_collections(out, collections, "inet");
+  for (const auto collection : service_collections()) out.line(collection);
   write_guard(out, state);
   write_nat(out, state);
   write_forward(out, state);
@@ -330,12 +338,13 @@ Result<Ruleset> render(const FirewallState& state) {
   write_collections(out, collections, "bridge");
   write_pins(out, state);
   out.close();
-  return Ruleset{state.table, out.take()};
+  return Ruleset{state.table, out.take() + service_commands(state.table, {}, state.services)};
 }
 
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to) {
   if (!same_frame(from, to)) return render(to);
   TRY(check_publications(all_publications(to)));
+  TRY(check_services(to.services));
   const auto gone = part_missing_from(from, to);
   const auto fresh = part_missing_from(to, from);
   TRY(check_names(fresh));
@@ -343,6 +352,7 @@ Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to
   // Deletions first: a published port may get another target.
   append_commands(change.commands, "delete", gone);
   append_commands(change.commands, "add", fresh);
+  change.commands += service_commands(to.table, from.services, to.services);
   return change;
 }
 

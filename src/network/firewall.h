@@ -9,6 +9,7 @@
 //   guest → host       ping, and the services named in BridgeRules; nothing else
 //   guest → outside    with Egress::kNat, behind the host's address
 //   outside → guest    only published ports (destination NAT), also from the host itself and by 127.0.0.1
+//   anybody → service  its ports lead to one of its endpoints (services.h); every other port of its address is closed
 //
 // Packets between other interfaces pass untouched.
 #pragma once
@@ -22,6 +23,7 @@
 #include "core/net.h"
 #include "core/zone.h"
 #include "network/port.h"
+#include "network/services.h"
 
 namespace skerry::network {
 
@@ -63,6 +65,7 @@ struct BridgeRules : BridgePolicy {
 struct FirewallState {
   std::string table = "skerry";  // one for each daemon on a host
   std::vector<BridgeRules> bridges;
+  std::vector<Service> services;
 };
 
 // Commands for libnftables that replace the table; the same state always gives the same text.
@@ -75,9 +78,9 @@ struct Ruleset {
 // the same host address, naming both guests.
 Result<Ruleset> render(const FirewallState& state);
 
-// The commands that turn the table of `from` into the one of `to`, also in one transaction. Where only ports and
-// publications differ they touch only those, so that the cost of one environment does not grow with the number of
-// others; otherwise it is render(to). Empty commands: nothing to do. The same errors as render().
+// The commands that turn the table of `from` into the one of `to`, also in one transaction. Where only ports,
+// publications and services differ they touch only those, so that the cost of one environment does not grow with the
+// number of others; otherwise it is render(to). Empty commands: nothing to do. The same errors as render().
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to);
 
 // "skerry-vbr0": what a daemon on this bridge calls its table when nobody says otherwise.

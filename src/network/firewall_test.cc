@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace skerry::network {
 namespace {
 
@@ -25,7 +27,7 @@ Publication publication(const std::string& text, const std::string& guest) {
 }
 
 FirewallState full_state() {
-  FirewallState state{"skerry-vbr0", {default_bridge()}};
+  FirewallState state{"skerry-vbr0", {default_bridge()}, {}};
   auto& zone = state.bridges[0];
   zone.ports = {port("skabcdbbbbbbbbb", "192.168.127.101"), port("skabcdaaaaaaaaa", "192.168.127.100")};
   zone.published = {publication("8080:80", "192.168.127.100"), publication("127.0.0.1:53:53/udp", "192.168.127.101")};
@@ -58,6 +60,8 @@ table inet skerry-vbr0 {
     type ipv4_addr . inet_service : ipv4_addr . inet_service
     elements = { 127.0.0.1 . 53 : 192.168.127.101 . 53 }
   }
+  map services { type ipv4_addr . inet_proto . inet_service : verdict; }
+  set service_addresses { type ipv4_addr; }
   chain guard {
     type filter hook prerouting priority -300; policy accept;
     iifname != @bridges accept
@@ -73,21 +77,25 @@ table inet skerry-vbr0 {
   }
   chain prerouting {
     type nat hook prerouting priority -100; policy accept;
-    fib daddr type local goto publish
+    ip daddr . meta l4proto . th dport vmap @services
+    ip daddr != @service_addresses fib daddr type local goto publish
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    fib daddr type local goto publish
+    ip daddr . meta l4proto . th dport vmap @services
+    ip daddr != @service_addresses fib daddr type local goto publish
   }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
     oifname "vbr0" ip saddr 127.0.0.0/8 masquerade
+    oifname "vbr0" ip saddr @service_addresses masquerade
     oifname "vbr0" ip saddr 192.168.127.0/24 ct status dnat masquerade
     ip saddr 192.168.127.0/24 oifname != @bridges masquerade
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname != @bridges oifname != @bridges accept
+    ct direction reply ct status dnat ct original ip daddr @service_addresses tcp flags & (syn | rst | ack) == rst | ack tcp sequence 0 drop
     ct state established,related accept
     ct state invalid drop
     iifname "vbr0" oifname "vbr0" accept
@@ -100,6 +108,10 @@ table inet skerry-vbr0 {
   }
   chain input {
     type filter hook input priority 0; policy accept;
+    ct direction reply ct status dnat ct original ip daddr @service_addresses tcp flags & (syn | rst | ack) == rst | ack tcp sequence 0 drop
+    ip daddr @service_addresses ct state new icmp type echo-request accept
+    ip daddr @service_addresses ct state new meta l4proto tcp reject with tcp reset
+    ip daddr @service_addresses ct state new reject with icmpx port-unreachable
     iifname != @bridges accept
     ct state established,related accept
     icmp type echo-request accept
@@ -241,6 +253,58 @@ TEST(RenderChange, AnythingElseReplacesTheTable) {
 TEST(RenderChange, RefusesWhatRenderRefuses) {
   auto twice = full_state();
   twice.bridges[0].published.push_back(publication("8080:81", "192.168.127.101"));
+  EXPECT_EQ(render_change(full_state(), twice).error().code, ErrorCode::kConflict);
+}
+
+Service service(const std::string& port, const std::vector<std::string>& endpoints) {
+  const auto parsed = parse_published_port(port).value();
+  Service out{Ipv4::parse("192.168.127.2").value(), parsed.host_port, parsed.protocol, {}};
+  for (const auto& each : endpoints) out.endpoints.push_back({Ipv4::parse(each).value(), parsed.guest_port});
+  return out;
+}
+
+TEST(RenderServices, TheSameCommandsMakeAndRemoveThem) {
+  auto served = full_state();
+  served.services = {service("80:8080", {"192.168.127.101", "192.168.127.100"}), service("53:53/udp", {})};
+  const std::string made =
+      "add chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
+      "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip addr . port to numgen random "
+      "mod 2 map { 0 : 192.168.127.100 . 8080, 1 : 192.168.127.101 . 8080 }\n"
+      "add element inet skerry-vbr0 services { 192.168.127.2 . tcp . 80 : goto service_192_168_127_2_tcp_80 }\n"
+      "add chain inet skerry-vbr0 service_192_168_127_2_udp_53\n"
+      "add element inet skerry-vbr0 services { 192.168.127.2 . udp . 53 : goto service_192_168_127_2_udp_53 }\n"
+      "add element inet skerry-vbr0 service_addresses { 192.168.127.2 }\n";
+  EXPECT_EQ(render_change(full_state(), served)->commands, made);
+  EXPECT_EQ(render(served)->commands, render(full_state())->commands + made);
+  EXPECT_EQ(render_change(served, full_state())->commands,
+            "delete element inet skerry-vbr0 service_addresses { 192.168.127.2 }\n"
+            "delete element inet skerry-vbr0 services { 192.168.127.2 . tcp . 80 }\n"
+            "flush chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
+            "delete chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
+            "delete element inet skerry-vbr0 services { 192.168.127.2 . udp . 53 }\n"
+            "flush chain inet skerry-vbr0 service_192_168_127_2_udp_53\n"
+            "delete chain inet skerry-vbr0 service_192_168_127_2_udp_53\n");
+}
+
+TEST(RenderServices, AnEndpointReplacesOneRule) {
+  auto before = full_state();
+  before.services = {service("80:8080", {"192.168.127.100", "192.168.127.101"}), service("53:53/udp", {})};
+  auto after = before;
+  after.services[0].endpoints.pop_back();
+  std::ranges::reverse(after.services);
+  EXPECT_EQ(render_change(before, after)->commands,
+            "flush chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
+            "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip addr . port to numgen "
+            "random mod 1 map { 0 : 192.168.127.100 . 8080 }\n");
+  auto reordered = before;
+  std::ranges::reverse(reordered.services[0].endpoints);
+  EXPECT_EQ(render_change(before, reordered)->commands, "");
+}
+
+TEST(RenderServices, OnePortIsOneService) {
+  auto twice = full_state();
+  twice.services = {service("80:8080", {}), service("80:81", {})};
+  EXPECT_EQ(render(twice).error().code, ErrorCode::kConflict);
   EXPECT_EQ(render_change(full_state(), twice).error().code, ErrorCode::kConflict);
 }
 

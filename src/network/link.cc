@@ -168,6 +168,19 @@ Status add_address(Netlink& netlink, int index, const Cidr& address) {
   return {};
 }
 
+Status remove_address(Netlink& netlink, int index, const Cidr& address) {
+  NetlinkMessage message(RTM_DELADDR, 0);
+  auto& info = message.header<ifaddrmsg>();
+  info.ifa_family = AF_INET;
+  info.ifa_prefixlen = address.prefix;
+  info.ifa_index = static_cast<std::uint32_t>(index);
+  message.put_be32(IFA_LOCAL, address.address.value);
+  message.put_be32(IFA_ADDRESS, address.address.value);
+  const auto status = netlink.request(message, cat("remove address ", address.text()));
+  if (!status && status.error().sys_errno != EADDRNOTAVAIL && status.error().sys_errno != ENODEV) return status;
+  return {};
+}
+
 Status set_default_route(Netlink& netlink, int index, Ipv4 gateway) {
   NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
   auto& route = message.header<rtmsg>();

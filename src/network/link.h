@@ -43,6 +43,8 @@ Status delete_link(Netlink& netlink, const std::string& name);
 Status add_alt_name(Netlink& netlink, int index, const std::string& alt_name);
 // Adds the address (and with it the route to its network). Already there is success.
 Status add_address(Netlink& netlink, int index, const Cidr& address);
+// Not there is success.
+Status remove_address(Netlink& netlink, int index, const Cidr& address);
 // Replaces the default route of the main table.
 Status set_default_route(Netlink& netlink, int index, Ipv4 gateway);
 

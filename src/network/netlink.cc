@@ -53,9 +53,9 @@ void NetlinkMessage::nest(std::uint16_t type, const std::function<void()>& insid
   mnl_attr_nest_end(message_, start);
 }
 
-Result<Netlink> Netlink::open() {
-  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!socket) return fail_errno("open rtnetlink socket");
+Result<Netlink> Netlink::open(int family) {
+  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family));
+  if (!socket) return fail_errno("open netlink socket");
   const int on = 1;
   // Better errors and smaller acknowledgements; a kernel without them is still usable.
   ::setsockopt(socket.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
@@ -63,7 +63,7 @@ Result<Netlink> Netlink::open() {
   sockaddr_nl self{};
   self.nl_family = AF_NETLINK;
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&self), sizeof self) < 0) {
-    return fail_errno("bind rtnetlink socket");
+    return fail_errno("bind netlink socket");
   }
   return Netlink(std::move(socket));
 }

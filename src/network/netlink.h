@@ -1,4 +1,5 @@
-// Netlink: one rtnetlink(7) conversation with the kernel, bound for life to the network namespace it was opened in.
+// Netlink: one rtnetlink(7), or other netlink, conversation with the kernel, bound for life to the network namespace it
+// was opened in.
 //
 // A request is built (NetlinkMessage), sent with NLM_F_ACK and answered before request() returns; there is never more
 // than one under way. Errors carry the kernel's own words (NETLINK_EXT_ACK) as hint. Move-only, not thread-safe.
@@ -51,8 +52,8 @@ class NetlinkMessage {
 
 class Netlink {
  public:
-  // In the calling thread's network namespace.
-  static Result<Netlink> open();
+  // In the calling thread's network namespace; `family` is NETLINK_*.
+  static Result<Netlink> open(int family = NETLINK_ROUTE);
   // In the network namespace of `netns_fd`; usable from any thread afterwards.
   static Result<Netlink> open_in(int netns_fd);
 
