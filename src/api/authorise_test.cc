@@ -30,10 +30,11 @@ class TcpTest : public ApiTest {
     return RawClient(std::move(socket));
   }
   // The status of one request.
-  int ask(std::string_view method, std::string_view path, std::string_view headers) {
+  int ask(std::string_view method, std::string_view path, std::string_view headers, std::string_view content = "") {
     auto socket = tcp();
     socket.send(cat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\nConnection: close\r\n",
-                    headers, method == "GET" ? "\r\n" : "Content-Length: 0\r\n\r\n"));
+                    headers, content.empty() ? "" : "Content-Type: application/json\r\n",
+                    method == "GET" ? "\r\n" : cat("Content-Length: ", content.size(), "\r\n\r\n", content)));
     const auto answer = socket.read_until("\r\n\r\n");
     return answer.size() < 12 ? 0 : parse_int<int>(std::string_view(answer).substr(9, 3), "status").value_or(0);
   }
@@ -218,6 +219,24 @@ TEST_F(TcpTest, WhatReachesTheHostIsForAdmins) {
                     header, "Content-Length: ", body.size(), "\r\n\r\n", body));
     EXPECT_TRUE(socket.read_until("\r\n\r\n").starts_with("HTTP/1.1 403")) << field;
   }
+}
+
+TEST_F(TcpTest, OnlyAdminsNameTheAddressOfAService) {
+  const auto operator_header = bearer(token("operator"));
+  const auto admin_header = bearer(token("admin"));
+  const auto create = [&](const std::string& role, const std::string& name, const std::string& service) {
+    return ask("POST", "/api/v1/deployments", role == "admin" ? admin_header : operator_header,
+               cat(R"({"name":")", name, R"(","replicas":0,"config":{"image":"a"},"service":)", service, "}"));
+  };
+  const std::string named = R"({"address":"8.8.8.8","ports":["53"]})";
+  EXPECT_EQ(create("operator", "dns", named), 403);
+  EXPECT_EQ(create("operator", "dns", R"({"ports":["53"]})"), 201);
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/dns", operator_header, cat(R"({"service":)", named, "}")), 403);
+  EXPECT_EQ(create("admin", "mine", named), 201);
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/mine", operator_header, R"({"service":null})"), 200);
+  EXPECT_EQ(create("operator", "bad", R"({"ports":["53"],"x":1})"), 400);
+  EXPECT_EQ(create("operator", "bad", R"({"ports":["1.2.3.4:53:53"]})"), 400);
+  EXPECT_EQ(create("operator", "bad", R"({"address":"","ports":[]})"), 400);
 }
 
 TEST(Listen, OnlyLoopback) {

@@ -5,11 +5,22 @@
 #include "api/handlers.h"
 #include "api/permit.h"
 #include "base/text.h"
+#include "core/net.h"
 #include "wire/json_writer.h"
 #include "wire/requests.h"
 
 namespace skerry::api {
 namespace {
+
+void write_service(wire::JsonWriter& json, const std::optional<ServiceSpec>& service) {
+  if (!service) {
+    json.null();
+    return;
+  }
+  std::vector<std::string> ports;
+  for (const auto& each : service->ports) ports.push_back(to_text(each));
+  json.begin_object().field("address", service->address).field("ports", ports).end_object();
+}
 
 void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
   const auto& deployment = status.deployment;
@@ -22,8 +33,9 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
       .key("config")
       .raw(deployment.config_json.empty() ? "{}" : deployment.config_json)
       .field("max_unavailable", deployment.max_unavailable)
-      .field("rolling", deployment.rolling)
-      .key("previous");
+      .field("rolling", deployment.rolling);
+  write_service(json.key("service"), deployment.service);
+  json.key("previous");
   if (deployment.previous_config_json.empty()) {
     json.null();
   } else {
@@ -75,9 +87,11 @@ Result<Response> show_deployment(Context& context, const Request& request) {
 Result<Response> create_deployment(Context& context, const Request& request) {
   const auto wanted = TRY(wire::parse_deployment_request(request.body));
   TRY(check_replica_config(request.caller, wanted.config_json.value_or("{}")));
+  TRY(may_serve(request.caller, wanted.service.value_or(std::nullopt)));
   auto response = deployment_response(
       TRY(context.ports.deployments.add(wanted.name, wanted.plugin, wanted.config_json.value_or("{}"),
-                                        wanted.replicas.value_or(1), wanted.max_unavailable.value_or(1))),
+                                        wanted.replicas.value_or(1), wanted.max_unavailable.value_or(1),
+                                        wanted.service.value_or(std::nullopt))),
       201);
   response.headers.emplace_back("Location", cat("/api/v1/deployments/", wanted.name));
   return response;
@@ -88,9 +102,10 @@ Result<Response> change_deployment(Context& context, const Request& request) {
   auto& deployments = context.ports.deployments;
   const auto change = TRY(wire::parse_deployment_change(request.body));
   auto status = TRY(find_deployment(context, request));
-  if (change.config_json || change.has_plugin || change.max_unavailable) {
+  if (change.config_json || change.has_plugin || change.max_unavailable || change.service) {
     if (change.config_json) TRY(check_replica_config(request.caller, *change.config_json));
-    Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable};
+    TRY(may_serve(request.caller, change.service.value_or(std::nullopt)));
+    Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable, change.service};
     if (change.has_plugin) update.plugin = change.plugin;
     status = TRY(deployments.update(name, update));
   }

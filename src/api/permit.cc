@@ -27,6 +27,11 @@ Status check_replica_config(const Caller& caller, std::string_view json) {
   return may_create(caller, request.command.spec);
 }
 
+Status may_serve(const Caller& caller, const std::optional<ServiceSpec>& service) {
+  if (caller.role >= Role::kAdmin || !service || service->address.empty()) return {};
+  return fail(ErrorCode::kRefused, "service.address: only an admin may name it", "leave it out: then one is chosen");
+}
+
 bool may_see(const Caller& caller, const Event& event) {
   if (caller.zones.empty()) return true;
   if (const auto zone = event.data.find("zone"); zone != event.data.end()) return caller.may_touch_zone(zone->second);

@@ -1,6 +1,7 @@
 // What a caller may ask for, beyond which routes it may call.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "api/caller.h"
@@ -8,6 +9,7 @@
 #include "control/operations.h"
 #include "core/environment.h"
 #include "core/event.h"
+#include "core/service.h"
 
 namespace skerry::api {
 
@@ -19,6 +21,10 @@ Status may_create(const Caller& caller, const EnvironmentSpec& spec);
 
 // The same for the configuration of a deployment's replicas: a creation request without a name.
 Status check_replica_config(const Caller& caller, std::string_view json);
+
+// A service's address becomes one of the host: who could name it could take any address's traffic from the host. One
+// that is chosen is harmless.
+Status may_serve(const Caller& caller, const std::optional<ServiceSpec>& service);
 
 // What a caller that is limited to zones sees of things that are not environments. Without a limit: everything.
 //   events       of environments and deployments in its zones, and of what all share: plugins and images

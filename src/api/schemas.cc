@@ -122,15 +122,21 @@ constexpr Schema kSchemas[] = {
     {"Deployment", R"({"type":"object","required":["name","plugin","replicas","current","ready","config","created_at"],
 "properties":{"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer"},
 "current":{"type":"integer"},"ready":{"type":"integer"},"config":{"type":"object"},
-"max_unavailable":{"type":"integer"},"rolling":{"type":"boolean"},"previous":{"type":["object","null"]},
+"max_unavailable":{"type":"integer"},"rolling":{"type":"boolean"},
+"service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},"previous":{"type":["object","null"]},
 "created_at":{"type":"string"}}})"},
     {"CreateDeployment", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
 "name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer","minimum":0,"maximum":1000},
 "max_unavailable":{"type":"integer","minimum":1},
+"service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},
 "config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
+    {"Service", R"({"type":"object","additionalProperties":false,"required":["ports"],"properties":{
+"address":{"type":"string"},"ports":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string",
+"pattern":"^[0-9]{1,5}(:[0-9]{1,5})?(/tcp|/udp)?$"}}}})"},
     {"ChangeDeployment", R"({"type":"object","additionalProperties":false,"properties":{
 "replicas":{"type":"integer","minimum":0,"maximum":1000},"plugin":{"type":"string"},
 "max_unavailable":{"type":"integer","minimum":1},
+"service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},
 "config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
     {"Token", R"({"type":"object","required":["name","role","zones","created_at"],"properties":{
 "name":{"type":"string"},"role":{"enum":["viewer","operator","admin"]},

@@ -35,6 +35,15 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
   }
 }
 
+void add_service_options(CLI::App& verb, DeploymentOptions& options) {
+  verb.add_option(
+      "--service-port", options.service_ports,
+      "PORT:TARGET[/udp]: connections to PORT of the deployment's virtual address are spread over its ready "
+      "replicas; may be repeated");
+  verb.add_option("--service-address", options.service_address,
+                  "The virtual address (default: a free one of the zone's subnet)");
+}
+
 void add_deployments(CLI::App& app, Invocation& invocation) {
   auto* deployments = add_group(app, "deployments", "Replicas, kept at a number");
   auto options = std::make_shared<DeploymentOptions>();
@@ -43,13 +52,15 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   on_chosen(ls, invocation, list_deployments);
   auto* create = add_verb(*deployments, invocation, "create", "Create",
                           "  skerry deployments create web --plugin nginx --replicas 3\n"
-                          "  skerry deployments create web --config web.json --replicas 3\n");
+                          "  skerry deployments create web --config web.json --replicas 3\n"
+                          "  skerry deployments create web --plugin nginx --replicas 3 --service-port 80:8080\n");
   create->add_option("NAME", options->names)->required()->expected(1);
   create->add_option("--plugin", options->plugin, "What its replicas run");
   create->add_option("--config", options->config_path, "Creation request of a replica, without a name (JSON)")
       ->check(CLI::ExistingFile);
   create->add_option("--replicas", options->replicas, "How many (default 1)");
   create->add_option("--max-unavailable", options->max_unavailable, "How many may be missing during an update (1)");
+  add_service_options(*create, *options);
   on_chosen(create, invocation, [options](const Session& session) { return create_deployment(session, *options); });
   auto* scale = add_verb(*deployments, invocation, "scale", "Change the number of replicas",
                          "  skerry deployments scale web --replicas 5\n");
@@ -64,6 +75,10 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
       ->check(CLI::ExistingFile);
   update_one->add_option("--max-unavailable", options->max_unavailable, "How many may be missing meanwhile");
+  add_service_options(*update_one, *options);
+  update_one->add_flag("--no-service", options->no_service, "Give the virtual address back")
+      ->excludes("--service-port")
+      ->excludes("--service-address");
   on_chosen(update_one, invocation, [options](const Session& session) { return update_deployment(session, *options); });
   auto* roll_back = add_verb(*deployments, invocation, "rollback", "Go back to what it ran before the last update",
                              "  skerry deployments rollback web\n");

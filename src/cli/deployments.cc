@@ -19,11 +19,36 @@ Result<std::string> read_config(const std::string& path) {
   return TRY(wire::JsonNode::parse(text, path)).dump();
 }
 
+Status put_service(wire::JsonWriter& json, const DeploymentOptions& options) {
+  if (options.no_service) {
+    json.key("service").null();
+    return {};
+  }
+  if (options.service_ports.empty()) {
+    if (options.service_address.empty()) return {};
+    return fail(ErrorCode::kInvalidArgument, "--service-address goes with --service-port");
+  }
+  json.key("service").begin_object();
+  if (!options.service_address.empty()) json.field("address", options.service_address);
+  json.field("ports", options.service_ports).end_object();
+  return {};
+}
+
+// "192.168.127.2 80:8080,53/udp", empty without one.
+std::string service_text(const wire::JsonNode& deployment) {
+  const auto address = deployment.text("service.address");
+  if (address.empty()) return {};
+  std::vector<std::string> ports;
+  for (const auto& each : deployment.at("service").at("ports").items()) ports.push_back(each.text());
+  return cat(address, ' ', join(ports, ","));
+}
+
 Status report(const Session& session, const std::string& body) {
   const auto json = TRY(wire::JsonNode::parse(body));
   if (session.settings.output == OutputForm::kJson) return print_json(json);
   if (session.settings.quiet) return {};
-  return print(cat(json.text("name"), ": ", json.text("replicas"), " wanted, ", json.text("ready"), " ready\n"));
+  return print(cat(json.text("name"), ": ", json.text("replicas"), " wanted, ", json.text("ready"), " ready",
+                   service_text(json).empty() ? "" : cat(", at ", service_text(json)), '\n'));
 }
 
 }  // namespace
@@ -34,11 +59,11 @@ Outcome list_deployments(const Session& session) {
     TRY(print_json(json));
     return kExitSuccess;
   }
-  Table table({"NAME", "RUNS", "WANTED", "CURRENT", "READY", "CREATED"});
+  Table table({"NAME", "RUNS", "WANTED", "CURRENT", "READY", "SERVICE", "CREATED"});
   for (const auto& each : json.items()) {
     const auto plugin = each.text("plugin");
     table.add({each.text("name"), plugin.empty() ? each.text("config.image") : plugin, each.text("replicas"),
-               each.text("current"), each.text("ready"), human_age(each.text("created_at"))});
+               each.text("current"), each.text("ready"), service_text(each), human_age(each.text("created_at"))});
   }
   TRY(print(table.text()));
   return kExitSuccess;
@@ -50,6 +75,7 @@ Outcome create_deployment(const Session& session, const DeploymentOptions& optio
   if (!options.plugin.empty()) json.field("plugin", options.plugin);
   if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
   if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
+  TRY(put_service(json, options));
   json.field("replicas", options.replicas.value_or(1)).end_object();
   TRY(report(session, TRY(session.http.expect("POST", kDeployments, std::move(json).text())).body));
   return kExitSuccess;
@@ -65,13 +91,16 @@ Outcome scale_deployment(const Session& session, const DeploymentOptions& option
 
 Outcome update_deployment(const Session& session, const DeploymentOptions& options) {
   wire::JsonWriter json;
-  if (options.plugin.empty() && options.config_path.empty() && !options.max_unavailable) {
-    return fail(ErrorCode::kInvalidArgument, "nothing to change: give --plugin, --config or --max-unavailable");
+  const bool service = options.no_service || !options.service_ports.empty() || !options.service_address.empty();
+  if (options.plugin.empty() && options.config_path.empty() && !options.max_unavailable && !service) {
+    return fail(ErrorCode::kInvalidArgument,
+                "nothing to change: give --plugin, --config, --max-unavailable, --service-port or --no-service");
   }
   json.begin_object();
   if (!options.plugin.empty()) json.field("plugin", options.plugin);
   if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
   if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
+  TRY(put_service(json, options));
   json.end_object();
   const auto path = deployment_path(options.names.front());
   TRY(report(session, TRY(session.http.expect("PATCH", path, std::move(json).text())).body));

@@ -145,6 +145,9 @@ struct DeploymentOptions {
   std::vector<std::string> names;
   std::string plugin, config_path;
   std::optional<std::uint32_t> replicas, max_unavailable;
+  std::string service_address;
+  std::vector<std::string> service_ports;
+  bool no_service = false;
 };
 Outcome list_deployments(const Session& session);
 Outcome create_deployment(const Session& session, const DeploymentOptions& options);

@@ -355,9 +355,18 @@ Status Actor::do_stop(const StopRequest& stop) {
     changed.status.state = State::kStopping;
     TRY(save(changed, ""));
   }
+  leave_service();
   TRY(driver_.stop(place_, stop));
   crash_point("the driver has stopped it");
   return {};
+}
+
+// A replica that is to end gets no new connection any more, before it hears of its end.
+void Actor::leave_service() {
+  if (snapshot().spec.deployment.empty()) return;
+  if (auto left = context_.refresh_firewall(); !left) {
+    log::warning("a replica may still be sent connections", {{"name", place_.name}, {"error", left.error().message()}});
+  }
 }
 
 Status Actor::do_freeze(Action action) {
@@ -438,6 +447,7 @@ Status Actor::clean_up() {
 
 Status Actor::do_destroy(const StopRequest& stop) {
   context_.wakeups.forget(place_.id);
+  leave_service();
   TRY(driver_.stop(place_, stop));
   crash_point("the driver has stopped what is to be deleted");
   TRY(driver_.destroy(place_));
@@ -468,13 +478,21 @@ void Actor::set_last(const Environment& environment, bool gone) {
   gone_ = gone;
 }
 
+Environment Actor::exchange(Environment changed) {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(environment_, std::move(changed));
+}
+
 Status Actor::save(const Environment& changed, std::string_view event) {
   std::vector<Event> events;
   if (!event.empty()) events.push_back(environment_event(changed, event, context_.clock.now()));
-  TRY(context_.store.update_environment(changed, events));
+  // Before the event: whoever looks because of it must not see what was before, there is no second event.
+  Environment before = exchange(changed);
+  if (auto stored = context_.store.update_environment(changed, events); !stored) {
+    exchange(std::move(before));
+    return stored;
+  }
   crash_point(cat("stored as ", to_text(changed.status.state), ", wanted ", to_text(changed.status.goal)));
-  const std::lock_guard lock(mutex_);
-  environment_ = changed;
   return {};
 }
 

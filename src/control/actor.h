@@ -89,6 +89,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
 
   Status do_start();
   Status do_stop(const StopRequest& stop);
+  void leave_service();
   Status do_freeze(Action action);
   Status do_collect(const Observation& observed);
   // What the stored environment becomes now that its run is over; unset: as it is.
@@ -101,6 +102,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status record_start_failure(const Error& error);
   void arm_watch();
 
+  Environment exchange(Environment changed);
   // Replaces the stored environment and the copy that readers see, together with an event ("" for none).
   Status save(const Environment& changed, std::string_view event);
   void finish_waiters();

@@ -20,6 +20,7 @@
 #include "control/worker_pool.h"
 #include "core/admission.h"
 #include "core/net.h"
+#include "core/service.h"
 #include "core/state_machine.h"
 #include "image/store.h"
 #include "network/resolv.h"
@@ -66,6 +67,8 @@ class LiveController final : public Controller {
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
   std::map<Isolation, Availability> capabilities() override;
+  Status refresh_network() override { return refresh_firewall(); }
+  Result<std::string> choose_service_address(const std::string& wanted) override;
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
   bool settle(Duration at_most) override;
 
@@ -196,7 +199,19 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
 
 Status LiveController::refresh_firewall() {
   const std::lock_guard lock(firewall_mutex_);
-  return annotate(ports_.network.apply(environments()), "firewall");
+  const auto deployments = TRY(ports_.store.deployments());
+  const auto all = environments();
+  return annotate(ports_.network.apply(all, services_of(deployments, all)), "firewall");
+}
+
+Result<std::string> LiveController::choose_service_address(const std::string& wanted) {
+  std::set<Ipv4> taken;
+  for (const auto& each : TRY(ports_.store.deployments())) {
+    if (each.service) taken.insert(TRY(Ipv4::parse(each.service->address)));
+  }
+  auto address = TRY(skerry::choose_service_address(TRY(AddressPool::of(config_.zone)), wanted, taken)).text();
+  TRY(ports_.network.check_service_address(address));
+  return address;
 }
 
 // ── commands ──

@@ -98,6 +98,12 @@ class Controller {
 
   // What each isolation can do here, with reasons. BLOCKING the first time.
   virtual std::map<Isolation, Availability> capabilities() = 0;
+  // The network as the stored deployments and environments ask for now: for whoever has changed a deployment's service.
+  // BLOCKING.
+  virtual Status refresh_network() = 0;
+  // The address a new service gets: `wanted`, or one that is free. kInvalidArgument, kAlreadyExists, kConflict (the
+  // host has it), kResourceExhausted. Whoever asks stores it before anybody else may ask.
+  virtual Result<std::string> choose_service_address(const std::string& wanted) = 0;
   // Names of environments that use this image (by digest): it cannot be removed while there are any.
   virtual std::vector<std::string> users_of_image(const std::string& manifest_digest) = 0;
   // Waits until nothing is left on the host of environments that are already gone for everybody (those removed at their

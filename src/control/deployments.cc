@@ -121,8 +121,8 @@ void Deployments::poke() {
 
 Result<DeploymentStatus> Deployments::add(const std::string& name, const std::string& plugin,
                                           const std::string& config_json, std::uint32_t replicas,
-                                          std::uint32_t max_unavailable) {
-  Deployment deployment{name, plugin, replicas, config_json, clock_.now(), max_unavailable, {}, {}, false};
+                                          std::uint32_t max_unavailable, std::optional<ServiceSpec> service) {
+  Deployment deployment{name, plugin, replicas, config_json, clock_.now(), max_unavailable, {}, {}, false, {}};
   TRY(check(deployment));
   {
     const std::lock_guard lock(change_mutex_);
@@ -130,10 +130,30 @@ Result<DeploymentStatus> Deployments::add(const std::string& name, const std::st
       return fail(ErrorCode::kAlreadyExists, cat("deployment \"", name, "\" exists"),
                   cat("scale it: skerry deployments scale ", name, " --replicas N"));
     }
+    TRY(settle_service(service, std::nullopt));
+    deployment.service = std::move(service);
     TRY(store_.put_deployment(deployment, {deployment_event(deployment, "created", clock_.now())}));
   }
+  if (deployment.service) refresh_services();
   poke();
   return find(name);
+}
+
+Status Deployments::settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before) {
+  if (!service) return {};
+  TRY(validate(*service));
+  if (before && (service->address.empty() || service->address == before->address)) {
+    service->address = before->address;
+    return {};
+  }
+  service->address = TRY(controller_.choose_service_address(service->address));
+  return {};
+}
+
+void Deployments::refresh_services() {
+  if (auto refreshed = controller_.refresh_network(); !refreshed) {
+    log::error("services", {{"error", refreshed.error().message()}});
+  }
 }
 
 Status Deployments::change(const std::string& name, std::string_view event,
@@ -161,6 +181,11 @@ Result<DeploymentStatus> Deployments::scale(const std::string& name, std::uint32
 Result<DeploymentStatus> Deployments::update(const std::string& name, const Change& wanted) {
   TRY(change(name, "updated", [&](Deployment& deployment) -> Status {
     if (wanted.max_unavailable) deployment.max_unavailable = *wanted.max_unavailable;
+    if (wanted.service) {
+      auto service = *wanted.service;
+      TRY(settle_service(service, deployment.service));
+      deployment.service = std::move(service);
+    }
     const Deployment before = deployment;
     if (wanted.plugin) deployment.plugin = *wanted.plugin;
     if (wanted.config_json) deployment.config_json = *wanted.config_json;
@@ -174,6 +199,7 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const Chan
     forget_failures(name);
     return {};
   }));
+  if (wanted.service) refresh_services();
   return find(name);
 }
 
@@ -201,6 +227,7 @@ Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
 Status Deployments::remove(const std::string& name) {
   const Deployment deployment = TRY(find(name)).deployment;
   TRY(store_.remove_deployment(name, {deployment_event(deployment, "deleted", clock_.now())}));
+  if (deployment.service) refresh_services();
   poke();
   return {};
 }
@@ -257,6 +284,8 @@ void Deployments::reconcile() {
     log::error("cannot read deployments", {{"error", deployments.error().message()}});
     return;
   }
+  // First: a replica that has just become ready, or sick, is not to wait for what else there is to do.
+  if (std::ranges::any_of(*deployments, [](const auto& each) { return each.service.has_value(); })) refresh_services();
   const auto environments = controller_.environments();
   for (const auto& deployment : *deployments) reconcile_one(deployment, environments);
   remove_orphans(*deployments, environments);

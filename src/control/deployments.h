@@ -48,8 +48,10 @@ class Deployments {
 
   // `config_json` is a creation request (wire/environment_json.h) without a name. Checked here: kInvalidArgument,
   // kAlreadyExists.
+  // A service without an address gets one.
   Result<DeploymentStatus> add(const std::string& name, const std::string& plugin, const std::string& config_json,
-                               std::uint32_t replicas, std::uint32_t max_unavailable = 1);
+                               std::uint32_t replicas, std::uint32_t max_unavailable = 1,
+                               std::optional<ServiceSpec> service = std::nullopt);
   Result<DeploymentStatus> scale(const std::string& name, std::uint32_t replicas);
   // A new plugin or configuration: replicas are replaced while no more than max_unavailable of them are missing or not
   // ready. When replicas of the new revision fail kFailuresToRollBack times before all have been ready once, the
@@ -58,6 +60,9 @@ class Deployments {
     std::optional<std::string> plugin;
     std::optional<std::string> config_json;
     std::optional<std::uint32_t> max_unavailable;
+    // A service replaces the one there is, and keeps its address unless it names one; none takes it away. Replicas are
+    // not replaced.
+    std::optional<std::optional<ServiceSpec>> service = std::nullopt;
   };
   Result<DeploymentStatus> update(const std::string& name, const Change& wanted);
   // Back to what it ran before the last update; a second call undoes the first. kConflict: there was no update.
@@ -77,6 +82,10 @@ class Deployments {
   void reconcile();
   void reconcile_one(const Deployment& deployment, const std::vector<Environment>& environments);
   void remove_orphans(const std::vector<Deployment>& deployments, const std::vector<Environment>& environments);
+  // Checks the service and gives it its address; `before` is what the deployment has.
+  Status settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before);
+  // The kernel follows the stored services.
+  void refresh_services();
   // Whether an update that is under way has come to its end, or must be taken back.
   void judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present);
   void count_failure(const std::string& deployment);

@@ -130,6 +130,100 @@ TEST_F(DeploymentsTest, GoesOnAfterTheDaemonWasReplaced) {
   EXPECT_TRUE(settles({"web-1", "web-2"}));
 }
 
+class ServicesTest : public DeploymentsTest {
+ protected:
+  static ServiceSpec web() { return {"", {{"", 80, 8080, Protocol::kTcp}}}; }
+  std::set<std::string> served() {
+    std::set<std::string> ips;
+    for (const auto& service : network_.services()) {
+      for (const auto& each : service.replicas) ips.insert(each.ip);
+    }
+    return ips;
+  }
+  std::string ip_of(const std::string& name) {
+    const auto found = controller_->find(name);
+    return found ? found->ip : "";
+  }
+};
+
+TEST_F(ServicesTest, FollowTheReplicas) {
+  const auto added = deployments_->add("web", "", config_, 3, 1, web());
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_EQ(added->deployment.service->address, "192.168.127.2");
+  ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  const std::set<std::string> all{ip_of("web-1"), ip_of("web-2"), ip_of("web-3")};
+  EXPECT_TRUE(eventually([&] { return served() == all; }));
+  const auto paused = ip_of("web-2");
+  ASSERT_TRUE(ask("web-2", Verb::kPause));
+  EXPECT_TRUE(eventually([&] { return served().size() == 2 && !served().contains(paused); }));
+  ASSERT_TRUE(ask("web-2", Verb::kResume));
+  EXPECT_TRUE(eventually([&] { return served() == all; }));
+  ASSERT_TRUE(deployments_->scale("web", 1));
+  EXPECT_TRUE(eventually([&] { return served() == std::set{ip_of("web-1")}; }));
+  restart();
+  EXPECT_TRUE(eventually([&] { return served() == std::set{ip_of("web-1")}; }));
+  ASSERT_TRUE(deployments_->remove("web"));
+  EXPECT_TRUE(network_.services().empty());
+}
+
+TEST_F(ServicesTest, AReplicaLeavesBeforeItIsStopped) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 2, 1, web()));
+  ASSERT_TRUE(settles({"web-1", "web-2"}));
+  ASSERT_TRUE(eventually([&] { return served().size() == 2; }));
+  const auto leaving = ip_of("web-2");
+  driver_.hold(DriverCall::kStop);
+  ASSERT_TRUE(deployments_->scale("web", 1));
+  ASSERT_TRUE(driver_.await_held(DriverCall::kStop));
+  EXPECT_EQ(served(), std::set{ip_of("web-1")});
+  EXPECT_NE(leaving, ip_of("web-1"));
+  driver_.release(DriverCall::kStop);
+  EXPECT_TRUE(settles({"web-1"}));
+}
+
+TEST_F(ServicesTest, OnlyHealthyReplicasServe) {
+  HealthMonitor monitor(*controller_, *feed_, clock_);
+  driver_.set_exec_answer("", 1);
+  const std::string checked = R"({"rootfs_path":"/","memory_mb":64,"health_check":{"probe":"exec","command":["/c"],)"
+                              R"("interval_ms":20,"retries":1000}})";
+  ASSERT_TRUE(deployments_->add("web", "", checked, 2, 1, web()));
+  ASSERT_TRUE(settles({"web-1", "web-2"}));
+  EXPECT_TRUE(served().empty());
+  driver_.set_exec_answer("", 0);
+  EXPECT_TRUE(eventually([&] { return served().size() == 2; }));
+}
+
+TEST_F(ServicesTest, AreChangedWithoutReplacingReplicas) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+  ASSERT_TRUE(settles({"web-1"}));
+  const auto id = controller_->find("web-1")->id;
+  Deployments::Change change;
+  change.service = web();
+  EXPECT_EQ(deployments_->update("web", change)->deployment.service->address, "192.168.127.2");
+  change.service = ServiceSpec{"", {{"", 81, 81, Protocol::kUdp}}};
+  EXPECT_EQ(deployments_->update("web", change)->deployment.service->address, "192.168.127.2")
+      << "it keeps its address";
+  EXPECT_EQ(network_.services()[0].spec.ports[0].host_port, 81);
+  change.service = ServiceSpec{"10.0.0.1", web().ports};
+  EXPECT_EQ(deployments_->update("web", change)->deployment.service->address, "10.0.0.1");
+  change.service.emplace(std::nullopt);
+  EXPECT_FALSE(deployments_->update("web", change)->deployment.service);
+  EXPECT_TRUE(network_.services().empty());
+  EXPECT_EQ(controller_->find("web-1")->id, id);
+}
+
+TEST_F(ServicesTest, AnAddressHasOneOwner) {
+  ASSERT_TRUE(deployments_->add("one", "", config_, 0, 1, web()));
+  EXPECT_EQ(deployments_->add("two", "", config_, 0, 1, web())->deployment.service->address, "192.168.127.3");
+  const ServiceSpec taken{"192.168.127.3", web().ports};
+  EXPECT_EQ(deployments_->add("three", "", config_, 0, 1, taken).error().code, ErrorCode::kAlreadyExists);
+  network_.refuse_service_address("10.0.0.1");
+  EXPECT_EQ(deployments_->add("three", "", config_, 0, 1, ServiceSpec{"10.0.0.1", web().ports}).error().code,
+            ErrorCode::kConflict);
+  EXPECT_EQ(deployments_->list()->size(), 2U) << "a refused one leaves nothing";
+  ASSERT_TRUE(deployments_->remove("two"));
+  EXPECT_TRUE(deployments_->add("three", "", config_, 0, 1, taken));
+}
+
 TEST_F(DeploymentsTest, RefusesWhatCannotBeDeployed) {
   EXPECT_EQ(deployments_->add("Bad_Name", "", config_, 1).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(deployments_->add("web", "", "{", 1).error().code, ErrorCode::kInvalidArgument);

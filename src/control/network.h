@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "core/environment.h"
+#include "core/service.h"
 #include "core/zone.h"
 
 namespace skerry {
@@ -20,9 +21,13 @@ class Network {
   virtual Status open(const Zone& zone) = 0;
   // Whether the host's port may be published now: no program of the host listens on it. kConflict, kInvalidArgument.
   virtual Status check_port(const PublishedPort& port) = 0;
+  // Whether the address can be a service's: no device of the host has it. kConflict.
+  virtual Status check_service_address(const std::string& address) = 0;
   // Replaces the firewall in one transaction by what these environments (all that hold an address) are entitled to;
-  // the published ports of those that are alive are open. Does nothing when it would change nothing.
-  virtual Status apply(const std::vector<Environment>& environments) = 0;
+  // the published ports of those that are alive are open, and the services lead to the replicas they name. The host
+  // answers to the services' addresses. Clients of a replica that is no longer alive are let go. Does nothing when it
+  // would change nothing.
+  virtual Status apply(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) = 0;
   // Removes ports of environments that are not in `live` (ids), as a killed daemon may have left them.
   virtual Status remove_stale(const std::set<std::string>& live) = 0;
   // Takes the firewall and, if we made it, the bridge away again: for a daemon that ends and keeps no environment.

@@ -1,9 +1,12 @@
 // Plugin: a named, versioned manifest in the registry.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "core/service.h"
 
 namespace skerry {
 
@@ -30,6 +33,7 @@ struct Deployment {
   std::string previous_plugin;
   std::string previous_config_json;
   bool rolling = false;  // an update is under way: not yet have all replicas of the new revision been ready
+  std::optional<ServiceSpec> service;  // with its address; none: it has no virtual address
   bool operator==(const Deployment&) const = default;
 };
 

@@ -20,7 +20,7 @@ Status set_up_network(const DaemonOptions& options) {
     rules.bridge = options.zone.bridge;
     rules.gateway = pool.gateway;
     rules.egress = options.zone.egress;
-    TRY(nftables->apply(TRY(network::render({table, {rules}}))));
+    TRY(nftables->apply(TRY(network::render({table, {rules}, {}}))));
   }
   return network::ensure_bridge({options.zone.bridge, pool.gateway});
 }

@@ -109,7 +109,15 @@ ALTER TABLE deployments ADD COLUMN previous_config TEXT NOT NULL DEFAULT '';
 ALTER TABLE deployments ADD COLUMN rolling INTEGER NOT NULL DEFAULT 0 CHECK (rolling IN (0, 1));
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2};
+// Virtual addresses of deployments. `service_ports`: "80:8080,53:53/udp".
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE deployments ADD COLUMN service_address TEXT;
+ALTER TABLE deployments ADD COLUMN service_ports TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX deployments_by_service_address ON deployments (service_address)
+  WHERE service_address IS NOT NULL;
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3};
 
 std::int64_t pragma(Connection& connection, const char* sql) {
   Query query = connection.query(sql);

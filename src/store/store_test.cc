@@ -258,9 +258,13 @@ TEST_F(StoreTest, DeploymentsAreReplacedAndRemoved) {
   web.max_unavailable = 2;
   web.previous_config_json = R"({"memory_mb":64})";
   web.rolling = true;
+  web.service = ServiceSpec{"192.168.127.2", {{"", 80, 8080, Protocol::kTcp}, {"", 53, 53, Protocol::kUdp}}};
   ASSERT_TRUE(store_->put_deployment(web, {event("deployment.created", "web")}));
   web.replicas = 5;
   ASSERT_TRUE(store_->put_deployment(web, {event("deployment.scaled", "web")}));
+  EXPECT_THAT(store_->deployments().value(), ElementsAre(web));
+  web.service.reset();
+  ASSERT_TRUE(store_->put_deployment(web, {}));
   EXPECT_THAT(store_->deployments().value(), ElementsAre(web));
   ASSERT_TRUE(store_->remove_deployment("web", {event("deployment.deleted", "web")}));
   EXPECT_EQ(store_->remove_deployment("web", {}).error().code, ErrorCode::kNotFound);

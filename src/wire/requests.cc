@@ -122,6 +122,28 @@ Result<BuildImageRequest> parse_build_image_request(std::string_view body) {
 }
 
 namespace {
+void read_service(ObjectReader& fields, DeploymentRequest& into) {
+  // A null reads as missing; here it says something.
+  if (fields.has("service")) into.service.emplace(std::nullopt);
+  fields.value("service", [&](const Json& value, const std::string& path) {
+    ServiceSpec service;
+    ObjectReader inside(value, path, fields.errors());
+    inside.text("address", service.address, 64);
+    inside.items(
+        "ports",
+        [&](const Json& item, const std::string& place) {
+          if (!item.is_string()) return fields.errors().add(place, "must be a text like \"80:8080\"");
+          auto port = parse_service_port(item.get<std::string>());
+          if (!port) return fields.errors().add(place, port.error().message());
+          service.ports.push_back(std::move(*port));
+        },
+        kMaxServicePorts);
+    inside.required("ports");
+    inside.finish(Unknown::kRefuse);
+    into.service.emplace(std::move(service));
+  });
+}
+
 void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
   std::uint32_t replicas = 0;
   fields.number("replicas", replicas);
@@ -131,6 +153,7 @@ void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
   if (fields.has("max_unavailable")) into.max_unavailable = max_unavailable;
   fields.text("plugin", into.plugin, 64);
   into.has_plugin = fields.has("plugin");
+  read_service(fields, into);
   fields.value("config", [&](const Json& value, const std::string& path) {
     if (!value.is_object()) return fields.errors().add(path, "must be an object: a creation request without a name");
     into.config_json = dump_json(value);
@@ -149,8 +172,8 @@ Result<DeploymentRequest> parse_deployment_request(std::string_view body) {
 Result<DeploymentRequest> parse_deployment_change(std::string_view body) {
   return parse_body(body, DeploymentRequest{}, [](ObjectReader& fields, DeploymentRequest& into) {
     read_deployment(fields, into);
-    if (!into.replicas && !into.config_json && !into.has_plugin && !into.max_unavailable) {
-      fields.error("replicas", "is missing: give replicas, config, plugin or max_unavailable");
+    if (!into.replicas && !into.config_json && !into.has_plugin && !into.max_unavailable && !into.service) {
+      fields.error("replicas", "is missing: give replicas, config, plugin, max_unavailable or service");
     }
   });
 }

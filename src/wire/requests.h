@@ -11,6 +11,7 @@
 
 #include "base/frame.h"
 #include "base/result.h"
+#include "core/service.h"
 
 namespace skerry::wire {
 
@@ -69,8 +70,8 @@ struct BuildImageRequest {
 };
 Result<BuildImageRequest> parse_build_image_request(std::string_view body);
 
-// POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable"}; PATCH: any but the name. The
-// configuration is a creation request without a name; here only its JSON text.
+// POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable", "service"}; PATCH: any but the name.
+// The configuration is a creation request without a name; here only its JSON text.
 struct DeploymentRequest {
   std::string name;
   std::string plugin;
@@ -78,6 +79,8 @@ struct DeploymentRequest {
   std::optional<std::uint32_t> max_unavailable;
   std::optional<std::string> config_json;
   bool has_plugin = false;  // `plugin` was named
+  // {"address", "ports"}: a virtual address; null: none (any more).
+  std::optional<std::optional<ServiceSpec>> service;
 };
 Result<DeploymentRequest> parse_deployment_request(std::string_view body);
 Result<DeploymentRequest> parse_deployment_change(std::string_view body);

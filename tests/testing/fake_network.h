@@ -27,7 +27,21 @@ class FakeNetwork final : public Network {
 
   Status open(const Zone&) override { return {}; }
   Status check_port(const PublishedPort&) override { return {}; }
-  Status apply(const std::vector<Environment>& environments) override {
+  [[nodiscard]] std::vector<ServiceState> services() const {
+    const std::lock_guard lock(mutex_);
+    return services_;
+  }
+  void refuse_service_address(std::string address) {
+    const std::lock_guard lock(mutex_);
+    refused_address_ = std::move(address);
+  }
+
+  Status check_service_address(const std::string& address) override {
+    const std::lock_guard lock(mutex_);
+    if (address == refused_address_) return fail(ErrorCode::kConflict, "the host has it");
+    return {};
+  }
+  Status apply(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) override {
     const std::lock_guard lock(mutex_);
     if (failure_) {
       Error error = std::move(*failure_);
@@ -35,6 +49,7 @@ class FakeNetwork final : public Network {
       return fail(std::move(error));
     }
     applied_ = environments;
+    services_ = services;
     return {};
   }
   Status remove_stale(const std::set<std::string>& live) override {
@@ -47,6 +62,8 @@ class FakeNetwork final : public Network {
  private:
   mutable std::mutex mutex_;
   std::vector<Environment> applied_;
+  std::vector<ServiceState> services_;
+  std::string refused_address_;
   std::set<std::string> live_;
   std::optional<Error> failure_;
 };

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Services of deployments with real containers: who reaches them, and what is lost while replicas are killed.
+
+Usage: service_test.py PROGRAM_DIR."""
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import skerry_host
+from skerry_host import Host, busybox_image, eventually
+
+PROGRAMS = ""
+# Each replica says who it is; asked to end it does so at once, as an ordinary first process would not.
+SERVE = ["sh", "-c", "trap 'exit 0' TERM; hostname > /www/index.html; httpd -f -p 8080 -h /www & wait"]
+CLIENTS = 8
+CONNECT_SECONDS = 20
+
+
+class Client(threading.Thread):
+    """Asks again and again, each time over a connection of its own, and remembers what came of it."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+        self.ending = threading.Event()
+        self.asked = []  # (begun, ended, who answered or None)
+
+    def ask(self):
+        connection = http.client.HTTPConnection(self.address, 80, timeout=CONNECT_SECONDS)
+        try:
+            connection.request("GET", "/index.html")
+            answer = connection.getresponse()
+            return answer.read().decode().strip() if answer.status == 200 else None
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def run(self):
+        while not self.ending.is_set():
+            begun = time.monotonic()
+            answer = self.ask()
+            self.asked.append((begun, time.monotonic(), answer))
+
+
+def kill(pid):
+    """From when to when it died; its children, which answer requests, die before it is gone."""
+    handle = os.pidfd_open(pid)
+    try:
+        killed = time.monotonic()
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], skerry_host.DEADLINE)
+        return killed, time.monotonic()
+    finally:
+        os.close(handle)
+
+
+class Services(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host(PROGRAMS)
+        cls.addClassCleanup(cls.host.close)
+        cls.host.start()
+        cls.image = cls.host.registry.add("test/web", busybox_image())
+        cls.host.skerry("images", "pull", cls.image)
+        cls.config = f"{cls.host.place}/web.json"
+        with open(cls.config, "w") as file:
+            json.dump({"image": cls.image, "memory_mb": 64, "command": SERVE, "health_check": {
+                "probe": "http", "endpoint": "http://127.0.0.1:8080/index.html", "interval_ms": 200,
+                "timeout_ms": 1000, "retries": 2}}, file)
+
+    def setUp(self):
+        self.addCleanup(self.delete)
+
+    def delete(self):
+        for each in self.host.document("deployments", "list"):
+            self.host.skerry("deployments", "delete", each["name"])
+        for each in self.host.document("ls"):
+            self.host.skerry("rm", "--force", each["name"], check=False)
+        eventually(lambda: self.host.document("ls") == [], "all are gone")
+
+    def create(self, replicas):
+        made = self.host.document("deployments", "create", "web", "--config", self.config, "--replicas", str(replicas),
+                                  "--service-port", "80:8080")
+        self.assertEqual(made["service"], {"address": "192.168.229.2", "ports": ["80:8080"]})
+        self.settled(replicas)
+        return made["service"]["address"]
+
+    def settled(self, replicas):
+        eventually(lambda: self.host.document("deployments", "show", "web")["ready"] == replicas, f"{replicas} are ready")
+
+    def answers(self, address, count=60):
+        client = Client(address)
+        return [client.ask() for _ in range(count)]
+
+    def addresses(self):
+        device = self.host.environment["SKERRY_BRIDGE"]
+        shown = subprocess.run(["ip", "-j", "address", "show", device], stdout=subprocess.PIPE, text=True, check=True)
+        return {each["local"] for each in json.loads(shown.stdout)[0]["addr_info"] if each["family"] == "inet"}
+
+    def test_reached_by_all_and_spread(self):
+        address = self.create(3)
+        everybody = {"web-1", "web-2", "web-3"}
+        self.assertEqual(set(self.answers(address)), everybody, "from the host")
+        loop = f"for i in $(seq 40); do wget -q -O - http://{address}/index.html; done"
+        self.host.skerry("run", "-d", "--name", "client", self.image, "--", "sleep", "1000")
+        for name in ("client", "web-1"):
+            said = self.host.skerry("exec", name, "--", "sh", "-c", loop).stdout.split()
+            self.assertEqual((len(said), set(said)), (40, everybody), f"from {name}")
+        listed = self.host.skerry("deployments", "list").stdout
+        self.assertIn("192.168.229.2 80:8080", listed)
+        self.host.skerry("deployments", "scale", "web", "--replicas", "1")
+        eventually(lambda: set(self.answers(address, 10)) == {"web-1"}, "only one is left")
+
+    def test_killed_replicas_lose_only_what_they_had_begun(self):
+        address = self.create(4)
+        clients = [Client(address) for _ in range(CLIENTS)]
+        for each in clients:
+            each.start()
+        kills = []
+        try:
+            for turn in range(6):
+                name = f"web-{turn % 4 + 1}"
+                victim = eventually(lambda: next((each for each in self.host.document("ls") if each["name"] == name
+                                                  and each["state"] == "running"), None), f"{name} runs")
+                kills.append(kill(victim["pid"]))
+                before = victim["id"]
+                eventually(lambda: any(each["name"] == name and each["id"] != before for each in self.host.document("ls")),
+                           f"{name} is replaced")
+                self.settled(4)
+        finally:
+            for each in clients:
+                each.ending.set()
+            for each in clients:
+                each.join()
+        asked = [each for client in clients for each in client.asked]
+        lost = [(begun, ended) for begun, ended, answer in asked if answer is None]
+        slowest = max(ended - begun for begun, ended, answer in asked if answer)
+        print(f"{len(asked)} requests, {len(kills)} replicas killed, {len(lost)} lost, slowest answer {slowest:.2f} s",
+              file=sys.stderr)
+        for begun, ended in lost:
+            self.assertTrue(any(begun <= died and killed <= ended for killed, died in kills),
+                            f"lost without a death: {begun}-{ended}, {kills}")
+        self.assertLessEqual(len(lost), CLIENTS * len(kills))
+        self.assertEqual({answer for _, _, answer in asked if answer}, {f"web-{i}" for i in (1, 2, 3, 4)})
+
+    def test_scaling_and_updating_loses_nothing(self):
+        address = self.create(3)
+        client = Client(address)
+        client.start()
+        try:
+            self.host.skerry("deployments", "scale", "web", "--replicas", "1")
+            eventually(lambda: len(self.host.document("ls")) == 1, "two are gone")
+            self.host.skerry("deployments", "scale", "web", "--replicas", "3")
+            self.settled(3)
+            with open(self.config) as file:
+                newer = {**json.load(file), "env": {"NEW": "yes"}}
+            with open(f"{self.host.place}/newer.json", "w") as file:
+                json.dump(newer, file)
+            self.host.skerry("deployments", "update", "web", "--config", f"{self.host.place}/newer.json")
+            eventually(lambda: not self.host.document("deployments", "show", "web")["rolling"], "it is rolled out")
+        finally:
+            client.ending.set()
+            client.join()
+        lost = [each for each in client.asked if each[2] is None]
+        # httpd's children are killed with it: a request that one was answering is lost, as the program has it.
+        self.assertLessEqual(len(lost), 5, f"of {len(client.asked)}: one for each replica that ended")
+
+    def test_sick_replicas_get_no_connections(self):
+        address = self.create(2)
+        self.host.skerry("exec", "web-2", "--", "sh", "-c", "echo lost > /www/index.html; rm /www/index.html")
+        eventually(lambda: set(self.answers(address, 10)) == {"web-1"}, "the sick one is out")
+        self.settled(2)
+
+    def test_kept_over_a_restart_and_given_back(self):
+        address = self.create(2)
+        eventually(lambda: set(self.answers(address, 20)) == {"web-1", "web-2"}, "both serve")
+        self.host.kill(signal.SIGKILL)
+        self.assertEqual(set(self.answers(address)), {"web-1", "web-2"}, "nobody needs the daemon for it")
+        self.host.start()
+        self.assertEqual(set(self.answers(address)), {"web-1", "web-2"})
+        self.settled(2)
+        shown = self.host.document("deployments", "show", "web")
+        self.assertEqual(shown["service"]["address"], address)
+        refused = self.host.skerry("deployments", "create", "other", "--config", self.config, "--replicas", "0",
+                                   "--service-port", "81", "--service-address", address, check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("another deployment", refused.stderr)
+        self.host.skerry("deployments", "update", "web", "--service-port", "81:8080")
+        self.assertRaises(ConnectionRefusedError, http.client.HTTPConnection(address, 80, timeout=5).connect)
+        with contextlib.closing(http.client.HTTPConnection(address, 81, timeout=5)) as connection:
+            connection.connect()
+        self.host.skerry("deployments", "update", "web", "--no-service")
+        self.assertNotIn(address, self.addresses())
+        self.assertIsNone(self.host.document("deployments", "show", "web")["service"])
+        self.host.skerry("deployments", "delete", "web")
+        made = self.host.document("deployments", "create", "other", "--config", self.config, "--replicas", "0",
+                                  "--service-port", "80")
+        self.assertEqual(made["service"]["address"], address, "it was free again")
+        self.assertIn(address, self.addresses())
+        self.assertRaises(ConnectionRefusedError, http.client.HTTPConnection(address, 80, timeout=5).connect)
+
+
+if __name__ == "__main__":
+    skerry_host.enter_network_namespace()
+    PROGRAMS = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
