@@ -48,6 +48,7 @@ std::string element_of(const Key& key) {
 std::string add_rule(const std::string& table, const Key& key, const std::set<Endpoint>& endpoints) {
   if (endpoints.empty()) return {};
   std::vector<std::string> choices;
+  choices.reserve(endpoints.size());
   for (const auto& each : endpoints) {
     choices.push_back(cat(choices.size(), " : ", each.address.text(), " . ", each.port));
   }

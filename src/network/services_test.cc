@@ -130,6 +130,7 @@ TEST_F(Services, ARefusedConnectionIsTriedAgainElsewhere) {
   for (const int client : {host(), outside_.get(), a_.get()}) {
     serve({"192.168.127.100", "192.168.127.101"});
     std::vector<Connection> open;
+    open.reserve(12);
     for (int i = 0; i < 12; ++i) open.push_back(connect_in(client, "192.168.127.2", 80, 0));
     serve({"192.168.127.100"});
     for (auto& each : open) {
