@@ -124,6 +124,7 @@ TEST_F(TcpTest, StrangersAreCountedInTheAuditTrailNotListed) {
 
 TEST_F(TcpTest, StrangersCannotUseUpTheUnixSocketsConnections) {
   std::vector<RawClient> held;
+  held.reserve(config_.max_connections);
   for (std::size_t i = 0; i < config_.max_connections; ++i) held.push_back(tcp());
   EXPECT_EQ(tcp().read_all(), "") << "no more of them";
   EXPECT_EQ(client().call("GET", "/healthz")->status, 200);
@@ -170,6 +171,7 @@ TEST_F(TcpTest, AZonesTokenIsToldOnlyOfItsZones) {
   auto mine = add_running("mine");
   mine.spec.zone = "work";
   std::vector<Event> events;
+  events.reserve(400);
   for (int i = 0; i < 300; ++i) events.push_back(environment_event(add_running("other"), "started", clock_.now()));
   events.push_back(environment_event(mine, "started", clock_.now()));
   Event shared;

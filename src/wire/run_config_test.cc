@@ -12,7 +12,7 @@ TEST(RunConfig, ReadsEveryField) {
   const auto spec = parse_run_config(R"({
     "name": "web", "hostname": "web.example", "image": "debian:12", "command": "/bin/sh", "args": ["-c", "true"],
     "env": {"A": "1"}, "workdir": "/srv",
-    "resources": {"memory_limit_mb": 64, "cpu_limit": 0.5, "process_limit": 9},
+    "resources": {"memory_limit_mb": 128, "cpu_limit": 0.5, "process_limit": 9},
     "security": {"readonly_rootfs": true, "user_namespace": true, "user": "1000:1000",
                  "drop_capabilities": ["ALL"], "seccomp_profile": "/p.json",
                  "bind_mounts": [{"source": "/a", "target": "/b", "readonly": true}],
@@ -21,7 +21,7 @@ TEST(RunConfig, ReadsEveryField) {
     "isolation": "microvm", "restart": "on-failure:2"})");
   ASSERT_TRUE(spec) << spec.error().message();
   EXPECT_EQ(spec->command, (std::vector<std::string>{"/bin/sh", "-c", "true"}));
-  EXPECT_EQ(spec->resources, (Resources{.cpu_milli = 500, .memory_mib = 64, .pids = 9}));
+  EXPECT_EQ(spec->resources, (Resources{.cpu_milli = 500, .memory_mib = 128, .pids = 9}));
   EXPECT_TRUE(spec->security.read_only_root && spec->security.user_namespace);
   EXPECT_EQ(spec->user, "1000:1000");
   EXPECT_EQ(spec->mounts, (std::vector<BindMount>{{"/a", "/b", true}}));
