@@ -37,6 +37,7 @@ class StoreTest : public ::testing::Test {
   std::vector<std::string> event_types(const EventFilter& filter = {}) {
     std::vector<std::string> types;
     const auto events = store_->events(filter).value();
+    types.reserve(events.size());
     for (const auto& stored : events) types.push_back(stored.type);
     return types;
   }
@@ -130,6 +131,7 @@ TEST_F(StoreTest, ListIsInOrderOfCreation) {
   for (const auto* name : {"zeta", "alpha", "mid"}) create(name);
   std::vector<std::string> names;
   const auto environments = store_->environments().value();
+  names.reserve(environments.size());
   for (const auto& found : environments) names.push_back(found.spec.name);
   EXPECT_THAT(names, ElementsAre("zeta", "alpha", "mid"));
 }
@@ -311,6 +313,7 @@ TEST_F(StoreTest, WritersAndReadersAtOnceLoseNothing) {
     }
   });
   std::vector<std::thread> writers;
+  writers.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     writers.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) EXPECT_TRUE(store_->create_environment(environment(cat("e", t, "-", i)), {}));
