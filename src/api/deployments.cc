@@ -30,6 +30,7 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
       .field("replicas", deployment.replicas)
       .field("current", status.current)
       .field("ready", status.ready)
+      .field("reason", status.reason)
       .key("config")
       .raw(deployment.config_json.empty() ? "{}" : deployment.config_json)
       .field("max_unavailable", deployment.max_unavailable)

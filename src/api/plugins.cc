@@ -109,7 +109,8 @@ Result<Response> remove_plugin(Context& context, const Request& request) {
     return fail(ErrorCode::kConflict, cat("plugin \"", plugin.name, "\" is in use by ", join(users, ", ")),
                 "delete them first, or use --force");
   }
-  TRY(context.ports.store.remove_plugin(plugin.name, {plugin_event(context, "removed", plugin)}));
+  TRY(context.ports.store.remove_plugin(plugin.name, {plugin_event(context, "removed", plugin)},
+                                        force ? PluginUsers::kLeaveBehind : PluginUsers::kRefuse));
   return no_content();
 }
 

@@ -121,7 +121,7 @@ constexpr Schema kSchemas[] = {
 "image":{"type":"string"}}})"},
     {"Deployment", R"({"type":"object","required":["name","plugin","replicas","current","ready","config","created_at"],
 "properties":{"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer"},
-"current":{"type":"integer"},"ready":{"type":"integer"},"config":{"type":"object"},
+"current":{"type":"integer"},"ready":{"type":"integer"},"reason":{"type":"string"},"config":{"type":"object"},
 "max_unavailable":{"type":"integer"},"rolling":{"type":"boolean"},
 "service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},"previous":{"type":["object","null"]},
 "created_at":{"type":"string"}}})"},

@@ -47,8 +47,10 @@ Status report(const Session& session, const std::string& body) {
   const auto json = TRY(wire::JsonNode::parse(body));
   if (session.settings.output == OutputForm::kJson) return print_json(json);
   if (session.settings.quiet) return {};
+  const auto reason = json.text("reason");
   return print(cat(json.text("name"), ": ", json.text("replicas"), " wanted, ", json.text("ready"), " ready",
-                   service_text(json).empty() ? "" : cat(", at ", service_text(json)), '\n'));
+                   service_text(json).empty() ? "" : cat(", at ", service_text(json)),
+                   reason.empty() ? "" : cat(" (", reason, ")"), '\n'));
 }
 
 }  // namespace

@@ -57,6 +57,15 @@ Result<EnvironmentSpec> replica_spec(const Deployment& deployment, std::uint32_t
 // Why a replica goes that did not do its work.
 bool is_crash(std::string_view why) { return why == "ended" || why == "unhealthy"; }
 
+// "ended with exit code 1: out of memory".
+std::string why_replaced(const std::vector<Environment>& environments, const std::string& name, std::string_view why) {
+  const auto found = std::ranges::find(environments, name, [](const auto& each) { return each.spec.name; });
+  if (found == environments.end()) return std::string(why);
+  const auto& status = found->status;
+  return cat(why, status.exit_code ? cat(" with exit code ", *status.exit_code) : "",
+             status.reason.empty() ? "" : cat(": ", status.reason));
+}
+
 Status check(const Deployment& deployment) {
   if (!is_dns_label(deployment.name) || deployment.name.size() > 55) {
     return fail(ErrorCode::kInvalidArgument, cat("name: \"", deployment.name.substr(0, 80), "\""),
@@ -217,6 +226,14 @@ Status swap_revisions(Deployment& deployment) {
   return {};
 }
 
+// The revision that failed is not kept: going "back" to it by hand would be a trap.
+Status take_back(Deployment& deployment) {
+  TRY(swap_revisions(deployment));
+  deployment.previous_plugin.clear();
+  deployment.previous_config_json.clear();
+  return {};
+}
+
 }  // namespace
 
 Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
@@ -227,6 +244,10 @@ Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
 Status Deployments::remove(const std::string& name) {
   const Deployment deployment = TRY(find(name)).deployment;
   TRY(store_.remove_deployment(name, {deployment_event(deployment, "deleted", clock_.now())}));
+  {
+    const std::lock_guard lock(mutex_);
+    reasons_.erase(name);
+  }
   if (deployment.service) refresh_services();
   poke();
   return {};
@@ -234,13 +255,17 @@ Status Deployments::remove(const std::string& name) {
 
 DeploymentStatus Deployments::status_of(const Deployment& deployment,
                                         const std::vector<Environment>& environments) const {
-  DeploymentStatus status{deployment, 0, 0};
+  DeploymentStatus status{deployment, 0, 0, {}};
   for (const auto& environment : environments) {
     if (environment.spec.deployment != deployment.name) continue;
     const auto view = view_of(deployment, environment);
     if (view.state == State::kDeleting) continue;
     ++status.current;
     status.ready += is_ready(view) ? 1 : 0;
+  }
+  if (status.ready < deployment.replicas) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = reasons_.find(deployment.name); found != reasons_.end()) status.reason = found->second;
   }
   return status;
 }
@@ -302,15 +327,19 @@ void Deployments::reconcile_one(const Deployment& deployment, const std::vector<
       continue;
     }
     const auto replica = std::ranges::find(present, step.number, &ReplicaView::number);
-    const bool removed = remove_replica(replica_name(deployment.name, step.number), step.why);
-    if (removed && is_crash(step.why) && replica->current_revision) count_failure(deployment.name);
+    const std::string name = replica_name(deployment.name, step.number);
+    const bool removed = remove_replica(name, step.why);
+    if (removed && is_crash(step.why) && replica->current_revision) {
+      count_failure(deployment.name, cat(name, ": ", why_replaced(environments, name, step.why)));
+    }
   }
   if (deployment.rolling) judge_update(deployment, present);
 }
 
-void Deployments::count_failure(const std::string& deployment) {
+void Deployments::count_failure(const std::string& deployment, const std::string& reason) {
   const std::lock_guard lock(mutex_);
   ++failures_[deployment];
+  reasons_[deployment] = reason;
 }
 
 void Deployments::forget_failures(const std::string& deployment) {
@@ -331,7 +360,7 @@ void Deployments::judge_update(const Deployment& deployment, const std::vector<R
   const std::string seen = revision_of(deployment);
   const auto judged = change(deployment.name, done ? "rolled_out" : "rolled_back", [&](Deployment& now) -> Status {
     if (!now.rolling || revision_of(now) != seen) return fail(ErrorCode::kConflict, "it has been changed meanwhile");
-    if (!done) return swap_revisions(now);
+    if (!done) return take_back(now);
     now.rolling = false;
     return {};
   });
@@ -382,7 +411,7 @@ void Deployments::create_replica(const Deployment& deployment, std::uint32_t num
   const auto created = [this, name, owner = deployment.name](const Result<Environment>& result) {
     if (!result) {
       log::warning("replica did not start", {{"name", name}, {"error", result.error().message()}});
-      count_failure(owner);
+      count_failure(owner, cat(name, ": ", result.error().message()));
     }
     release(name, !result);
   };

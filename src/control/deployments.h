@@ -31,6 +31,7 @@ struct DeploymentStatus {
   Deployment deployment;
   std::uint32_t current = 0;  // replicas that are there
   std::uint32_t ready = 0;    // and run (and are healthy)
+  std::string reason;         // what failed last, while not all are ready; of this daemon's life only
 };
 
 // Where its replicas are; "" when its configuration cannot be read.
@@ -88,7 +89,7 @@ class Deployments {
   void refresh_services();
   // Whether an update that is under way has come to its end, or must be taken back.
   void judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present);
-  void count_failure(const std::string& deployment);
+  void count_failure(const std::string& deployment, const std::string& reason);
   void forget_failures(const std::string& deployment);
   // Reads the deployment, changes it, checks and stores it with the event, one at a time.
   Status change(const std::string& name, std::string_view event, const std::function<Status(Deployment&)>& edit);
@@ -107,7 +108,7 @@ class Deployments {
   Controller& controller_;
   Clock& clock_;
   EventFeed::Subscription subscription_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable idle_;
   bool dirty_ = true;
@@ -119,6 +120,7 @@ class Deployments {
   };
   std::map<std::string, Backoff> backoffs_;
   std::map<std::string, std::uint32_t> failures_;  // of replicas of the newest revision, since the last update
+  std::map<std::string, std::string> reasons_;     // what failed last, for each deployment
   std::mutex change_mutex_;
   std::thread thread_;
 };

@@ -119,6 +119,18 @@ TEST_F(DeploymentsTest, AnUpdateThatDoesNotStartIsTakenBackAndTheOthersRunOn) {
   EXPECT_TRUE(settles({"web-1", "web-2", "web-3"}));
   EXPECT_EQ(controller_->find("web-3")->id, untouched) << "max_unavailable is 1";
   EXPECT_EQ(std::ranges::count(event_types(), "deployment.rolled_back"), 1);
+  EXPECT_EQ(deployments_->roll_back("web").error().code, ErrorCode::kConflict)
+      << "what failed is nothing to go back to";
+}
+
+TEST_F(DeploymentsTest, SaysWhyReplicasAreMissing) {
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "no such program", {}}, 1000);
+  ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+  EXPECT_TRUE(eventually([&] { return deployments_->find("web")->reason.starts_with("web-1: "); }));
+  EXPECT_NE(deployments_->find("web")->reason.find("no such program"), std::string::npos);
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "", {}}, 0);
+  EXPECT_TRUE(settles({"web-1"}));
+  EXPECT_EQ(deployments_->find("web")->reason, "") << "all are ready";
 }
 
 TEST_F(DeploymentsTest, GoesOnAfterTheDaemonWasReplaced) {

@@ -21,6 +21,9 @@ struct Plugin {
   bool operator==(const Plugin&) const = default;
 };
 
+// What removing a plugin does to the environments made of it: forbid the removal, or go on without it.
+enum class PluginUsers : bool { kRefuse, kLeaveBehind };
+
 // N replicas of a plugin, kept at N.
 struct Deployment {
   std::string name;

@@ -26,16 +26,15 @@ void bind_changing(Query& query, const Environment& environment) {
 }
 
 // Said before SQLite says it, so that the message names what is wrong.
-Status check_references(Connection& connection, const Environment& environment) {
-  const auto& spec = environment.spec;
-  {
-    Query query = connection.query("SELECT 1 FROM environments WHERE name = ? AND id <> ?");
-    query.bind(spec.name, environment.id);
-    if (query.next()) {
-      return fail(ErrorCode::kAlreadyExists, cat("an environment named ", spec.name, " exists"),
-                  "choose another name or delete that one");
-    }
-  }
+Status check_name(Connection& connection, const Environment& environment) {
+  Query query = connection.query("SELECT 1 FROM environments WHERE name = ? AND id <> ?");
+  query.bind(environment.spec.name, environment.id);
+  if (!query.next()) return {};
+  return fail(ErrorCode::kAlreadyExists, cat("an environment named ", environment.spec.name, " exists"),
+              "choose another name or delete that one");
+}
+
+Status check_plugin(Connection& connection, const EnvironmentSpec& spec) {
   if (spec.plugin.empty()) return {};
   Query query = connection.query("SELECT 1 FROM plugins WHERE name = ?");
   query.bind(spec.plugin);
@@ -72,7 +71,8 @@ Result<Environment> read_environment(const Query& row) {
 }  // namespace
 
 Status insert_environment(Connection& connection, const Environment& environment) {
-  TRY(check_references(connection, environment));
+  TRY(check_name(connection, environment));
+  TRY(check_plugin(connection, environment.spec));
   Query query = connection.query(
       "INSERT INTO environments (name, isolation, kind, zone, plugin, deployment, image, image_digest, cpu_cores,"
       " memory_mb, spec, state, goal, health, pid, exit_code, reason, restarts, incarnation, started_at, finished_at,"
@@ -83,9 +83,11 @@ Status insert_environment(Connection& connection, const Environment& environment
 }
 
 Status update_environment(Connection& connection, const Environment& environment) {
-  TRY(check_references(connection, environment));
+  TRY(check_name(connection, environment));
+  // Its plugin may have been removed by force meanwhile.
   Query query = connection.query(
-      "UPDATE environments SET name = ?, isolation = ?, kind = ?, zone = ?, plugin = ?, deployment = ?, image = ?,"
+      "UPDATE environments SET name = ?, isolation = ?, kind = ?, zone = ?,"
+      " plugin = (SELECT name FROM plugins WHERE name = ?), deployment = ?, image = ?,"
       " image_digest = ?, cpu_cores = ?, memory_mb = ?, spec = ?, state = ?, goal = ?, health = ?, pid = ?,"
       " exit_code = ?, reason = ?, restarts = ?, incarnation = ?, started_at = ?, finished_at = ? WHERE id = ?");
   bind_changing(query, environment);

@@ -49,7 +49,10 @@ Status update_plugin_enabled(Connection& connection, const std::string& name, bo
   return {};
 }
 
-Status delete_plugin(Connection& connection, const std::string& name) {
+Status delete_plugin(Connection& connection, const std::string& name, PluginUsers users) {
+  if (users == PluginUsers::kLeaveBehind) {
+    connection.query("UPDATE environments SET plugin = NULL WHERE plugin = ?").bind(name).run();
+  }
   TRY(check_unused(connection, name));
   if (connection.query("DELETE FROM plugins WHERE name = ?").bind(name).run() == 0) return not_installed(name);
   return {};

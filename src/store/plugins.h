@@ -15,7 +15,7 @@ Status insert_plugin(Connection& connection, const Plugin& plugin);
 // kNotFound.
 Status update_plugin_enabled(Connection& connection, const std::string& name, bool enabled);
 // kNotFound; kConflict, naming the user, while an environment or a deployment is made of it.
-Status delete_plugin(Connection& connection, const std::string& name);
+Status delete_plugin(Connection& connection, const std::string& name, PluginUsers users);
 // By name.
 std::vector<Plugin> select_plugins(Connection& connection);
 std::optional<Plugin> select_plugin(Connection& connection, const std::string& name);

@@ -96,8 +96,9 @@ class SqliteStore final : public Store {
     return change(cat(enabled ? "enable" : "disable", " plugin ", name), events,
                   [&](Connection& db) { return sql::update_plugin_enabled(db, name, enabled); });
   }
-  Status remove_plugin(const std::string& name, const std::vector<Event>& events) override {
-    return change(cat("remove plugin ", name), events, [&](Connection& db) { return sql::delete_plugin(db, name); });
+  Status remove_plugin(const std::string& name, const std::vector<Event>& events, PluginUsers users) override {
+    return change(cat("remove plugin ", name), events,
+                  [&](Connection& db) { return sql::delete_plugin(db, name, users); });
   }
   Result<std::vector<Plugin>> plugins() override {
     return read("list plugins", [](Connection& db) -> Result<std::vector<Plugin>> { return sql::select_plugins(db); });

@@ -72,7 +72,9 @@ class Store {
   // ── plugins ── one row a name; installing over an existing name is kAlreadyExists
   virtual Status install_plugin(const Plugin& plugin, const std::vector<Event>& events) = 0;
   virtual Status set_plugin_enabled(const std::string& name, bool enabled, const std::vector<Event>& events) = 0;
-  virtual Status remove_plugin(const std::string& name, const std::vector<Event>& events) = 0;
+  // kConflict: a deployment uses it, which would have nothing to make replicas of, or with kRefuse an environment.
+  virtual Status remove_plugin(const std::string& name, const std::vector<Event>& events,
+                               PluginUsers users = PluginUsers::kRefuse) = 0;
   virtual Result<std::vector<Plugin>> plugins() = 0;  // by name
   virtual Result<std::optional<Plugin>> find_plugin(const std::string& name) = 0;
 

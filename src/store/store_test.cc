@@ -252,6 +252,16 @@ TEST_F(StoreTest, UsedPluginCannotBeRemovedNorAMissingOneUsed) {
   EXPECT_THAT(used.error().message(), HasSubstr("environment web"));
   ASSERT_TRUE(store_->put_deployment(deployment("d", 1), {}));
   EXPECT_THAT(store_->remove_plugin("nginx", {}).error().message(), HasSubstr("deployment d"));
+  EXPECT_THAT(store_->remove_plugin("nginx", {}, PluginUsers::kLeaveBehind).error().message(),
+              HasSubstr("deployment d"));
+  ASSERT_TRUE(store_->remove_deployment("d", {}));
+  ASSERT_TRUE(store_->remove_plugin("nginx", {}, PluginUsers::kLeaveBehind));
+  // The environment lives on, remembers what it was made of, and can still be changed.
+  web = store_->environments()->at(0);
+  EXPECT_EQ(web.spec.plugin, "nginx");
+  web.status.reason = "changed";
+  ASSERT_TRUE(store_->update_environment(web, {}));
+  EXPECT_EQ(store_->environments()->at(0).status.reason, "changed");
 }
 
 TEST_F(StoreTest, DeploymentsAreReplacedAndRemoved) {
