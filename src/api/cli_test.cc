@@ -6,6 +6,7 @@
 #include "api/api_testing.h"
 #include "base/file_io.h"
 #include "base/process.h"
+#include "base/sys_file.h"
 #include "base/text.h"
 
 namespace skerry::api::testing {
@@ -69,6 +70,145 @@ TEST_F(CliTest, UsageErrorsNameTheVerbAndWhatWasMeant) {
   EXPECT_NE(err_.find("see: skerry run --help"), std::string::npos) << err_;
 }
 
+TEST_F(CliTest, UsageErrorsAreInOurWords) {
+  skerry({"deployments", "scale", "web", "2"});
+  EXPECT_EQ(err_, "skerry: one NAME only; unexpected: 2 (see: skerry deployments scale --help)\n");
+  skerry({"run", "--pids", "many", "image"});
+  EXPECT_EQ(err_, "skerry: --pids: \"many\" is not a number (see: skerry run --help)\n");
+  skerry({"run", "--name"});
+  EXPECT_EQ(err_, "skerry: --name needs a value (see: skerry run --help)\n");
+}
+
+TEST_F(CliTest, WordsBehindTwoDashesAreNeverOurOptions) {
+  const auto command_of = [&](std::vector<std::string> arguments) {
+    EXPECT_EQ(skerry(arguments), 0) << join(arguments, " ") << ": " << err_;
+    const auto created = controller_.creations();
+    return created.empty() ? std::vector<std::string>{"nothing"} : created.back().spec.command;
+  };
+  ASSERT_TRUE(write_file_atomic(dir_ / "c.json", R"({"image":"localhost/base:1"})", 0600));
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(command_of({"run", "-d", "--plugin", "web", "--name", "a", "--", "httpd", "-f", "-p", "80", "-h"}),
+            (Words{"httpd", "-f", "-p", "80", "-h"}));
+  EXPECT_EQ(command_of({"run", "--config", dir_ / "c.json", "-d", "--name", "b", "--", "--", "--help"}),
+            (Words{"--", "--help"}));
+  EXPECT_EQ(command_of({"run", "-d", "--name", "c", "--", "localhost/base:1", "echo", "-h"}), (Words{"echo", "-h"}));
+  EXPECT_EQ(command_of({"run", "-d", "--name", "d", "localhost/base:1", "--", "echo", "--help"}),
+            (Words{"echo", "--help"}));
+  EXPECT_EQ(command_of({"run", "-d", "--name", "e", "localhost/base:1", "sh", "--", "-h"}), (Words{"sh", "--", "-h"}));
+  EXPECT_EQ(command_of({"--socket", config_.socket_path, "create", "--name", "f", "--", "localhost/base:1", "-h"}),
+            (Words{"-h"}));
+  EXPECT_EQ(skerry({"run", "-d", "--"}), 2) << "nothing to run";
+  EXPECT_EQ(skerry({"run", "--name", "--", "x"}), 2) << "no value is taken from behind";
+  add_running("web");
+  EXPECT_EQ(skerry({"exec", "--", "web", "exit", "7"}), 7);
+}
+
+TEST_F(CliTest, ARestartPolicyThatWasChosenIsTold) {
+  EXPECT_EQ(skerry({"run", "-d", "--name", "a", "--plugin", "web"}), 0) << err_;
+  EXPECT_EQ(skerry({"run", "-d", "--name", "b", "--plugin", "web", "--restart", "no"}), 0) << err_;
+  ASSERT_TRUE(write_file_atomic(dir_ / "c.json", R"({"image":"localhost/base:1","restart":"no"})", 0600));
+  EXPECT_EQ(skerry({"run", "-d", "--name", "c", "--config", dir_ / "c.json"}), 0) << err_;
+  const auto created = controller_.creations();
+  ASSERT_EQ(created.size(), 3U);
+  EXPECT_EQ(created[0].restart_wish, RestartWish::kOpen);
+  EXPECT_EQ(created[1].restart_wish, RestartWish::kAsked);
+  EXPECT_EQ(created[2].restart_wish, RestartWish::kAsked);
+}
+
+TEST_F(CliTest, ConfigurationsInBothForms) {
+  const std::string ours = dir_ / "run.json";
+  const std::string request = dir_ / "request.json";
+  ASSERT_TRUE(write_file_atomic(
+      ours,
+      R"({"name":"x","image":"localhost/base:1","command":"/bin/echo","args":["hi"],"resources":{"memory_limit_mb":64}})",
+      0600));
+  ASSERT_TRUE(write_file_atomic(
+      request, R"({"image":"localhost/base:1","command":["/bin/echo","hi"],"resources":{"memory_mb":64}})", 0600));
+  for (const auto& file : {ours, request}) {
+    ASSERT_EQ(skerry({"run", "-d", "--name", file == ours ? "a" : "b", "--config", file}), 0) << err_;
+    const auto spec = controller_.creations().back().spec;
+    EXPECT_EQ(spec.command, (std::vector<std::string>{"/bin/echo", "hi"}));
+    EXPECT_EQ(spec.resources.memory_mib, 64U);
+    const std::string name = file == ours ? "da" : "db";
+    EXPECT_EQ(skerry({"deployments", "create", name, "--config", file, "--replicas", "0"}), 0) << err_;
+    EXPECT_EQ(skerry({"deployments", "show", name}), 0);
+    const auto config = wire::JsonNode::parse(out_)->at("config");
+    EXPECT_EQ(config.at("command").dump(), R"(["/bin/echo","hi"])") << out_;
+    EXPECT_EQ(config.integer("resources.memory_mb"), 64) << out_;
+  }
+  ASSERT_TRUE(write_file_atomic(ours, "{\n  \"image\": ,\n}", 0600));
+  EXPECT_EQ(skerry({"run", "--config", ours}), 2);
+  EXPECT_NE(err_.find("not JSON: line 2, column 12: unexpected ','"), std::string::npos) << err_;
+}
+
+TEST_F(CliTest, ADaemonThatGoesLeavesWordOfWhatMayExist) {
+  const std::string path = dir_ / "gone.sock";
+  const Fd listener = unix_listen(path, 0600).value();
+  for (const bool detached : {true, false}) {
+    std::thread daemon([&] {
+      RawClient connection(Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+      connection.read_until("\"name\":\"job\"");
+    });
+    std::vector<std::string> words{"run", "--socket", path, "--name", "job", "localhost/base:1"};
+    if (detached) words.insert(words.begin() + 1, "-d");
+    EXPECT_EQ(skerry(words), 125);
+    daemon.join();
+    EXPECT_NE(err_.find("\"job\" may exist"), std::string::npos) << err_;
+    EXPECT_NE(err_.find("skerry ls"), std::string::npos) << err_;
+  }
+}
+
+TEST_F(CliTest, AConversationThatBreaksTellsWhereToLook) {
+  const std::string path = dir_ / "gone.sock";
+  const Fd listener = unix_listen(path, 0600).value();
+  std::thread daemon([&] {
+    RawClient connection(Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    connection.read_until("\r\n\r\n");
+    connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n");
+  });
+  EXPECT_EQ(skerry({"exec", "--socket", path, "web", "make"}), 125);
+  daemon.join();
+  EXPECT_NE(err_.find("it may go on (look with: skerry ls, then: skerry exec web ps)"), std::string::npos) << err_;
+}
+
+TEST_F(CliTest, WhoGivesUpOnARunThatIsRemovedLeavesNothing) {
+  const std::string said = dir_ / "said";
+  const Fd errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  auto pipe = sys::pipe().value();
+  SpawnSpec spec;
+  spec.argv = {SKERRY_PROGRAM, "run", "--rm", "-i", "--name", "job", "localhost/base:1"};
+  spec.env = {{"SKERRY_SOCKET=" + config_.socket_path}};
+  spec.fds = {{pipe.read_end.get(), 0}, {errors.get(), 2}};
+  auto child = Child::spawn(spec).value();
+  const auto deadline = clock_.monotonic() + std::chrono::seconds(20);
+  while (!controller_.find("job") && clock_.monotonic() < deadline) std::this_thread::yield();
+  // Signals that have not been read yet are one: more than three are sent.
+  pollfd ended{child.pidfd(), POLLIN, 0};
+  while (::poll(&ended, 1, 20) == 0 && clock_.monotonic() < deadline) static_cast<void>(child.signal(SIGINT));
+  const auto status = child.wait(std::chrono::seconds(10));
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->shell_code(), 130);
+  EXPECT_NE(read_file(said)->find("\"job\" is removed"), std::string::npos) << *read_file(said);
+  EXPECT_FALSE(controller_.find("job"));
+}
+
+TEST_F(CliTest, TheMcpBridgeAnswersWhatWasAskedBeforeItEnds) {
+  add_running("web");
+  // Longer than any patience at the end of the input; the daemon's answer comes when the request's own time is up.
+  const std::string request =
+      R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"exec_in_environment","arguments":{"name":"web","command":["sleep"],"timeout_ms":2500}}})";
+  SpawnSpec spec;
+  spec.argv = {"sh", "-c", R"(printf '%s\n' "$2" | "$1" mcp)", "sh", SKERRY_PROGRAM, request};
+  spec.env = {{"SKERRY_SOCKET=" + config_.socket_path}};
+  const auto output = run_command(spec, std::chrono::seconds(20));
+  ASSERT_TRUE(output) << output.error().message();
+  EXPECT_EQ(output->status.shell_code(), 0);
+  const auto answer = wire::JsonNode::parse(output->out);
+  ASSERT_TRUE(answer) << output->out;
+  EXPECT_EQ(answer->integer("id"), 7);
+  EXPECT_TRUE(answer->at("result.structuredContent.timed_out").flag()) << output->out;
+}
+
 TEST_F(CliTest, WordsOfOtherToolsWork) {
   add_running("web");
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"ps"},
@@ -78,6 +218,11 @@ TEST_F(CliTest, WordsOfOtherToolsWork) {
                                                                                      {"help", "images", "pull"},
                                                                                      {"token", "list"},
                                                                                      {"images"},
+                                                                                     {"plugins"},
+                                                                                     {"deployments"},
+                                                                                     {"token"},
+                                                                                     {"vms"},
+                                                                                     {"man", "images", "build"},
 
                                                                                      {"stop", "-t", "1", "web"}}) {
     EXPECT_EQ(skerry(words), 0) << join(words, " ") << ": " << err_;
@@ -123,6 +268,15 @@ TEST_F(CliTest, EveryVerbHasHelp) {
     EXPECT_EQ(skerry({verb, "--help"}), 0) << verb;
     EXPECT_NE(out_, "");
   }
+  skerry({"run", "--help"});
+  EXPECT_NE(out_.find("Usage: skerry run [OPTIONS] IMAGE [COMMAND…]\n"), std::string::npos) << out_;
+  skerry({"vms", "exec", "--help"});
+  EXPECT_NE(out_.find("Usage: skerry vms exec [OPTIONS] NAME COMMAND…\n"), std::string::npos) << out_;
+  skerry({"update", "--help"});
+  EXPECT_NE(out_.find("stop it first"), std::string::npos) << out_;
+  skerry({"man", "images", "build"});
+  EXPECT_NE(out_.find("skerry images build"), std::string::npos) << out_;
+  EXPECT_EQ(skerry({"man", "images", "fly"}), 3);
 }
 
 TEST_F(CliTest, ListsAsATableAndAsJson) {
@@ -404,7 +558,8 @@ TEST_F(CliTest, Tokens) {
   EXPECT_TRUE(out_.starts_with("skt_"));
   EXPECT_EQ(skerry({"token", "ls"}), 0);
   EXPECT_EQ(out_.find("skt_"), std::string::npos);
-  EXPECT_EQ(skerry({"token", "revoke", "ci"}), 0);
+  EXPECT_EQ(skerry({"token", "create", "laptop"}), 0);
+  EXPECT_EQ(skerry({"token", "revoke", "ci", "laptop"}), 0) << err_;
   EXPECT_EQ(skerry({"token", "revoke", "ci"}), 3);
   EXPECT_EQ(skerry({"token", "create", "x", "--role", "king"}), 2);
 }

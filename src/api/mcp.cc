@@ -114,7 +114,9 @@ Result<std::string> list_result(const Caller& caller, const RpcMessage& message,
 std::string call_result(const Result<ToolAnswer>& answer, McpEra era) {
   JsonWriter json;
   open_result(json, era);
-  const std::string text = !answer ? answer.error().message() : answer->text.empty() ? answer->json : answer->text;
+  const std::string text = !answer                ? said_with_tools(answer.error()).message()
+                           : answer->text.empty() ? answer->json
+                                                  : answer->text;
   json.key("content").begin_array().begin_object().field("type", "text").field("text", text).end_object().end_array();
   if (answer) json.key("structuredContent").raw(answer->json);
   json.field("isError", !answer.has_value()).end_object();

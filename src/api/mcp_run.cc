@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
+
 #include "api/documents.h"
 #include "api/mcp_call.h"
 #include "base/log.h"
@@ -16,6 +18,8 @@ namespace {
 constexpr std::uint32_t kFileTimeoutMs = 30'000;
 constexpr Duration kOperationPatience = std::chrono::milliseconds(100);
 constexpr std::uint64_t kSteps = 4;
+constexpr std::int32_t kKilled = 128 + 9;  // as a shell tells SIGKILL
+constexpr std::string_view kKilledReason = "killed by signal 9 (SIGKILL)";
 
 Request request_to(const Request& from, std::string_view method, std::string path, std::string body = {}) {
   Request request;
@@ -117,7 +121,31 @@ class Run {
     output.out = std::move(outcome.out);
     output.err = std::move(outcome.err);
     output.truncated = outcome.truncated;
+    if (output.exit_code == kKilled) explain_kill(name, output);
     return output;
+  }
+
+  // Nobody tells an exec why its process was killed. The kernel's counter does: of the container's cgroup (either
+  // version), or of the guest. The environment is new, so that what it counts was ours. Where it cannot be read (no
+  // `cat` in the image, nothing mounted), a memory that was used to its limit tells.
+  void explain_kill(const std::string& name, wire::RunOutput& output) const {
+    wire::ExecRequest request;
+    request.command = {"cat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"};
+    if (wanted_.isolation != "container") request.command.emplace_back("/proc/vmstat");
+    request.timeout_ms = kFileTimeoutMs;
+    const auto counters = exec(name, request);
+    const auto kills = counters ? oom_kills_in(counters->out) : std::nullopt;
+    output.oom_killed = kills ? *kills > 0 : used_all_memory(name);
+    output.reason = output.oom_killed ? "killed: out of memory; give it more with memory_mb" : kKilledReason;
+  }
+
+  bool used_all_memory(const std::string& name) const {
+    const auto answer =
+        call_route(context_, request_to(from_, "GET", cat("/api/v1/environments/", name, "/stats")), progress_);
+    const auto stats = answer ? wire::JsonNode::parse(answer->body) : fail(Error(answer.error()));
+    if (!stats) return false;
+    const auto limit = stats->integer("memory_limit_bytes");
+    return limit > 0 && stats->integer("memory_peak_bytes") >= limit;
   }
 
   Result<wire::RunOutput::File> read_file(const std::string& name, const std::string& path) const {
@@ -137,6 +165,17 @@ class Run {
 };
 
 }  // namespace
+
+std::optional<std::uint64_t> oom_kills_in(std::string_view counters) {
+  constexpr std::string_view kName = "oom_kill ";
+  std::optional<std::uint64_t> most;
+  for (const auto line : split(counters, '\n')) {
+    if (!line.starts_with(kName)) continue;
+    const auto count = parse_int<std::uint64_t>(trim(line.substr(kName.size())), kName);
+    if (count) most = std::max(most.value_or(0), *count);
+  }
+  return most;
+}
 
 Result<ToolAnswer> run_command_tool(Context& context, const Request& from, const std::string& arguments,
                                     const ToolProgress& progress) {
@@ -162,6 +201,8 @@ Result<ToolAnswer> exec_tool(Context& context, const Request& from, const std::s
   output.out = outcome.out;
   output.err = outcome.err;
   output.truncated = outcome.truncated;
+  // Others run in there too: what was killed for want of memory need not have been this.
+  if (output.exit_code == kKilled) output.reason = kKilledReason;
   return ToolAnswer{wire::run_output_json(output), {}};
 }
 

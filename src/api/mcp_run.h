@@ -2,6 +2,10 @@
 // environment that is there, and pulling an image to its end.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
 #include "api/mcp_tools.h"
 
 namespace skerry::api {
@@ -17,5 +21,9 @@ Result<ToolAnswer> exec_tool(Context& context, const Request& from, const std::s
 // Follows the operation that a pull is; a client that gives up cancels it.
 Result<ToolAnswer> pull_image_tool(Context& context, const Request& from, const std::string& arguments,
                                    const ToolProgress& progress);
+
+// The highest "oom_kill N" among the lines of the kernel's counters (memory.events, memory.oom_control, vmstat); unset:
+// there is none.
+std::optional<std::uint64_t> oom_kills_in(std::string_view counters);
 
 }  // namespace skerry::api

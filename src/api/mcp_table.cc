@@ -37,9 +37,11 @@ namespace {
                "," SKERRY_SIZE "," SKERRY_ZONE
 
 constexpr std::string_view kRunOutput =
-    R"({"type":"object","required":["environment","exit_code","timed_out","stdout","stderr","truncated","files"],)"
+    R"({"type":"object","required":["environment","exit_code","timed_out","oom_killed","stdout","stderr","truncated","files"],)"
     R"("properties":{"environment":{"type":"string"},)"
     R"("exit_code":{"type":["integer","null"],"description":"null: the time was up"},"timed_out":{"type":"boolean"},)"
+    R"("oom_killed":{"type":"boolean","description":"It needed more memory than its limit and was killed"},)"
+    R"("reason":{"type":"string","description":"Why it ended, where the exit code does not tell"},)"
     R"("stdout":{"type":"string"},"stderr":{"type":"string"},)"
     R"("truncated":{"type":"boolean","description":"more than 1 MiB was written to one of them"},)"
     R"("files":{"type":"array","items":{"type":"object","required":["path"],"properties":{"path":{"type":"string"},)"

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/api_testing.h"
+#include "api/mcp_run.h"
 #include "api/mcp_tools.h"
 #include "api/route.h"
 #include "base/file_io.h"
@@ -241,6 +242,7 @@ TEST_F(McpTest, BadMessagesAreFaults) {
     const auto answer = send(body);
     EXPECT_EQ(answer.status, 400) << body;
     EXPECT_LT(answer.error(), 0) << body;
+    EXPECT_NE(answer.body.find("\"id\":null"), std::string::npos) << answer.body;
   }
   EXPECT_EQ(old("no/such").error(), -32601);
   EXPECT_EQ(old("tools/list", R"({"cursor":"x"})").error(), -32602);
@@ -292,6 +294,30 @@ TEST_F(McpTest, ExecTellsCodeAndOutput) {
   EXPECT_EQ(ran.integer("result.structuredContent.exit_code"), 3);
   EXPECT_EQ(ran.text("result.structuredContent.stdout"), "out\n");
   EXPECT_EQ(ran.text("result.structuredContent.stderr"), "err\n");
+}
+
+TEST_F(McpTest, AKilledCommandSaysWhatKilledIt) {
+  const auto ran = modern_call("run_command", R"({"image":"localhost/base:1","command":["exit","137"]})").json();
+  EXPECT_EQ(ran.integer("result.structuredContent.exit_code"), 137) << ran.dump();
+  // The fakes have no counter, and have used less than the limit.
+  EXPECT_FALSE(ran.at("result.structuredContent.oom_killed").flag());
+  EXPECT_EQ(ran.text("result.structuredContent.reason"), "killed by signal 9 (SIGKILL)");
+  EXPECT_NE(ran.at("result.content").items().at(0).text("text").find("killed by signal 9"), std::string::npos);
+}
+
+TEST(McpRun, OutOfMemoryIsReadFromTheKernelsCounters) {
+  EXPECT_EQ(oom_kills_in("low 0\noom 1\noom_kill 2\n"), 2U);
+  EXPECT_EQ(oom_kills_in("oom_kill_disable 0\nunder_oom 0\noom_kill 0\n"), 0U);
+  EXPECT_EQ(oom_kills_in("nr_free 1\n"), std::nullopt);
+}
+
+TEST(McpTools, HintsNameTheToolInsteadOfTheCommandLine) {
+  const auto said = [](std::string hint) {
+    return said_with_tools({ErrorCode::kNotFound, 0, "x", std::move(hint)}).hint;
+  };
+  EXPECT_EQ(said("pull it with: skerry images pull debian"), "pull it with: the tool pull_image");
+  EXPECT_EQ(said("see: skerry ls"), "see: the tool list_environments");
+  EXPECT_EQ(said("is it running?"), "is it running?");
 }
 
 TEST_F(McpTest, AClientThatTakesNoStreamGetsADocument) {

@@ -1,6 +1,7 @@
 #include "api/mcp_tools.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -221,6 +222,27 @@ Result<Request> request_of(const Tool& tool, const JsonNode& arguments, const Re
   body.end_object();
   if (!route->request.empty()) request.body = std::move(body).text();
   return request;
+}
+
+Error said_with_tools(Error error) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kCommands{{
+      {"skerry images pull", "pull_image"},
+      {"skerry plugins list", "list_plugins"},
+      {"skerry deployments list", "list_deployments"},
+      {"skerry deployments scale", "scale_deployment"},
+      {"skerry vms list", "list_environments"},
+      {"skerry ls", "list_environments"},
+      {"skerry rm", "delete_environment"},
+      {"skerry logs", "environment_logs"},
+  }};
+  for (const auto& [command, tool] : kCommands) {
+    const auto at = error.hint.find(command);
+    if (at == std::string::npos) continue;
+    error.hint.resize(at);  // what follows are arguments of the command line
+    error.hint += cat("the tool ", tool);
+    break;
+  }
+  return error;
 }
 
 ToolAnswer answer_of(const Response& response) {

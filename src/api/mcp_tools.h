@@ -83,4 +83,8 @@ Result<Request> request_of(const Tool& tool, const wire::JsonNode& arguments, co
 // What the route answered, as the tool answers it.
 ToolAnswer answer_of(const Response& response);
 
+// The same error for a client that has no command line: a hint such as "skerry images pull …" names the tool instead,
+// where there is one.
+Error said_with_tools(Error error);
+
 }  // namespace skerry::api

@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -33,6 +34,8 @@ Reached reach(const CLI::App& app, int argc, const char* const* argv) {
   reached.command = &app;
   for (int i = 1; i < argc && !reached.command->get_subcommands({}).empty(); ++i) {
     const std::string word = argv[i];
+    if (word == "--socket") ++i;
+    if (word.starts_with("--socket")) continue;
     if (word.starts_with('-')) break;
     const auto found = reached.command->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
     if (found.empty()) {
@@ -56,6 +59,38 @@ std::string unexpected(const CLI::App& command, const std::string& message) {
   return join(words, " ");
 }
 
+// More words than the command takes: which one is too much. Empty: that is not it.
+std::string too_many(const CLI::App& command) {
+  for (const auto* option : command.get_options({})) {
+    const auto most = static_cast<std::size_t>(std::max(option->get_items_expected_max(), 0));
+    const auto& given = option->results();
+    if (!option->get_positional() || given.size() <= most) continue;
+    const std::vector<std::string> more(given.begin() + static_cast<std::ptrdiff_t>(most), given.end());
+    const std::string name = option->get_name(true);
+    return cat(most == 1 ? cat("one ", name) : cat(most, " of ", name), " only; unexpected: ", join(more, " "));
+  }
+  return {};
+}
+
+// What the parser calls a mismatch or a failed conversion, in our words: it speaks of types and "At Most 1 required".
+std::string own_words(const CLI::App& command, const CLI::ParseError& problem) {
+  const std::string what = problem.what();
+  const auto colon = what.find(": ");
+  if (colon == std::string::npos) return what;
+  const std::string subject = what.substr(0, colon);
+  const std::string rest = what.substr(colon + 2);
+  if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
+    if (auto more = too_many(command); !more.empty()) return more;
+    if (rest.find("required") != std::string::npos) return cat(subject, " needs a value");
+  }
+  constexpr std::string_view kAssigned = " = ";
+  const auto equals = rest.find(kAssigned);
+  if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConversionError) && equals != std::string::npos) {
+    return cat(rest.substr(0, equals), ": \"", rest.substr(equals + kAssigned.size()), "\" is not a number");
+  }
+  return what;
+}
+
 // One line: what is wrong, what was meant, where to read on. The parser itself would only say that a command is
 // missing, and name unexpected words in no order.
 std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, const char* const* argv) {
@@ -70,7 +105,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& problem, int arg
     return cat("there is no command \"", reached.unknown, "\" (",
                meant.empty() ? "" : cat("did you mean \"", meant, "\"? "), see, ")");
   }
-  std::string what = problem.what();
+  std::string what = own_words(*reached.command, problem);
   // Its name is that of the command, its exit code tells what it is.
   if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))
     what = cat("unexpected: ", unexpected(*reached.command, what));
@@ -86,10 +121,39 @@ bool is_run_verb(int argc, const char* const* argv) {
   return argc > 1 && (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "create");
 }
 
+// Where a command may follow, the parser sees only what stands in front of the first "--": it would drop the "--" and
+// take what follows for our options.
+int cut_at_dashes(const CLI::App& app, Invocation& invocation, int argc, const char* const* argv) {
+  const auto* command = reach(app, argc, argv).command;
+  if (!command->get_prefix_command() || command->get_group().empty()) return argc;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) != "--") continue;
+    invocation.behind_dashes.emplace(argv + i + 1, argv + argc);
+    return i;
+  }
+  return argc;
+}
+
+// Help whose usage line is the one of the summary, where there is one: the parser knows nothing of IMAGE and COMMAND.
+class HelpForm : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    std::string summary = app->get_description();
+    return take_usage(app->get_name(), summary).empty() ? Formatter::make_description(app) : summary + "\n";
+  }
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string summary = app->get_description();
+    const auto usage = take_usage(app->get_name(), summary);
+    if (usage.empty()) return Formatter::make_usage(app, std::move(name));
+    return cat("Usage: ", name, " ", usage, "\n");
+  }
+};
+
 enum class Verbs : std::uint8_t { kAll, kRun };
 
 void declare(CLI::App& app, Invocation& invocation, Verbs verbs) {
   app.require_subcommand(1);
+  app.formatter(std::make_shared<HelpForm>());
   app.set_version_flag("--version", std::string("skerry ") + SKERRY_VERSION);
   app.add_option("--socket", invocation.settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
   add_run_verbs(app, invocation);
@@ -120,8 +184,23 @@ CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string
   return group;
 }
 
-Words take_words(const CLI::App& verb, const std::string& what) {
+void list_by_itself(CLI::App* group, Invocation& invocation, Verb list) {
+  group->require_subcommand(0, 1);
+  group->callback([group, &invocation, list = std::move(list)] {
+    if (group->get_subcommands().empty()) invocation.verb = list;
+  });
+}
+
+std::vector<std::string> words_behind(const CLI::App& verb, const Invocation& invocation) {
   auto words = verb.remaining(true);
+  if (!invocation.behind_dashes) return words;
+  words.emplace_back("--");
+  words.insert(words.end(), invocation.behind_dashes->begin(), invocation.behind_dashes->end());
+  return words;
+}
+
+Words take_words(const CLI::App& verb, const Invocation& invocation, const std::string& what) {
+  auto words = words_behind(verb, invocation);
   if (!words.empty() && words.front().starts_with('-') && words.front() != "--") {
     throw CLI::ExtrasError({words.front()});
   }
@@ -144,6 +223,7 @@ Invocation parse_arguments(int argc, const char* const* argv) {
   }
   if (const char* socket = std::getenv("SKERRY_SOCKET"); socket != nullptr) invocation.settings.socket_path = socket;
   declare(app, invocation, is_run_verb(argc, argv) ? Verbs::kRun : Verbs::kAll);
+  argc = cut_at_dashes(app, invocation, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {

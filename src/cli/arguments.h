@@ -2,6 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "cli/describe.h"
 #include "cli/verbs.h"
@@ -13,6 +16,8 @@ struct Invocation {
   // Unset: parsing has already said what there was to say (help, a usage error); `exit_code` tells how it ended.
   std::function<Outcome(const Session&)> verb;
   int exit_code = kExitSuccess;
+  // Of verbs that take a command: the words behind the first "--", which are never ours. Unset: there was no "--".
+  std::optional<std::vector<std::string>> behind_dashes;
 };
 Invocation parse_arguments(int argc, const char* const* argv);
 // What it understands.

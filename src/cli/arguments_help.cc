@@ -28,14 +28,13 @@ void add_completion(CLI::App& app, Invocation& invocation) {
 
 void add_man(CLI::App& app, Invocation& invocation) {
   auto* verb = add_verb(app, invocation, "man", "Print a manual page, or write all of them to a directory",
-                        "  skerry man run | man -l -\n  skerry man --directory /usr/local/share/man/man1\n");
+                        "  skerry man run | man -l -\n  skerry man images build | man -l -\n  skerry man --directory "
+                        "/usr/local/share/man/man1\n");
   auto options = std::make_shared<ManOptions>();
   verb->add_option("COMMAND", options->command, "Whose page (default: skerry's own)");
   verb->add_option("--directory", options->directory, "Write all pages here")->check(CLI::ExistingDirectory);
   verb->callback([&app, &invocation, options] {
-    invocation.verb = [pages = man_pages(describe(app)), options](const Session&) {
-      return print_man(pages, *options);
-    };
+    invocation.verb = [text = describe(app), options](const Session&) { return print_man(text, *options); };
   });
 }
 

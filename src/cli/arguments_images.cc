@@ -16,10 +16,7 @@ CLI::App* add_image_verb(CLI::App& parent, Invocation& invocation, const char* n
 
 void add_image_verbs(CLI::App& app, Invocation& invocation) {
   auto* images = add_group(app, "images", "Images; without a verb: list them");
-  images->require_subcommand(0, 1);
-  images->callback([images, &invocation] {
-    if (images->get_subcommands().empty()) invocation.verb = list_images;
-  });
+  list_by_itself(images, invocation, list_images);
   auto options = std::make_shared<ImageOptions>();
 
   auto* pull = add_image_verb(*images, invocation, "pull", "Fetch from a registry",

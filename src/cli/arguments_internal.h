@@ -17,6 +17,8 @@ CLI::App* add_verb(CLI::App& parent, Invocation& invocation, const std::string& 
                    const std::string& examples);
 // A subcommand that only groups others.
 CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& summary);
+// Without a verb behind it, the group lists what there is.
+void list_by_itself(CLI::App* group, Invocation& invocation, Verb list);
 // What runs when the subcommand was chosen.
 inline void on_chosen(CLI::App* verb, Invocation& invocation, Verb action) {
   verb->callback([&invocation, action = std::move(action)] { invocation.verb = action; });
@@ -26,7 +28,9 @@ struct Words {
   std::string first;
   std::vector<std::string> rest;
 };
-Words take_words(const CLI::App& verb, const std::string& what);
+Words take_words(const CLI::App& verb, const Invocation& invocation, const std::string& what);
+// All the words behind the options of a verb that takes a command, the first "--" among them.
+std::vector<std::string> words_behind(const CLI::App& verb, const Invocation& invocation);
 
 void add_run_verbs(CLI::App& app, Invocation& invocation);
 void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope);

@@ -5,7 +5,8 @@ namespace skerry::cli {
 namespace {
 
 void add_plugins(CLI::App& app, Invocation& invocation) {
-  auto* plugins = add_group(app, "plugins", "Named, versioned manifests of what can be run");
+  auto* plugins = add_group(app, "plugins", "Named, versioned manifests of what can be run; without a verb: list them");
+  list_by_itself(plugins, invocation, list_plugins);
   auto options = std::make_shared<PluginOptions>();
   auto* ls = add_verb(*plugins, invocation, "list", "List", "  skerry plugins list\n");
   ls->alias("ls");
@@ -45,7 +46,8 @@ void add_service_options(CLI::App& verb, DeploymentOptions& options) {
 }
 
 void add_deployments(CLI::App& app, Invocation& invocation) {
-  auto* deployments = add_group(app, "deployments", "Replicas, kept at a number");
+  auto* deployments = add_group(app, "deployments", "Replicas, kept at a number; without a verb: list them");
+  list_by_itself(deployments, invocation, list_deployments);
   auto options = std::make_shared<DeploymentOptions>();
   auto* ls = add_verb(*deployments, invocation, "list", "List", "  skerry deployments list\n");
   ls->alias("ls");

@@ -57,15 +57,15 @@ void add_view(CLI::App* verb, RunOptions& options) {
 }
 
 // Source and command behind the options; the source may be missing when the options say what to run.
-void take_source(const CLI::App& verb, RunOptions& options) {
+void take_source(const CLI::App& verb, const Invocation& invocation, RunOptions& options) {
   const bool named = options.plugin.has_value() || !options.config_path.empty();
-  auto given = verb.remaining(true);
+  const auto given = words_behind(verb, invocation);
   if (given.empty() && named) return;
   if (named && given.front() == "--") {
     options.command.assign(given.begin() + 1, given.end());
     return;
   }
-  auto words = take_words(verb, "IMAGE");
+  auto words = take_words(verb, invocation, "IMAGE");
   options.source = std::move(words.first);
   options.command = std::move(words.rest);
 }
@@ -73,7 +73,7 @@ void take_source(const CLI::App& verb, RunOptions& options) {
 void on_chosen_run(CLI::App* verb, Invocation& invocation, const std::shared_ptr<RunOptions>& options,
                    Outcome (*action)(const Session&, const RunOptions&)) {
   verb->callback([verb, &invocation, options, action] {
-    take_source(*verb, *options);
+    take_source(*verb, invocation, *options);
     invocation.verb = [options, action](const Session& session) { return action(session, *options); };
   });
 }
@@ -124,7 +124,8 @@ void add_run_verbs(CLI::App& app, Invocation& invocation) {
 }
 
 void add_vm_verbs(CLI::App& app, Invocation& invocation) {
-  auto* vms = add_group(app, "vms", "The same verbs, limited to microVMs and VMs");
+  auto* vms = add_group(app, "vms", "The same verbs, limited to microVMs and VMs; without a verb: list them");
+  list_by_itself(vms, invocation, [](const Session& session) { return list(session, {.scope = Scope::kVms}); });
   auto* create_one = add_verb(*vms, invocation, "create", "Create a VM and start it",
                               "  skerry vms create nginx-demo --plugin nginx --cpu 2 --memory 1024\n");
   auto options = add_run_options(create_one, Scope::kVms);

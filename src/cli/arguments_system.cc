@@ -17,7 +17,8 @@ void add_events(CLI::App& app, Invocation& invocation) {
 }
 
 void add_tokens(CLI::App& app, Invocation& invocation) {
-  auto* token = add_group(app, "token", "Tokens for clients over TCP");
+  auto* token = add_group(app, "token", "Tokens for clients over TCP; without a verb: list them");
+  list_by_itself(token, invocation, list_tokens);
   auto options = std::make_shared<TokenOptions>();
   auto* create = add_verb(*token, invocation, "create", "Make a token; it is told only once",
                           "  skerry token create ci --role operator --zone work\n");
@@ -30,14 +31,15 @@ void add_tokens(CLI::App& app, Invocation& invocation) {
   auto* ls = add_verb(*token, invocation, "ls", "List", "  skerry token ls\n");
   ls->alias("list");
   on_chosen(ls, invocation, list_tokens);
-  auto* revoke = add_verb(*token, invocation, "revoke", "Revoke a token", "  skerry token revoke ci\n");
+  auto* revoke = add_verb(*token, invocation, "revoke", "Revoke tokens", "  skerry token revoke ci laptop\n");
   revoke->alias("rm");
-  revoke->add_option("NAME", options->name)->required();
+  revoke->add_option("NAME", options->names, "One or several names")->required();
   on_chosen(revoke, invocation, [options](const Session& session) { return revoke_token(session, *options); });
 }
 
 void add_operations(CLI::App& app, Invocation& invocation) {
-  auto* operations = add_group(app, "operations", "Long work of the daemon");
+  auto* operations = add_group(app, "operations", "Long work of the daemon; without a verb: list it");
+  list_by_itself(operations, invocation, list_operations);
   on_chosen(add_verb(*operations, invocation, "ls", "List", "  skerry operations ls\n"), invocation, list_operations);
   auto* cancel = add_verb(*operations, invocation, "cancel", "Ask one to stop", "  skerry operations cancel op-7\n");
   auto id = std::make_shared<std::string>();

@@ -66,7 +66,10 @@ void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
   on_chosen(wait_verb, invocation, [wait_options](const Session& session) { return wait(session, *wait_options); });
 
   auto* update_verb =
-      add_verb(app, invocation, "update", "Change the limits", example(scope, "update --memory 512 web"));
+      add_verb(app, invocation, "update",
+               "Change the limits of what does not run; they hold from its next start on. While it runs nothing can be "
+               "changed: stop it first",
+               example(scope, "update --memory 512 web"));
   auto update_options = std::make_shared<UpdateOptions>();
   update_options->scope = scope;
   update_verb->add_option("NAME", update_options->name)->required();
@@ -136,7 +139,7 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
   exec_verb->add_option("-w,--workdir", exec_options->workdir, "Working directory inside");
   exec_verb->add_option("-u,--user", exec_options->user, "User inside");
   exec_verb->callback([exec_verb, &invocation, exec_options] {
-    auto words = take_words(*exec_verb, "NAME");
+    auto words = take_words(*exec_verb, invocation, "NAME");
     if (words.rest.empty()) throw CLI::RequiredError("COMMAND");
     exec_options->name = std::move(words.first);
     exec_options->command = std::move(words.rest);

@@ -80,14 +80,25 @@ class Talk {
     signalfd_siginfo info{};
     if (::read(signals_.get(), &info, sizeof info) != sizeof info) return {};
     if (info.ssi_signo == SIGWINCH) return form_.terminal ? send_size() : Status{};
-    // Who asks a third time is not obeyed in there.
-    if (info.ssi_signo == SIGINT && ++interrupts_ == kMostInterrupts) {
-      note(cat("skerry: let go; ", form_.name.empty() ? "it" : form_.name, " may still run (end it with: skerry kill ",
-               form_.name.empty() ? "NAME" : form_.name, ")"));
-      exit_code_ = kExitInterrupted;
-      return {};
-    }
+    if (info.ssi_signo == SIGINT && !count_interrupt()) return {};
     return send(FrameKind::kSignal, encode_u32(info.ssi_signo));
+  }
+
+  // Whether this one is to be passed on: who asks a third time is not obeyed in there.
+  bool count_interrupt() {
+    const std::string name = form_.name.empty() ? "NAME" : form_.name;
+    ++interrupts_;
+    if (interrupts_ == kMostInterrupts) {
+      note(cat("skerry: ", form_.give_up ? form_.give_up()
+                                         : cat("let go; it may still run (end it with: skerry kill ", name, ")")));
+      exit_code_ = kExitInterrupted;
+      return false;
+    }
+    if (interrupts_ + 1 == kMostInterrupts) {
+      note(cat("skerry: passed on again (SIGINT); once more, and ",
+               form_.give_up ? "it is killed and removed" : "it is left to itself"));
+    }
+    return true;
   }
 
   Status pass_input() {
@@ -114,10 +125,17 @@ class Talk {
     return false;
   }
 
+  [[nodiscard]] Status broken() const {
+    return fail(ErrorCode::kUnavailable, "the connection to skerryd broke before the command ended; it may go on",
+                cat("look with: skerry ls", form_.look.empty() ? "" : cat(", then: skerry ", form_.look)));
+  }
+
   Status read_frames() {
     std::string chunk(kChunk, '\0');
-    const auto got = TRY(sys::read(channel_.socket.get(), chunk.data(), chunk.size()));
-    if (got == 0) return fail(ErrorCode::kUnavailable, "the connection broke before the command ended");
+    const auto read = sys::read(channel_.socket.get(), chunk.data(), chunk.size());
+    if (!read && read.error().sys_errno == ECONNRESET) return broken();
+    const auto got = TRY(read);
+    if (got == 0) return broken();
     channel_.parser.feed({chunk.data(), got});
     return take_frames();
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -14,11 +15,14 @@ struct ConversationForm {
   bool input = false;     // forward standard input
   bool terminal = false;  // raw mode, resizes; Ctrl-P Ctrl-Q leaves
   std::string name = {};  // of the environment, for what is said about it; may be empty
+  std::string look = {};  // the command that shows what became of it: "attach web"; may be empty
+  // When the user has given up (third Ctrl-C): does what there is to do, and says it. Unset: it is left running.
+  std::function<std::string()> give_up = {};
 };
 
 // Until the process has ended, the user has left or the connection broke. Signals (INT, TERM, HUP, QUIT, USR1, USR2)
-// that reach us are passed on; after the third INT we let go (130). The answer is the process's exit code; 0 when the
-// user left.
+// that reach us are passed on; with the second INT we say so, after the third we let go (130). The answer is the
+// process's exit code; 0 when the user left.
 Result<int> converse(FrameChannel channel, const ConversationForm& form);
 
 }  // namespace skerry::cli

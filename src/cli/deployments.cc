@@ -4,7 +4,9 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "wire/json_node.h"
 #include "wire/json_writer.h"
+#include "wire/run_config.h"
 
 namespace skerry::cli {
 namespace {
@@ -16,7 +18,7 @@ std::string deployment_path(const std::string& name) { return cat(kDeployments, 
 
 Result<std::string> read_config(const std::string& path) {
   const auto text = TRY_IN("--config", read_file(path, kMaxConfig));
-  return TRY(wire::JsonNode::parse(text, path)).dump();
+  return TRY_IN(path, wire::deployment_config(text));
 }
 
 Status put_service(wire::JsonWriter& json, const DeploymentOptions& options) {

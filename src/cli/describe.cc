@@ -48,15 +48,15 @@ OptionText describe_option(const CLI::Option& option) {
   return out;
 }
 
-// "Run a command inside: exec [OPTIONS] NAME COMMAND…" says both what it does and how it is written.
-void take_usage(CommandText& text) {
-  const auto found = text.summary.find(cat(": ", text.name, " "));
-  if (found == std::string::npos) return;
-  text.usage = text.summary.substr(found + 3 + text.name.size());
-  text.summary.resize(found);
-}
-
 }  // namespace
+
+std::string take_usage(const std::string& name, std::string& summary) {
+  const auto found = summary.find(cat(": ", name, " "));
+  if (found == std::string::npos) return {};
+  std::string usage = summary.substr(found + 3 + name.size());
+  summary.resize(found);
+  return usage;
+}
 
 const CommandText* CommandText::find(std::string_view word) const {
   const auto found = std::ranges::find_if(commands, [&](const CommandText& each) {
@@ -71,7 +71,7 @@ CommandText describe(const CLI::App& app) {
   out.name = app.get_name();
   out.aliases = app.get_aliases();
   out.summary = app.get_description();
-  take_usage(out);
+  out.usage = take_usage(out.name, out.summary);
   const std::string footer = app.get_footer();
   if (footer.starts_with(kExamples)) out.examples = footer.substr(kExamples.size());
   for (const auto* option : app.get_options({})) {

@@ -36,6 +36,10 @@ struct CommandText {
   [[nodiscard]] const CommandText* find(std::string_view word) const;
 };
 
+// A summary such as "Run a command inside: exec [OPTIONS] NAME COMMAND…" says both what the command does and how it is
+// written: takes the latter out of it. Empty: there is none.
+std::string take_usage(const std::string& name, std::string& summary);
+
 // Hidden commands and options (CLI11: of the group "") are left out.
 CommandText describe(const CLI::App& app);
 

@@ -57,7 +57,8 @@ Outcome exec(const Session& session, const ExecOptions& options) {
     // A failure here means that it has ended already: what it said is still to be read.
     static_cast<void>(write_frame(channel->socket.get(), FrameKind::kStdinEof, 0, {}));
   }
-  return end_conversation(std::move(channel), {options.interactive, options.terminal});
+  return end_conversation(std::move(channel),
+                          {options.interactive, options.terminal, options.name, cat("exec ", options.name, " ps")});
 }
 
 Outcome attach(const Session& session, const ExecOptions& options) {
@@ -65,7 +66,8 @@ Outcome attach(const Session& session, const ExecOptions& options) {
   const auto environment = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", path)).body));
   const bool terminal = environment.at("terminal").flag() && ::isatty(STDIN_FILENO) == 1;
   const bool input = environment.at("stdin_open").flag() || terminal;
-  return end_conversation(session.http.upgrade(path + "/attach", ""), {input, terminal});
+  return end_conversation(session.http.upgrade(path + "/attach", ""),
+                          {input, terminal, options.name, cat("attach ", options.name)});
 }
 
 }  // namespace skerry::cli

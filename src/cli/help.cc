@@ -1,6 +1,4 @@
 // skerry completion, skerry man, and what the completion scripts ask.
-#include <algorithm>
-
 #include "base/file_io.h"
 #include "base/text.h"
 #include "cli/completion.h"
@@ -54,17 +52,14 @@ Outcome offer(const Session& session, const CommandText& skerry, const std::vect
   return kExitSuccess;
 }
 
-Outcome print_man(const std::vector<ManPage>& pages, const ManOptions& options) {
+Outcome print_man(const CommandText& skerry, const ManOptions& options) {
   if (!options.directory.empty()) {
-    for (const auto& page : pages) TRY(write_file_atomic(cat(options.directory, "/", page.file), page.text, 0644));
+    for (const auto& page : man_pages(skerry)) {
+      TRY(write_file_atomic(cat(options.directory, "/", page.file), page.text, 0644));
+    }
     return kExitSuccess;
   }
-  const std::string file = options.command.empty() ? "skerry.1" : cat("skerry-", options.command, ".1");
-  const auto page = std::ranges::find(pages, file, &ManPage::file);
-  if (page == pages.end()) {
-    return fail(ErrorCode::kNotFound, cat("there is no command \"", options.command, "\""), "see: skerry --help");
-  }
-  TRY(print(page->text));
+  TRY(print(TRY(man_page_of(skerry, options.command)).text));
   return kExitSuccess;
 }
 

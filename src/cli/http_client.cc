@@ -32,6 +32,7 @@ bool is_success(int status) { return status >= 200 && status < 300; }
 
 Status HttpClient::connect() {
   buffer_.clear();
+  lost_ = false;
   auto socket = unix_connect(socket_path_);
   if (!socket) {
     auto error = std::move(socket).error();
@@ -56,10 +57,21 @@ Status HttpClient::send(std::string_view method, std::string_view target, std::s
   for (std::size_t at = 0; at < request.size();) {
     const auto sent = ::send(socket_.get(), request.data() + at, request.size() - at, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return fail_errno("send to the daemon");
+    if (sent < 0) return fail_lost("send to the daemon");
     at += static_cast<std::size_t>(sent);
   }
   return {};
+}
+
+// The daemon has gone, whatever errno calls it. (EPIPE would be taken for the reader of our output.)
+Status HttpClient::fail_lost(std::string_view what) {
+  const int error = errno;
+  lost_ = true;
+  if (error == EPIPE || error == ECONNRESET) {
+    return fail(ErrorCode::kUnavailable, "the daemon closed the connection", "is it still running? see its log");
+  }
+  errno = error;
+  return fail_errno(what);
 }
 
 Status HttpClient::fill() {
@@ -70,8 +82,9 @@ Status HttpClient::fill() {
     if (stop_ != nullptr && *stop_ != 0) return fail(ErrorCode::kCancelled, "interrupted");
     errno = error;
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("read from the daemon");
+    if (got < 0) return fail_lost("read from the daemon");
     if (got == 0) {
+      lost_ = true;
       return fail(ErrorCode::kUnavailable, "the daemon closed the connection", "is it still running? see its log");
     }
     buffer_.append(chunk.data(), static_cast<std::size_t>(got));

@@ -55,6 +55,9 @@ class HttpClient {
   // POST with "Upgrade: skerry-frames".
   Result<FrameChannel> upgrade(std::string_view target, std::string_view body);
 
+  // Whether the connection broke after a request had begun to go out: it may have been carried out.
+  [[nodiscard]] bool lost() const { return lost_; }
+
  private:
   Status connect();
   Status send(std::string_view method, std::string_view target, std::string_view body, std::string_view extra);
@@ -66,11 +69,13 @@ class HttpClient {
   // Hands `size` bytes of the body to `take`.
   Status read_exactly(std::size_t size, const Take& take);
   Status fill();
+  Status fail_lost(std::string_view what);
 
   std::string socket_path_;
   Fd socket_;
   std::string buffer_;  // read but not used
   const volatile std::sig_atomic_t* stop_ = nullptr;
+  bool lost_ = false;
 };
 
 // For one path segment: everything but letters, digits, '-', '.', '_' and '~' as %XX (RFC 3986 section 2.3).

@@ -1,5 +1,6 @@
 #include "cli/man_page.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/text.h"
@@ -147,9 +148,11 @@ void add_members(std::string& out, const std::string& program, const CommandText
   }
 }
 
-ManPage command_page(const CommandText& command) {
-  const std::string page = "skerry-" + command.name;
-  const std::string program = "skerry " + command.name;
+// `path`: the words that lead to it, "images build".
+ManPage command_page(const CommandText& command, const std::string& path) {
+  std::string page = "skerry-" + path;
+  std::ranges::replace(page, ' ', '-');
+  const std::string program = "skerry " + path;
   std::string out = head(page, 1, command.summary);
   out += ".SH SYNOPSIS\n";
   add_usage(out, program, command);
@@ -196,8 +199,22 @@ std::vector<ManPage> man_pages(const CommandText& skerry) {
   add_section(out, {"EXIT STATUS", std::string(kExitStatus)});
   out += ".SH SEE ALSO\n\\fBskerryd\\fR(8)\n";
   std::vector<ManPage> pages{{"skerry.1", out}};
-  for (const auto& each : skerry.commands) pages.push_back(command_page(each));
+  for (const auto& each : skerry.commands) pages.push_back(command_page(each, each.name));
   return pages;
+}
+
+Result<ManPage> man_page_of(const CommandText& skerry, const std::vector<std::string>& words) {
+  if (words.empty()) return man_pages(skerry).front();
+  const CommandText* command = &skerry;
+  std::string path;
+  for (const auto& word : words) {
+    command = command->find(word);
+    if (command == nullptr) {
+      return fail(ErrorCode::kNotFound, cat("there is no command \"", join(words, " "), "\""), "see: skerry --help");
+    }
+    path += cat(path.empty() ? "" : " ", command->name);
+  }
+  return command_page(*command, path);
 }
 
 }  // namespace skerry::cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "cli/describe.h"
 
 namespace skerry::cli {
@@ -24,5 +25,8 @@ ManPage man_page(const CommandText& program, int section, const std::vector<ManS
 
 // All pages of `skerry`: skerry.1, and one for each of its commands; a group's page tells of all that are in it.
 std::vector<ManPage> man_pages(const CommandText& skerry);
+
+// The page of one command, also of one in a group: {"run"}, {"images", "build"}; {}: skerry's own. kNotFound.
+Result<ManPage> man_page_of(const CommandText& skerry, const std::vector<std::string>& words);
 
 }  // namespace skerry::cli

@@ -32,8 +32,8 @@ using wire::RpcMessage;
 
 constexpr std::string_view kPath = "/mcp";
 constexpr std::size_t kMaxUnderWay = 64;
-// What requests under way get when the client has closed our input: it wants us gone soon.
-constexpr auto kLastMoments = std::chrono::seconds(2);
+// The one request without an end: a stream of what changes.
+constexpr std::string_view kEndless = "subscriptions/listen";
 
 // A value as a header can carry it: plain, or as =?base64?…?=.
 std::string header_value(std::string_view text) {
@@ -94,6 +94,7 @@ class Bridge {
     std::mutex mutex;
     Fd socket;  // to shut down
     bool cancelled = false;
+    bool endless = false;  // its answer never comes
   };
 
   void handle(std::string_view line) {
@@ -122,6 +123,7 @@ class Bridge {
 
   void start(RpcMessage message, std::string line) {
     auto entry = std::make_shared<UnderWay>();
+    entry->endless = message.method == kEndless;
     {
       const std::lock_guard lock(mutex_);
       if (under_way_.size() >= kMaxUnderWay) {
@@ -223,12 +225,14 @@ class Bridge {
     if (!sys::write_all(STDOUT_FILENO, cat(message, '\n'))) ::_exit(kExitBrokenPipe);  // nobody listens any more
   }
 
-  // The client has closed our input.
+  // The client has closed our input and will ask nothing more: what it has asked is answered, however long that takes
+  // (each request has its own time limit; who does not want to wait ends us with a signal).
   void leave() {
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, kLastMoments, [this] { return under_way_.empty(); });
-      for (const auto& [id, entry] : under_way_) cancel(*entry);
+      for (const auto& [id, entry] : under_way_) {
+        if (entry->endless) cancel(*entry);
+      }
       changed_.wait(lock, [this] { return under_way_.empty(); });
     }
     if (session_.empty()) return;

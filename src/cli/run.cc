@@ -48,10 +48,23 @@ auto with_image(const Session& session, const RunOptions& options, const Environ
   return ask();
 }
 
-Result<wire::JsonNode> post(const Session& session, const RunOptions& options, const wire::CreateRequest& request) {
+// The daemon went while it had our request: what came of it is not known.
+Error say_lost(const Session& session, const EnvironmentSpec& spec, Error error) {
+  if (!session.http.lost()) return error;
+  return {ErrorCode::kUnavailable, 0, cat(error.step, "; \"", spec.name, "\" may exist"),
+          cat("when skerryd is back, look with: skerry ls; remove it with: skerry rm -f ", spec.name)};
+}
+
+Result<wire::JsonNode> post(const Session& session, const RunOptions& options, wire::CreateRequest request) {
+  auto& spec = request.command.spec;
+  // Chosen here, so that we can say what may exist when the answer does not come.
+  if (spec.name.empty()) spec.name = wire::generated_name(spec);
   const std::string body = wire::create_request_json(request);
-  const auto answer = TRY(with_image(session, options, request.command.spec,
-                                     [&] { return session.http.expect("POST", path_of(options.scope), body); }));
+  const auto answer = TRY(with_image(session, options, spec, [&]() -> Result<HttpAnswer> {
+    auto created = session.http.expect("POST", path_of(options.scope), body);
+    if (!created) return fail(say_lost(session, spec, std::move(created).error()));
+    return created;
+  }));
   return wire::JsonNode::parse(answer.body);
 }
 
@@ -82,8 +95,9 @@ Result<FrameChannel> open_run(const Session& session, const RunOptions& options,
   session.http.stop_when(&interrupted());
   auto channel = session.http.upgrade(path_of(options.scope), body);
   session.http.stop_when(nullptr);
-  if (!channel && channel.error().code == ErrorCode::kCancelled) return fail(give_up(session, options, spec));
-  return channel;
+  if (channel) return channel;
+  if (channel.error().code == ErrorCode::kCancelled) return fail(give_up(session, options, spec));
+  return fail(say_lost(session, spec, std::move(channel).error()));
 }
 
 Outcome foreground(const Session& session, const RunOptions& options, wire::CreateRequest request) {
@@ -95,13 +109,14 @@ Outcome foreground(const Session& session, const RunOptions& options, wire::Crea
   if (spec.name.empty()) spec.name = wire::generated_name(spec);
   const std::string body = wire::create_request_json(request);
   auto channel = TRY(with_image(session, options, spec, [&] { return open_run(session, options, spec, body); }));
-  return converse(std::move(channel), {spec.stdin_open, spec.terminal, spec.name});
+  ConversationForm form{spec.stdin_open, spec.terminal, spec.name, cat("attach ", spec.name)};
+  if (spec.auto_remove) form.give_up = [&] { return give_up(session, options, spec).message(); };
+  return converse(std::move(channel), form);
 }
 
 Outcome run_spec(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
-  request.command.spec = TRY(resolve_spec(options));
-  request.command.isolation_wish = isolation_wish(options);
+  request.command = TRY(resolve_command(options));
   if (!options.detach) return foreground(session, options, std::move(request));
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
@@ -121,8 +136,7 @@ Outcome run(const Session& session, const RunOptions& options) {
 
 Outcome create(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
-  request.command.spec = TRY(resolve_spec(options));
-  request.command.isolation_wish = isolation_wish(options);
+  request.command = TRY(resolve_command(options));
   request.command.start = false;
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
@@ -130,8 +144,7 @@ Outcome create(const Session& session, const RunOptions& options) {
 
 Outcome create_vm(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
-  request.command.spec = TRY(resolve_spec(options));
-  request.command.isolation_wish = isolation_wish(options);
+  request.command = TRY(resolve_command(options));
   const auto vm = TRY(post(session, options, request));
   if (session.settings.output == OutputForm::kJson) {
     TRY(print_json(vm));

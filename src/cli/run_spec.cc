@@ -150,13 +150,17 @@ Status add_words(EnvironmentSpec& spec, const RunOptions& options) {
 
 }  // namespace
 
-Result<EnvironmentSpec> resolve_spec(const RunOptions& options) {
-  EnvironmentSpec spec;
-  if (options.scope == Scope::kVms) spec.isolation = Isolation::kMicrovm;
+Result<CreateCommand> resolve_command(const RunOptions& options) {
+  CreateCommand command;
+  EnvironmentSpec& spec = command.spec;
+  const bool vms = options.scope == Scope::kVms;
+  if (vms) spec.isolation = Isolation::kMicrovm;
   if (!options.config_path.empty()) {
     const auto text = TRY_IN("--config", read_file(options.config_path, wire::kMaxRunConfig));
-    spec = TRY_IN(options.config_path, wire::parse_run_config(text));
+    command = TRY_IN(options.config_path, wire::parse_any_config(text));
   }
+  if (vms || chosen(options.isolation, "SKERRY_ISOLATION")) command.isolation_wish = IsolationWish::kAsked;
+  if (chosen(options.restart, "SKERRY_RESTART")) command.restart_wish = RestartWish::kAsked;
   TRY(add_words(spec, options));
   if (!options.source.empty()) {
     spec.image = options.source;
@@ -170,20 +174,13 @@ Result<EnvironmentSpec> resolve_spec(const RunOptions& options) {
   TRY(set_list<PublishedPort>(spec.ports, options.ports, "-p", parse_published_port));
   if (!options.dns.empty()) spec.dns = options.dns;
   add_security(spec, options);
-  spec.auto_remove = options.remove;
-  spec.stdin_open = options.interactive;
-  spec.terminal = options.terminal;
+  if (options.remove) spec.auto_remove = true;
+  if (options.interactive) spec.stdin_open = true;
+  if (options.terminal) spec.terminal = true;
   if (spec.image.empty() && spec.plugin.empty() && spec.rootfs_path.empty()) {
     return fail(ErrorCode::kInvalidArgument, "nothing to run", "name an image, --plugin or --config");
   }
-  return spec;
-}
-
-IsolationWish isolation_wish(const RunOptions& options) {
-  // A configuration file always says: "container" is its default.
-  const bool asked = options.scope == Scope::kVms || !options.config_path.empty() ||
-                     chosen(options.isolation, "SKERRY_ISOLATION").has_value();
-  return asked ? IsolationWish::kAsked : IsolationWish::kOpen;
+  return command;
 }
 
 }  // namespace skerry::cli

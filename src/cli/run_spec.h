@@ -2,14 +2,12 @@
 #pragma once
 
 #include "cli/verbs.h"
-#include "core/environment.h"
-#include "core/manifest.h"
+#include "core/command.h"
 
 namespace skerry::cli {
 
-// kInvalidArgument names the flag, the variable or the field of the file.
-Result<EnvironmentSpec> resolve_spec(const RunOptions& options);
-// Whether somebody said how strongly to isolate: a plugin that can only be a microVM asks.
-IsolationWish isolation_wish(const RunOptions& options);
+// With what was said of isolation and restarts, and what was left open: that is for a plugin to fill. kInvalidArgument
+// names the flag, the variable or the field of the file.
+Result<CreateCommand> resolve_command(const RunOptions& options);
 
 }  // namespace skerry::cli

@@ -46,8 +46,10 @@ Outcome list_tokens(const Session& session) {
 }
 
 Outcome revoke_token(const Session& session, const TokenOptions& options) {
-  TRY(session.http.expect("DELETE", cat(kTokens, "/", escape(options.name))));
-  TRY(print_done(session, options.name));
+  for (const auto& name : options.names) {
+    TRY(session.http.expect("DELETE", cat(kTokens, "/", escape(name))));
+    TRY(print_done(session, name));
+  }
   return kExitSuccess;
 }
 

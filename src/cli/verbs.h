@@ -167,6 +167,7 @@ Outcome mcp(const Session& session, const McpOptions& options);
 // tokens.cc
 struct TokenOptions {
   std::string name, role = "viewer";
+  std::vector<std::string> names;  // revoke
   std::vector<std::string> zones;
 };
 Outcome create_token(const Session& session, const TokenOptions& options);
@@ -179,13 +180,13 @@ Outcome setup(const Session& session, const SetupOptions& options);
 
 // help.cc
 struct CommandText;
-struct ManPage;
 struct ManOptions {
-  std::string command, directory;
+  std::vector<std::string> command;  // "run", or "images build"
+  std::string directory;
 };
 Outcome print_completion(const std::string& shell);
 // Prints what may stand in place of the last of these words.
 Outcome offer(const Session& session, const CommandText& skerry, const std::vector<std::string>& words);
-Outcome print_man(const std::vector<ManPage>& pages, const ManOptions& options);
+Outcome print_man(const CommandText& skerry, const ManOptions& options);
 
 }  // namespace skerry::cli

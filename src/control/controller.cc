@@ -275,7 +275,7 @@ Result<EnvironmentSpec> LiveController::complete(const CreateCommand& command) {
   if (!plugin || !plugin->enabled) return spec;
   const auto manifest =
       TRY_IN(cat("plugin \"", plugin->name, "\""), wire::parse_plugin_manifest(plugin->manifest_json));
-  return apply_manifest(spec, manifest, command.isolation_wish);
+  return apply_manifest(spec, manifest, command.isolation_wish, command.restart_wish);
 }
 
 Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {

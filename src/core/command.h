@@ -35,6 +35,7 @@ struct CreateCommand {
   EnvironmentSpec spec;
   bool start = true;  // and start it at once
   IsolationWish isolation_wish = IsolationWish::kOpen;
+  RestartWish restart_wish = RestartWish::kOpen;
 };
 struct VerbCommand {
   std::string name;

@@ -65,9 +65,22 @@ Status take_source(EnvironmentSpec& spec, const PluginManifest& manifest, Isolat
   return {};
 }
 
+Status take_restart(EnvironmentSpec& spec, const PluginManifest& manifest, RestartWish wish) {
+  if (wish == RestartWish::kAsked || spec.restart != RestartPolicy{} || !manifest.restart) return {};
+  if (spec.auto_remove && manifest.restart->mode != RestartMode::kNo) {
+    return fail(ErrorCode::kInvalidArgument,
+                cat("restart: plugin \"", manifest.name, "\" is restarted (", to_text(manifest.restart->mode),
+                    "), and what is removed on exit (--rm) cannot be"),
+                "override the plugin's policy: restart \"no\" (--restart no)");
+  }
+  spec.restart = *manifest.restart;
+  return {};
+}
+
 }  // namespace
 
-Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish) {
+Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish,
+                                       RestartWish restart) {
   const Resources defaults;
   const auto refuse = [&](std::string_view what) {
     return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\": ", what));
@@ -92,7 +105,7 @@ Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifes
   fill(spec.base_url, manifest.workload.base_url);
   for (const auto& [name, action] : manifest.actions) spec.actions.emplace(name, action);
   if (!spec.health_check) spec.health_check = manifest.health_check;
-  if (spec.restart.mode == RestartMode::kNo && manifest.restart) spec.restart = *manifest.restart;
+  TRY(take_restart(spec, manifest, restart));
   return spec;
 }
 

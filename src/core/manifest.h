@@ -73,9 +73,13 @@ Status validate(const PluginManifest& manifest);
 // Whether a request said how strongly to isolate, or left it open.
 enum class IsolationWish : bool { kOpen, kAsked };
 
+// Whether a request said when to restart ("no" as well), or left it open.
+enum class RestartWish : bool { kOpen, kAsked };
+
 // A creation request for this plugin, completed: what the request leaves at its default comes from the manifest. A
-// plugin of disks, without an image, is a microVM when the request leaves the isolation open. kInvalidArgument /
-// kUnsupported when the two do not go together.
-Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish);
+// plugin of disks, without an image, is a microVM when the request leaves the isolation open; its restart policy counts
+// when the request leaves that open. kInvalidArgument / kUnsupported when the two do not go together.
+Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish,
+                                       RestartWish restart);
 
 }  // namespace skerry

@@ -97,6 +97,7 @@ Result<CreateRequest> parse_create_request(std::string_view body, Isolation defa
         auto& spec = into.command.spec;
         read_spec(fields, spec);
         if (fields.has("isolation")) into.command.isolation_wish = IsolationWish::kAsked;
+        if (fields.has("restart")) into.command.restart_wish = RestartWish::kAsked;
         read_cores(fields, "cpu_cores", spec.resources.cpu_milli);
         fields.number("memory_mb", spec.resources.memory_mib);
         fields.flag("start", into.command.start);
@@ -112,6 +113,7 @@ std::string create_request_json(const CreateRequest& request) {
   if (request.command.spec.name.empty()) out.erase("name");
   const bool open = request.command.isolation_wish == IsolationWish::kOpen;
   if (open && request.command.spec.isolation == Isolation::kContainer) out.erase("isolation");
+  if (request.command.restart_wish == RestartWish::kAsked && !out.contains("restart")) out["restart"] = "no";
   if (!request.command.start) out["start"] = false;
   if (!request.wait) out["wait"] = false;
   return dump(out);

@@ -162,5 +162,15 @@ TEST(EnvironmentDocument, BeginsAsTheMicrovmDocumentSays) {
       << environment_json(environment);
 }
 
+TEST(CreateRequest, ARestartPolicyOfNoIsSaidWhenItWasChosen) {
+  CreateRequest request;
+  request.command.spec.name = "a";
+  request.command.spec.plugin = "web";
+  const auto back = [&] { return parse_create_request(create_request_json(request)).value().command.restart_wish; };
+  EXPECT_EQ(back(), RestartWish::kOpen);
+  request.command.restart_wish = RestartWish::kAsked;
+  EXPECT_EQ(back(), RestartWish::kAsked);
+}
+
 }  // namespace
 }  // namespace skerry::wire

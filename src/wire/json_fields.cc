@@ -27,6 +27,15 @@ bool nests_too_deep(std::string_view text) {
   return false;
 }
 
+// What is wrong where the parser stopped reading.
+std::string stumble(std::string_view text, std::size_t at) {
+  if (at >= text.size()) return "it ends too early";
+  const char letter = text[at];
+  if (letter == '\n' || letter == '\r') return "the line must not end here";
+  if (letter < ' ' || letter > '~') return "a byte that cannot stand here";
+  return cat("unexpected '", std::string(1, letter), "'");
+}
+
 }  // namespace
 
 Status check_json_bounds(std::string_view text, std::string_view what, std::size_t max_bytes) {
@@ -42,8 +51,25 @@ Result<Json> parse_json(std::string_view text, std::string_view what, std::size_
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::exception& problem) {
-    return fail(ErrorCode::kInvalidArgument, cat(what, ": ", problem.what()));
+    return fail(not_json(what, text, problem));
   }
+}
+
+Error not_json(std::string_view what, std::string_view text, const nlohmann::json::exception& problem) {
+  const auto error = [&](std::string_view why) {
+    return Error{ErrorCode::kInvalidArgument, 0, cat(what, ": not JSON: ", why), {}};
+  };
+  if (trim(text).empty()) return error("it is empty");
+  const auto* parse = dynamic_cast<const nlohmann::json::parse_error*>(&problem);
+  // A number beyond what a double holds: [json.exception.out_of_range.406].
+  if (parse == nullptr) return error("a number is too large");
+  // The library counts from 1 and names the byte at which it stumbled; one behind the last is the end.
+  const std::size_t at = std::min(parse->byte == 0 ? 0 : parse->byte - 1, text.size());
+  const auto before = text.substr(0, at);
+  const auto line_begin = before.rfind('\n');
+  const auto line = static_cast<std::size_t>(std::ranges::count(before, '\n')) + 1;
+  const auto column = line_begin == std::string_view::npos ? at + 1 : at - line_begin;
+  return error(cat("line ", line, ", column ", column, ": ", stumble(text, at)));
 }
 
 std::string dump_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }

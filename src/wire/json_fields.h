@@ -30,6 +30,8 @@ using Json = nlohmann::json;
 // Parses without exceptions; kInvalidArgument with the place. `what` names the document. The nesting is bounded, so
 // that a hostile text cannot exhaust the stack.
 Result<Json> parse_json(std::string_view text, std::string_view what, std::size_t max_bytes);
+// "document: not JSON: line 3, column 7: …", of what the library said of `text`.
+Error not_json(std::string_view what, std::string_view text, const nlohmann::json::exception& problem);
 // The bounds alone: size and nesting.
 Status check_json_bounds(std::string_view text, std::string_view what, std::size_t max_bytes);
 // One line; bytes that are not UTF-8 become U+FFFD.

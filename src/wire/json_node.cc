@@ -26,7 +26,7 @@ Result<JsonNode> JsonNode::parse(std::string_view text, std::string_view what, s
   try {
     tree->root = Ordered::parse(text);
   } catch (const nlohmann::json::exception& problem) {
-    return fail(ErrorCode::kInvalidArgument, cat(what, ": ", problem.what()));
+    return fail(not_json(what, text, problem));
   }
   const void* root = &tree->root;
   return JsonNode(std::move(tree), root);

@@ -76,7 +76,8 @@ std::string rpc_result(std::string_view id, std::string_view result) {
 std::string rpc_fault(const RpcFault& fault) {
   JsonWriter json;
   json.begin_object().field("jsonrpc", "2.0");
-  if (!fault.id.empty()) json.key("id").raw(fault.id);
+  // JSON-RPC 2.0 section 5: null when there was none to be read.
+  json.key("id").raw(fault.id.empty() ? "null" : fault.id);
   json.key("error").begin_object().field("code", static_cast<int>(fault.code)).field("message", fault.message);
   if (!fault.data.empty()) json.key("data").raw(fault.data);
   json.end_object().end_object();

@@ -50,7 +50,7 @@ TEST(JsonRpc, MessagesAreOneLineEach) {
   EXPECT_EQ(rpc_fault({RpcCode::kInvalidParams, "no", R"("x")", "{}"}),
             R"({"jsonrpc":"2.0","id":"x","error":{"code":-32602,"message":"no","data":{}}})");
   EXPECT_EQ(rpc_fault({RpcCode::kParseError, "no", "", ""}),
-            R"({"jsonrpc":"2.0","error":{"code":-32700,"message":"no"}})");
+            R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}})");
   EXPECT_EQ(rpc_notification("n", "{}"), R"({"jsonrpc":"2.0","method":"n","params":{}})");
 }
 

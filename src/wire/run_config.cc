@@ -1,6 +1,11 @@
 #include "wire/run_config.h"
 
+#include <algorithm>
+#include <array>
+
 #include "core/net.h"
+#include "wire/environment_json.h"
+#include "wire/json_node.h"
 #include "wire/spec_fields.h"
 
 namespace skerry::wire {
@@ -67,6 +72,57 @@ void read_choice(ObjectReader& fields, const char* name, T& into, Result<T> (*pa
   into = *parsed;
 }
 
+// Paths of fields that only the run configuration has, and of those that only the creation request has.
+constexpr std::array<std::string_view, 11> kOfRunConfig{
+    "args",
+    "network",
+    "resources.memory_limit_mb",
+    "resources.cpu_limit",
+    "resources.process_limit",
+    "security.readonly_rootfs",
+    "security.user",
+    "security.drop_capabilities",
+    "security.add_capabilities",
+    "security.bind_mounts",
+    "security.tmpfs",
+};
+constexpr std::array<std::string_view, 20> kOfRequest{
+    "entrypoint",
+    "mounts",
+    "tmpfs",
+    "ports",
+    "dns",
+    "user",
+    "zone",
+    "terminal",
+    "stdin_open",
+    "auto_remove",
+    "cpu_cores",
+    "memory_mb",
+    "base_url",
+    "actions",
+    "rootfs",
+    "initramfs",
+    "resources.cpu_cores",
+    "resources.memory_mb",
+    "resources.pids",
+    "security.cap_drop",
+};
+
+template <std::size_t N>
+bool has_any(const JsonNode& document, const std::array<std::string_view, N>& paths) {
+  return std::ranges::any_of(paths, [&](std::string_view path) { return !document.at(path).is_null(); });
+}
+
+bool is_run_config(const JsonNode& document) {
+  return document.member("command").is_string() || has_any(document, kOfRunConfig);
+}
+
+bool is_request(const JsonNode& document) {
+  return has_any(document, kOfRequest) || !document.at("security.cap_add").is_null() ||
+         !document.at("security.read_only_root").is_null();
+}
+
 }  // namespace
 
 Result<EnvironmentSpec> parse_run_config(std::string_view json) {
@@ -93,6 +149,31 @@ Result<EnvironmentSpec> parse_run_config(std::string_view json) {
   fields.finish(Unknown::kRefuse);
   TRY(errors.status());
   return spec;
+}
+
+Result<CreateCommand> parse_any_config(std::string_view json) {
+  const auto document = TRY(JsonNode::parse(json, "configuration", kMaxRunConfig));
+  if (!is_run_config(document) && is_request(document)) {
+    auto command = TRY(parse_create_request(json)).command;
+    // A request without a name gets one made up; ours is for the caller to choose.
+    if (document.text("name").empty()) command.spec.name.clear();
+    if (!command.start)
+      return fail(ErrorCode::kInvalidArgument, "start: is not for a file to say", "use skerry create");
+    return command;
+  }
+  CreateCommand command{TRY(parse_run_config(json))};
+  command.isolation_wish = IsolationWish::kAsked;  // it always says: "container" is its default
+  if (!document.member("restart").is_null()) command.restart_wish = RestartWish::kAsked;
+  return command;
+}
+
+Result<std::string> deployment_config(std::string_view json) {
+  const auto document = TRY(JsonNode::parse(json, "configuration", kMaxRunConfig));
+  if (!is_run_config(document)) return document.dump();
+  CreateRequest request;
+  request.command = TRY(parse_any_config(json));
+  request.command.spec.name.clear();
+  return create_request_json(request);
 }
 
 }  // namespace skerry::wire

@@ -14,12 +14,18 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "core/environment.h"
+#include "core/command.h"
 
 namespace skerry::wire {
 
 inline constexpr std::size_t kMaxRunConfig = 1U << 20U;
 
 Result<EnvironmentSpec> parse_run_config(std::string_view json);
+
+// A configuration file in either of its two forms: the one above, or the body of POST /environments. Which one it is,
+// the fields tell that only one of them has; a file without any reads the same as both.
+Result<CreateCommand> parse_any_config(std::string_view json);
+// The same as the `config` of a deployment: a creation request without a name, which the replicas get from it.
+Result<std::string> deployment_config(std::string_view json);
 
 }  // namespace skerry::wire

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/signal_name.h"
+#include "base/text.h"
+#include "wire/environment_json.h"
+#include "wire/json_node.h"
 #include "wire/spec_texts.h"
 
 namespace skerry::wire {
@@ -56,6 +59,45 @@ INSTANTIATE_TEST_SUITE_P(All, BadRunConfig,
                                          Bad{R"({"security":{"bind_mounts":[{"source":"/a"}]}})",
                                              "security.bind_mounts[0].target: is missing"},
                                          Bad{R"({"isolation":"jail"})", "isolation"}));
+
+TEST(AnyConfig, TakesEitherForm) {
+  const auto ours = parse_any_config(R"({"image":"a","command":"x","restart":"no"})");
+  ASSERT_TRUE(ours) << ours.error().message();
+  EXPECT_EQ(ours->spec.command, std::vector<std::string>{"x"});
+  EXPECT_EQ(ours->restart_wish, RestartWish::kAsked);
+  const auto request =
+      parse_any_config(R"({"plugin":"p","command":["x"],"memory_mb":64,"security":{"cap_drop":["ALL"]}})");
+  ASSERT_TRUE(request) << request.error().message();
+  EXPECT_EQ(request->spec.resources.memory_mib, 64U);
+  EXPECT_EQ(request->spec.name, "");
+  EXPECT_EQ(request->isolation_wish, IsolationWish::kOpen);
+  EXPECT_EQ(request->restart_wish, RestartWish::kOpen);
+  EXPECT_FALSE(parse_any_config(R"({"image":"a","memory_mb":64,"start":false})"));
+  EXPECT_FALSE(parse_any_config(R"({"image":"a","memory_mb":64,"args":["x"]})")) << "a mixture";
+  const auto text = deployment_config(R"({"name":"w","image":"a","command":"x","args":["y"]})").value();
+  const auto replica = parse_create_request(text).value().command.spec;
+  EXPECT_EQ(replica.command, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(JsonNode::parse(text)->text("name"), "");
+}
+
+struct Broken {
+  const char* text;
+  const char* said;
+};
+class BrokenJson : public testing::TestWithParam<Broken> {};
+TEST_P(BrokenJson, NamesLineAndColumnInOurWords) {
+  const auto parsed = parse_run_config(GetParam().text);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message(), cat("run configuration: not JSON: ", GetParam().said));
+}
+INSTANTIATE_TEST_SUITE_P(All, BrokenJson,
+                         testing::Values(Broken{"", "it is empty"}, Broken{" \n", "it is empty"},
+                                         Broken{"{", "line 1, column 2: it ends too early"},
+                                         Broken{"{\n \"a\": x}", "line 2, column 7: unexpected 'x'"},
+                                         Broken{"{}\n}", "line 2, column 1: unexpected '}'"},
+                                         Broken{"\"\xff\"", "line 1, column 2: a byte that cannot stand here"},
+                                         Broken{"[\"a\n\"]", "line 1, column 4: the line must not end here"},
+                                         Broken{"1e999", "a number is too large"}));
 
 TEST(SpecTexts, Cores) {
   EXPECT_EQ(parse_cores("2"), 2000U);

@@ -38,6 +38,8 @@ void read_file_entry(ObjectReader& fields, RunFile& into) {
   std::string encoded;
   fields.text("base64", encoded, kMaxArguments);
   fields.required("path");
+  // First, as the missing field may be there under another name.
+  fields.finish(Unknown::kRefuse);
   if (fields.has("text") == fields.has("base64")) fields.error("text", "give either text or base64");
   if (!fields.has("base64")) return;
   if (auto bytes = base64_decode(encoded); bytes) {
@@ -67,7 +69,6 @@ void read_common(ObjectReader& fields, RunRequest& into) {
       [&](ObjectReader& each) {
         RunFile file;
         read_file_entry(each, file);
-        each.finish(Unknown::kRefuse);
         check_path(each, "path", file.path);
         into.files.push_back(std::move(file));
       },
@@ -184,7 +185,9 @@ std::string run_output_json(const RunOutput& output) {
       .field("environment", output.environment)
       .field("exit_code", output.exit_code)
       .field("timed_out", !output.exit_code.has_value())
-      .field("stdout", output.out)
+      .field("oom_killed", output.oom_killed);
+  if (!output.reason.empty()) json.field("reason", output.reason);
+  json.field("stdout", output.out)
       .field("stderr", output.err)
       .field("truncated", output.truncated)
       .key("files")

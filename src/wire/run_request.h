@@ -58,12 +58,14 @@ struct RunOutput {
   };
   std::string environment;
   std::optional<std::int32_t> exit_code;  // unset: the time was up
+  bool oom_killed = false;                // the kernel ended it for want of memory
+  std::string reason;                     // why it ended, where the exit code alone does not tell; may be empty
   std::string out;
   std::string err;
   bool truncated = false;  // of either stream
   std::vector<File> files;
 };
-// {"environment","exit_code","timed_out","stdout","stderr","truncated","files":[{"path","text"|"base64",…}]}
+// {"environment","exit_code","timed_out","oom_killed","reason","stdout","stderr","truncated","files":[{"path","text"|"base64",…}]}
 std::string run_output_json(const RunOutput& output);
 
 }  // namespace skerry::wire

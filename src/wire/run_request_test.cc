@@ -38,6 +38,8 @@ TEST(RunRequest, WhatIsWrongNamesTheArgument) {
       {R"({"image":"a","command":["x"],"files":[{"path":"/b"}]})", "files[0].text"},
       {R"({"image":"a","command":["x"],"files":[{"path":"/b","text":"","base64":""}]})", "files[0].text"},
       {R"({"image":"a","command":["x"],"files":[{"path":"/b","base64":"?"}]})", "files[0].base64"},
+      {R"({"image":"a","command":["x"],"files":[{"path":"/b","content":""}]})",
+       "files[0].content: is not a known field"},
       {R"({"image":"a","command":["x"],"outputs":["b"]})", "outputs"},
       {R"({"image":"a","command":["x"],"cpu_cores":0})", "cpu_cores"},
   };
@@ -64,6 +66,17 @@ TEST(RunRequest, TheEnvironmentEndsByItself) {
   EXPECT_EQ(spec.resources.memory_mib, 64U);
   EXPECT_EQ(spec.entrypoint, std::vector<std::string>{"sleep"});
   EXPECT_EQ(spec.command, std::vector<std::string>{"125"});
+}
+
+TEST(RunOutput, SaysWhyItEnded) {
+  RunOutput output;
+  output.exit_code = 137;
+  output.oom_killed = true;
+  output.reason = "killed: out of memory";
+  const auto told = JsonNode::parse(run_output_json(output)).value();
+  EXPECT_TRUE(told.at("oom_killed").flag());
+  EXPECT_EQ(told.text("reason"), "killed: out of memory");
+  EXPECT_TRUE(JsonNode::parse(run_output_json({}))->at("reason").is_null());
 }
 
 TEST(RunOutput, FilesAreTextWhenTheyCanBe) {
