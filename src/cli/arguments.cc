@@ -74,7 +74,7 @@ std::string too_many(const CLI::App& command) {
 
 // What the parser calls a mismatch or a failed conversion, in our words: it speaks of types and "At Most 1 required".
 std::string own_words(const CLI::App& command, const CLI::ParseError& problem) {
-  const std::string what = problem.what();
+  std::string what = problem.what();
   const auto colon = what.find(": ");
   if (colon == std::string::npos) return what;
   const std::string subject = what.substr(0, colon);

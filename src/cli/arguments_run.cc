@@ -125,7 +125,11 @@ void add_run_verbs(CLI::App& app, Invocation& invocation) {
 
 void add_vm_verbs(CLI::App& app, Invocation& invocation) {
   auto* vms = add_group(app, "vms", "The same verbs, limited to microVMs and VMs; without a verb: list them");
-  list_by_itself(vms, invocation, [](const Session& session) { return list(session, {.scope = Scope::kVms}); });
+  list_by_itself(vms, invocation, [](const Session& session) {
+    ListOptions options;
+    options.scope = Scope::kVms;
+    return list(session, options);
+  });
   auto* create_one = add_verb(*vms, invocation, "create", "Create a VM and start it",
                               "  skerry vms create nginx-demo --plugin nginx --cpu 2 --memory 1024\n");
   auto options = add_run_options(create_one, Scope::kVms);

@@ -71,7 +71,7 @@ Status HttpClient::fail_lost(std::string_view what) {
     return fail(ErrorCode::kUnavailable, "the daemon closed the connection", "is it still running? see its log");
   }
   errno = error;
-  return fail_errno(what);
+  return fail_errno(std::string(what));
 }
 
 Status HttpClient::fill() {

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/manifest.h"
-
 namespace skerry {
 namespace {
 
@@ -168,28 +166,6 @@ TEST(Validate, NamesTheFieldThatIsWrong) {
     EXPECT_TRUE(answer.error().step.starts_with(field)) << field << " but: " << answer.error().step;
     EXPECT_LT(answer.error().step.size(), 400U);
   }
-}
-
-TEST(ApplyManifest, ThePluginsRestartPolicyCountsUnlessOneWasChosen) {
-  PluginManifest manifest;
-  manifest.name = "web";
-  manifest.image = "nginx";
-  manifest.restart = RestartPolicy{.mode = RestartMode::kAlways};
-  const auto apply = [&](const EnvironmentSpec& spec, RestartWish wish) {
-    return apply_manifest(spec, manifest, IsolationWish::kOpen, wish);
-  };
-  EnvironmentSpec spec;
-  EXPECT_EQ(apply(spec, RestartWish::kOpen)->restart.mode, RestartMode::kAlways);
-  EXPECT_EQ(apply(spec, RestartWish::kAsked)->restart.mode, RestartMode::kNo);
-  spec.auto_remove = true;
-  EXPECT_TRUE(apply(spec, RestartWish::kAsked));
-  const auto conflict = apply(spec, RestartWish::kOpen);
-  ASSERT_FALSE(conflict);
-  EXPECT_EQ(conflict.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_NE(conflict.error().message().find("plugin \"web\""), std::string::npos) << conflict.error().message();
-  EXPECT_NE(conflict.error().message().find("--restart no"), std::string::npos) << conflict.error().message();
-  spec.restart.mode = RestartMode::kOnFailure;
-  EXPECT_EQ(apply(spec, RestartWish::kAsked)->restart.mode, RestartMode::kOnFailure);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ PluginManifest web() {
 TEST(ApplyManifest, FillsWhatTheRequestLeavesOpen) {
   EnvironmentSpec asked;
   asked.env = {{"MODE", "mine"}};
-  const auto spec = apply_manifest(asked, web(), IsolationWish::kOpen);
+  const auto spec = apply_manifest(asked, web(), IsolationWish::kOpen, RestartWish::kOpen);
   ASSERT_TRUE(spec) << spec.error().message();
   EXPECT_EQ(spec->image, "localhost/web:1");
   EXPECT_EQ(spec->entrypoint, std::vector<std::string>{"/bin/serve"});
@@ -30,18 +30,20 @@ TEST(ApplyManifest, FillsWhatTheRequestLeavesOpen) {
 TEST(ApplyManifest, ADigestPinsTheImage) {
   auto manifest = web();
   manifest.image_digest = "sha256:" + std::string(64, 'a');
-  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen)->image, manifest.image_digest);
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen)->image, manifest.image_digest);
 }
 
 TEST(ApplyManifest, DisksMakeAMicrovm) {
   auto manifest = web();
   manifest.image.clear();
   manifest.rootfs = Artifact{"file:///disk", "sha256:" + std::string(64, 'b'), "erofs"};
-  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen)->isolation, Isolation::kMicrovm);
-  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kAsked).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen)->isolation, Isolation::kMicrovm);
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kAsked, RestartWish::kOpen).error().code,
+            ErrorCode::kUnsupported);
   EnvironmentSpec own_image;
   own_image.image = "other:1";
-  EXPECT_EQ(apply_manifest(own_image, manifest, IsolationWish::kOpen).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(apply_manifest(own_image, manifest, IsolationWish::kOpen, RestartWish::kOpen).error().code,
+            ErrorCode::kInvalidArgument);
 }
 
 // What a manifest asks for and we cannot do is refused, never left out.
@@ -58,11 +60,33 @@ TEST(ApplyManifest, RefusesWhatItCannotDo) {
   add("network.mode", [](auto& m) { m.network_mode = "none"; });
   add("cloud_init", [](auto& m) { m.cloud_init_json = "{}"; });
   for (const auto& [word, manifest] : cases) {
-    const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen);
+    const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen);
     ASSERT_FALSE(spec) << word;
     EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported);
     EXPECT_NE(spec.error().message().find(word), std::string::npos) << spec.error().message();
   }
+}
+
+TEST(ApplyManifest, ThePluginsRestartPolicyCountsUnlessOneWasChosen) {
+  PluginManifest manifest;
+  manifest.name = "web";
+  manifest.image = "nginx";
+  manifest.restart = RestartPolicy{.mode = RestartMode::kAlways};
+  const auto apply = [&](const EnvironmentSpec& spec, RestartWish wish) {
+    return apply_manifest(spec, manifest, IsolationWish::kOpen, wish);
+  };
+  EnvironmentSpec spec;
+  EXPECT_EQ(apply(spec, RestartWish::kOpen)->restart.mode, RestartMode::kAlways);
+  EXPECT_EQ(apply(spec, RestartWish::kAsked)->restart.mode, RestartMode::kNo);
+  spec.auto_remove = true;
+  EXPECT_TRUE(apply(spec, RestartWish::kAsked));
+  const auto conflict = apply(spec, RestartWish::kOpen);
+  ASSERT_FALSE(conflict);
+  EXPECT_EQ(conflict.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(conflict.error().message().find("plugin \"web\""), std::string::npos) << conflict.error().message();
+  EXPECT_NE(conflict.error().message().find("--restart no"), std::string::npos) << conflict.error().message();
+  spec.restart.mode = RestartMode::kOnFailure;
+  EXPECT_EQ(apply(spec, RestartWish::kAsked)->restart.mode, RestartMode::kOnFailure);
 }
 
 }  // namespace

@@ -274,6 +274,15 @@ class Runs(McpCase):
             self.assertTrue(failed["isError"], failed)
             self.assertIn(words, failed["content"][0]["text"])
 
+    def test_out_of_memory_is_said(self):
+        hungry = self.call("run_command", image=self.image, command=["tail", "/dev/zero"], memory_mb=24)
+        told = hungry["structuredContent"]
+        self.assertEqual((told["exit_code"], told["oom_killed"]), (137, True), told)
+        self.assertIn("out of memory", told["reason"])
+        self.assertIn("out of memory", hungry["content"][0]["text"])
+        killed = self.call("run_command", image=self.image, command=["sh", "-c", "kill -9 $$"])["structuredContent"]
+        self.assertEqual((killed["exit_code"], killed["oom_killed"]), (137, False), killed)
+
     def test_environments_from_birth_to_death(self):
         created = self.call("create_environment", name="kept", image=self.image, command=["sh", "-c", "echo up; sleep 99"])
         self.assertEqual(created["structuredContent"]["state"], "running", created)
