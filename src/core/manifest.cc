@@ -7,7 +7,9 @@
 namespace skerry {
 namespace {
 
-auto wrong(std::string_view field, std::string_view why) { return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why)); }
+auto wrong(std::string_view field, std::string_view why) {
+  return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why));
+}
 
 }  // namespace
 
