@@ -80,7 +80,7 @@ TEST_F(CliTest, UsageErrorsAreInOurWords) {
 }
 
 TEST_F(CliTest, WordsBehindTwoDashesAreNeverOurOptions) {
-  const auto command_of = [&](std::vector<std::string> arguments) {
+  const auto command_of = [&](const std::vector<std::string>& arguments) {
     EXPECT_EQ(skerry(arguments), 0) << join(arguments, " ") << ": " << err_;
     const auto created = controller_.creations();
     return created.empty() ? std::vector<std::string>{"nothing"} : created.back().spec.command;
