@@ -79,8 +79,8 @@ class ApiTest : public ::testing::Test {
     operations_.reset();
   }
   void serve() {
-    auto server =
-        ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_});
+    auto server = ApiServer::create(
+        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_});
     ASSERT_TRUE(server) << server.error().message();
     server_ = std::move(*server);
     ASSERT_TRUE(server_->run());
@@ -111,6 +111,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Store> store_ = Store::open(dir_ / "db").value();
   EventFeed feed_{*store_};
   std::unique_ptr<Deployments> deployments_ = Deployments::create(*store_, controller_, feed_, clock_).value();
+  std::unique_ptr<Snapshots> snapshots_ = Snapshots::create(dir_ / "snapshots", *store_, controller_, clock_).value();
   std::unique_ptr<Operations> operations_ = std::make_unique<Operations>(clock_);
   std::unique_ptr<ApiServer> server_;
 };

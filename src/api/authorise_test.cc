@@ -249,11 +249,13 @@ TEST(Listen, OnlyLoopback) {
   const auto store = Store::open(dir / "db").value();
   EventFeed feed(*store);
   const auto deployments = Deployments::create(*store, controller, feed, clock).value();
+  const auto snapshots = Snapshots::create(dir / "snapshots", *store, controller, clock).value();
   Operations operations(clock);
   for (const auto* listen : {"0.0.0.0:8080", "192.168.1.1:80", "nonsense", "127.0.0.1", "127.0.0.1:99999"}) {
     ApiConfig config;
     config.listen = listen;
-    const auto server = ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments});
+    const auto server =
+        ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots});
     ASSERT_FALSE(server) << listen;
     EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
   }

@@ -69,6 +69,15 @@ Result<Response> change_deployment(Context& context, const Request& request);
 Result<Response> roll_back_deployment(Context& context, const Request& request);
 Result<Response> delete_deployment(Context& context, const Request& request);
 
+// snapshots.cc
+Result<Response> list_snapshots(Context& context, const Request& request);
+Result<Response> show_snapshot(Context& context, const Request& request);
+Result<Response> remove_snapshot(Context& context, const Request& request);
+void take_snapshot(Context& context, Request request, Reply reply);
+void restore_snapshot(Context& context, Request request, Reply reply);
+void fork_environment(Context& context, Request request, Reply reply);
+void fork_snapshot(Context& context, Request request, Reply reply);
+
 // tokens.cc
 Result<Response> list_tokens(Context& context, const Request& request);
 Result<Response> create_token(Context& context, const Request& request);

@@ -57,6 +57,15 @@ void write_config(wire::JsonWriter& json, const ImageConfig& config) {
       .end_object();
 }
 
+// Environments and snapshots that need it: "web", "snapshot before-update".
+Result<std::vector<std::string>> users_of(Context& context, const Image& image) {
+  auto users = context.ports.controller.users_of_image(image.manifest_digest.text());
+  for (const auto& snapshot : TRY(context.ports.snapshots.list())) {
+    if (snapshot.image_digest == image.manifest_digest.text()) users.push_back(cat("snapshot ", snapshot.name));
+  }
+  return users;
+}
+
 std::vector<std::string> visible_users(Context& context, const Request& request, const Image& image) {
   auto users = context.ports.controller.users_of_image(image.manifest_digest.text());
   std::erase_if(users, [&](const std::string& name) {
@@ -152,7 +161,7 @@ Result<Response> tag_image(Context& context, const Request& request) {
 Result<Response> remove_image(Context& context, const Request& request) {
   const auto& reference = request.parameter("reference");
   const auto image = TRY(context.ports.images.find(reference));
-  const auto users = context.ports.controller.users_of_image(image.manifest_digest.text());
+  const auto users = TRY(users_of(context, image));
   if (!users.empty()) {
     return fail(ErrorCode::kConflict, cat("image \"", reference, "\" is in use by ", join(users, ", ")),
                 "remove them first");
@@ -173,6 +182,11 @@ Result<Response> prune_images(Context& context, const Request&) {
     if (!environment.image_digest.empty()) in_use.push_back(environment.image_digest);
     keep(environment.spec.root_disk);
     keep(environment.spec.initramfs);
+  }
+  for (const auto& snapshot : TRY(context.ports.snapshots.list())) {
+    in_use.push_back(snapshot.image_digest);
+    keep(snapshot.spec.root_disk);
+    keep(snapshot.spec.initramfs);
   }
   for (const auto& plugin : TRY(context.ports.store.plugins())) {
     const auto manifest = TRY(wire::parse_plugin_manifest(plugin.manifest_json));

@@ -47,7 +47,8 @@ bool is_host_wide(const Route& route) {
     return route.path == prefix ||
            (route.path.starts_with(prefix) && route.path.substr(prefix.size()).starts_with('/'));
   };
-  if (below("/api/v1/environments") || below("/api/v1/vms") || below("/api/v1/deployments") || below("/mcp")) {
+  if (below("/api/v1/environments") || below("/api/v1/vms") || below("/api/v1/deployments") ||
+      below("/api/v1/snapshots") || below("/mcp")) {
     return false;
   }
   if (route.path == "/api/v1/images" && route.method == "POST") return false;  // a pull: adds what all may use

@@ -138,6 +138,15 @@ constexpr Schema kSchemas[] = {
 "max_unavailable":{"type":"integer","minimum":1},
 "service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},
 "config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
+    {"Snapshot", R"({"type":"object","required":["name","environment","zone","image","plugin","memory","size",
+"created_at"],"properties":{"name":{"type":"string"},"environment":{"type":"string"},"zone":{"type":"string"},
+"image":{"type":"string"},"plugin":{"type":"string"},"memory":{"type":"boolean"},"size":{"type":"integer"},
+"created_at":{"type":"string"}}})"},
+    {"TakeSnapshot", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
+"name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}}})"},
+    {"Fork", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
+"name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
+"ports":{"type":"array","items":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Port"}]}}}})"},
     {"Token", R"({"type":"object","required":["name","role","zones","created_at"],"properties":{
 "name":{"type":"string"},"role":{"enum":["viewer","operator","admin"]},
 "zones":{"type":"array","items":{"type":"string"}},"created_at":{"type":"string"}}})"},

@@ -25,6 +25,7 @@
 #include "control/deployments.h"
 #include "control/event_feed.h"
 #include "control/operations.h"
+#include "control/snapshots.h"
 #include "store/store.h"
 
 namespace skerry::api {
@@ -53,6 +54,7 @@ struct ApiPorts {
   Clock& clock;
   EventFeed& feed;
   Deployments& deployments;
+  Snapshots& snapshots;
 };
 
 class ApiServer {

@@ -148,6 +148,10 @@ Status rmdir(const std::string& path) { return check(::rmdir(path.c_str()), "rmd
 Status rename(const std::string& from, const std::string& to) {
   return check(::rename(from.c_str(), to.c_str()), "rename", cat(from, " to ", to));
 }
+Status link(const std::string& from, const std::string& to) {
+  return check(::link(from.c_str(), to.c_str()), "link", cat(from, " to ", to));
+}
+
 Status symlink(const std::string& target, const std::string& path) {
   return check(::symlink(target.c_str(), path.c_str()), "symlink", path);
 }

@@ -50,6 +50,8 @@ Status mkdir_all(const std::string& path, mode_t mode);
 Status unlink(const std::string& path);
 Status rmdir(const std::string& path);
 Status rename(const std::string& from, const std::string& to);
+// A second name for the same file (link(2)).
+Status link(const std::string& from, const std::string& to);
 Status symlink(const std::string& target, const std::string& path);
 Result<std::string> readlink(const std::string& path);
 Status chmod(const std::string& path, mode_t mode);

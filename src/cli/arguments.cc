@@ -162,6 +162,7 @@ void declare(CLI::App& app, Invocation& invocation, Verbs verbs) {
   add_vm_verbs(app, invocation);
   add_image_verbs(app, invocation);
   add_plugin_verbs(app, invocation);
+  add_snapshot_verbs(app, invocation);
   add_system_verbs(app, invocation);
   add_help_verbs(app, invocation);
 }

@@ -172,6 +172,7 @@ void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope) {
   add_acts(app, invocation, scope);
   add_ends(app, invocation, scope);
   add_conversations(app, invocation, scope);
+  add_fork_verb(app, invocation, scope);
 }
 
 }  // namespace skerry::cli

@@ -157,6 +157,25 @@ Outcome roll_back_deployment(const Session& session, const DeploymentOptions& op
 Outcome show_deployments(const Session& session, const DeploymentOptions& options);
 Outcome delete_deployments(const Session& session, const DeploymentOptions& options);
 
+// snapshots.cc
+struct SnapshotOptions {
+  std::string environment;  // create
+  std::vector<std::string> names;
+};
+Outcome create_snapshot(const Session& session, const SnapshotOptions& options);
+Outcome list_snapshots(const Session& session);
+Outcome show_snapshots(const Session& session, const SnapshotOptions& options);
+Outcome restore_snapshot(const Session& session, const SnapshotOptions& options);
+Outcome remove_snapshots(const Session& session, const SnapshotOptions& options);
+struct ForkOptions {
+  std::string source;  // an environment, or a snapshot
+  bool from_snapshot = false;
+  std::vector<std::string> names;
+  std::vector<std::string> ports;
+  Scope scope = Scope::kEnvironments;
+};
+Outcome fork(const Session& session, const ForkOptions& options);
+
 // mcp.cc ── the Model Context Protocol on standard input and output, for the programs of AI agents
 struct McpOptions {
   std::string role = "operator";

@@ -64,6 +64,18 @@ void Actor::report_health(std::uint64_t incarnation, Health health, std::string 
   enqueue({std::nullopt, nullptr, false, nullptr, HealthReport{incarnation, health, std::move(reason)}});
 }
 
+void Actor::save_run(const std::string& directory, Completion done) {
+  enqueue({std::nullopt, std::move(done), false, nullptr, std::nullopt, [this, directory]() -> Status {
+             TRY(admit(snapshot(), Verb::kSave));
+             return driver_.save(place_, directory);
+           }});
+}
+
+void Actor::restore_run(const std::string& directory, Completion done) {
+  enqueue({std::nullopt, std::move(done), false, nullptr, std::nullopt,
+           [this, directory] { return do_restore(directory); }});
+}
+
 void Actor::wake() { enqueue({std::nullopt, nullptr, false}); }
 
 void Actor::wait_exit(Completion done) {
@@ -82,7 +94,7 @@ void Actor::enqueue(Task task) {
   {
     const std::lock_guard lock(mutex_);
     // One look is as good as many.
-    const auto only_looks = [](const Task& each) { return !each.command && !each.health; };
+    const auto only_looks = [](const Task& each) { return !each.command && !each.health && !each.job; };
     if (only_looks(task) && !tasks_.empty() && only_looks(tasks_.back())) return;
     tasks_.push_back(std::move(task));
     if (working_) return;
@@ -122,7 +134,7 @@ void Actor::run_task(Task& task) {
     return;
   }
   stdio_ = std::move(task.stdio);
-  outcome = task.command ? carry_out(*task.command) : converge({});
+  outcome = task.job ? task.job() : task.command ? carry_out(*task.command) : converge({});
   stdio_ = nullptr;
   if (!outcome && task.delete_on_failure) {
     VerbCommand remove;
@@ -182,7 +194,7 @@ Status Actor::carry_out(const VerbCommand& command) {
       TRY(want(Goal::kRunning, State::kStarting));
       return converge(stop);
     case Verb::kPause: TRY(want(Goal::kPaused, std::nullopt)); return converge(stop);
-    case Verb::kSuspend: return fail(ErrorCode::kUnsupported, "suspend to disk", "this isolation cannot do it yet");
+    case Verb::kSuspend: return suspend(stop);
     case Verb::kResume: TRY(want(Goal::kRunning, std::nullopt)); return converge(stop);
     case Verb::kKill:
       if (command.signal != SIGKILL) return driver_.signal(place_, command.signal);
@@ -196,9 +208,19 @@ Status Actor::carry_out(const VerbCommand& command) {
       TRY(validate(changed.spec));
       return save(changed, "updated");
     }
-    case Verb::kExec: return {};
+    case Verb::kExec:
+    case Verb::kSave:
+    case Verb::kRestore: return {};
   }
   return {};
+}
+
+// What cannot be suspended goes on as if nobody had asked.
+Status Actor::suspend(const StopRequest& stop) {
+  TRY(want(Goal::kSuspended, std::nullopt));
+  auto suspended = converge(stop);
+  if (!suspended && snapshot().status.state == State::kRunning) TRY(want(Goal::kRunning, std::nullopt));
+  return suspended;
 }
 
 Status Actor::record_health(const HealthReport& report) {
@@ -255,7 +277,7 @@ Status Actor::act(const Step& step, const Observation& observed, const StopReque
     case Action::kStop: return do_stop(stop);
     case Action::kPause:
     case Action::kResume: return do_freeze(step.action);
-    case Action::kSuspend: return fail(ErrorCode::kUnsupported, "suspend to disk");
+    case Action::kSuspend: return do_suspend();
     case Action::kCollect: return do_collect(observed);
     case Action::kDestroy: return do_destroy(stop);
     case Action::kNone:
@@ -281,6 +303,8 @@ Status Actor::adopt(const Observation& observed) {
     return save(changed, "paused");
   }
   if (observed.phase == Phase::kRunning || observed.phase == Phase::kPaused) arm_watch();
+  const bool was_there = status.state == State::kRunning || status.state == State::kPaused;
+  if (observed.phase == Phase::kAbsent && observed.suspended && was_there) return record_suspended("suspended");
   return {};
 }
 
@@ -332,7 +356,9 @@ Status Actor::record_started(std::int64_t pid, bool adopted) {
   if (!adopted || changed.status.started_at.ns == 0) changed.status.started_at = context_.clock.now();
   started_mono_ = context_.clock.monotonic();
   arm_watch();
-  return save(changed, "started");
+  TRY(save(changed, "started"));
+  // What a fork began with is used up.
+  return sys::remove_tree(saved_of(place_));
 }
 
 Status Actor::record_start_failure(const Error& error) {
@@ -376,12 +402,46 @@ Status Actor::do_freeze(Action action) {
   return save(changed, action == Action::kPause ? "paused" : "resumed");
 }
 
+// The next observation sees it, also that of another daemon.
+Status Actor::do_suspend() {
+  TRY(driver_.suspend(place_));
+  crash_point("the driver has suspended it");
+  return {};
+}
+
+Status Actor::record_suspended(std::string_view event) {
+  context_.wakeups.forget(place_.id);
+  Environment changed = snapshot();
+  auto& status = changed.status;
+  status.state = State::kSuspended;
+  status.health = Health::kUnknown;
+  status.pid = 0;
+  status.exit_code.reset();
+  status.reason.clear();
+  return save(changed, event);
+}
+
+Status Actor::do_restore(const std::string& directory) {
+  TRY(admit(snapshot(), Verb::kRestore));
+  TRY(driver_.restore(place_, directory));
+  crash_point("the driver has restored it");
+  const bool with_memory = TRY(driver_.observe(place_)).suspended;
+  TRY(want(with_memory ? Goal::kSuspended : Goal::kStopped, std::nullopt));
+  if (with_memory) return record_suspended("restored");
+  Environment changed = snapshot();
+  changed.status.state = State::kStopped;
+  changed.status.exit_code.reset();
+  changed.status.reason.clear();
+  return save(changed, "restored");
+}
+
 std::optional<Environment> Actor::after_end(const Observation& observed) {
   Environment changed = snapshot();
   auto& status = changed.status;
   // A start that was cut off by the daemon's death is tried again from the beginning, not counted as a run.
   if (observed.phase == Phase::kBroken && status.state == State::kStarting) return std::nullopt;
-  const bool asked = status.goal != Goal::kRunning && status.goal != Goal::kPaused;
+  const bool frozen = status.goal == Goal::kPaused || status.goal == Goal::kSuspended;
+  const bool asked = status.goal != Goal::kRunning && !frozen;
   const MonoTime now = context_.clock.monotonic();
   if (now - started_mono_ >= kSettledAfter) status.restarts = 0;
   history_.ended_at = now;
@@ -392,7 +452,7 @@ std::optional<Environment> Actor::after_end(const Observation& observed) {
   status.health = Health::kUnknown;
   status.pid = 0;
   status.finished_at = context_.clock.now();
-  if (status.goal == Goal::kPaused) status.goal = Goal::kStopped;
+  if (frozen) status.goal = Goal::kStopped;
   if (observed.restarts_spent ||
       !should_restart(changed.spec.restart, status.goal, status.exit_code, status.restarts)) {
     if (status.goal == Goal::kRunning) status.goal = Goal::kStopped;
@@ -405,6 +465,7 @@ Status Actor::do_collect(const Observation& observed) {
   const auto ended = after_end(observed);
   const bool clean = ended && ended->status.state == State::kStopped;
   if (ended && ended->status.goal == Goal::kDeleted) return retire(*ended, clean ? "stopped" : "crashed");
+  if (snapshot().status.state == State::kSuspended) TRY(driver_.discard_suspended(place_));
   TRY(driver_.collect(place_, snapshot().spec.kind));
   crash_point("the driver has collected the run");
   if (!ended) return {};

@@ -23,6 +23,9 @@
 
 namespace skerry {
 
+// Where an environment that begins as a fork finds what Driver::save() wrote, until its first run.
+inline std::string saved_of(const EnvironmentPlace& place) { return place.state_dir + "/saved"; }
+
 // What all actors share. Outlives them.
 struct ActorContext {
   const ControllerConfig& config;
@@ -59,6 +62,9 @@ class Actor : public std::enable_shared_from_this<Actor> {
   void wake();
   // Calls `done` when no run is there and none is due.
   void wait_exit(Completion done);
+  // Controller::save() and restore().
+  void save_run(const std::string& directory, Completion done);
+  void restore_run(const std::string& directory, Completion done);
 
  private:
   struct HealthReport {
@@ -72,12 +78,14 @@ class Actor : public std::enable_shared_from_this<Actor> {
     bool delete_on_failure = false;
     StdioSink stdio = nullptr;  // a start that somebody is attached to
     std::optional<HealthReport> health = std::nullopt;
+    std::function<Status()> job = nullptr;  // instead of a command: something else to do with nobody in between
   };
 
   void enqueue(Task task);
   void work();  // runs tasks until none is left; on a worker
   void run_task(Task& task);
   Status carry_out(const VerbCommand& command);
+  Status suspend(const StopRequest& stop);
   Status record_health(const HealthReport& report);
   // Stores a new goal (and, for a start, that it is starting).
   Status want(Goal goal, std::optional<State> state);
@@ -91,6 +99,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status do_stop(const StopRequest& stop);
   void leave_service();
   Status do_freeze(Action action);
+  Status do_suspend();
+  Status do_restore(const std::string& directory);
   Status do_collect(const Observation& observed);
   // What the stored environment becomes now that its run is over; unset: as it is.
   std::optional<Environment> after_end(const Observation& observed);
@@ -99,6 +109,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status clean_up();
   Status do_destroy(const StopRequest& stop);
   Status record_started(std::int64_t pid, bool adopted);
+  Status record_suspended(std::string_view event);
   Status record_start_failure(const Error& error);
   void arm_watch();
 

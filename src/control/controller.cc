@@ -11,6 +11,7 @@
 
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "control/actor.h"
@@ -41,6 +42,13 @@ std::uint64_t host_memory_mib() {
   return static_cast<std::uint64_t>(info.totalram) * info.mem_unit >> 20U;
 }
 
+// The same files under other names: they are only read.
+Status share_files(const std::string& from, const std::string& to) {
+  TRY(sys::mkdir_all(to, 0700));
+  for (const auto& name : TRY(sys::list_directory(from))) TRY(sys::link(cat(from, "/", name), cat(to, "/", name)));
+  return {};
+}
+
 class LiveController final : public Controller {
  public:
   LiveController(ControllerConfig config, ControllerPorts ports)
@@ -64,6 +72,8 @@ class LiveController final : public Controller {
   Result<UsageSample> stats(const std::string& name) override;
   Result<Fd> guest_events(const std::string& name) override;
   void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) override;
+  void save(const std::string& name, const std::string& directory, Completion done) override;
+  void restore(const std::string& name, const std::string& directory, Completion done) override;
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
   std::map<Isolation, Availability> capabilities() override;
@@ -194,6 +204,8 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   }
   const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {config_.dns, {}}));
   launch.network = TRY(make_attachment(environment, config_.zone, dns));
+  const std::string saved = saved_of(place);
+  if (environment.status.started_at.ns == 0 && sys::exists(saved)) launch.saved = saved;
   return launch;
 }
 
@@ -262,7 +274,14 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
     if (!image.name.empty()) environment.spec.image = image.name;
     environment.image_digest = image.manifest_digest.text();
   }
+  Rollback undo;
+  if (!command.saved.empty()) {
+    const std::string state_dir = cat(config_.state_dir, "/environments/", environment.id);
+    undo.add([state_dir] { static_cast<void>(sys::remove_tree(state_dir)); });
+    TRY_IN("keep what it begins with", share_files(command.saved, saved_of({{}, {}, state_dir, {}})));
+  }
   auto stored = TRY(ports_.store.create_environment(std::move(environment), config_.zone));
+  undo.commit();
   crash_point("a new one is stored");
   return add_actor(*driver, std::move(stored));
 }
@@ -352,6 +371,18 @@ void LiveController::report_health(const std::string& id, std::uint64_t incarnat
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find_if(actors_, [&](const auto& each) { return each->place().id == id; });
   if (found != actors_.end()) (*found)->report_health(incarnation, health, std::move(reason));
+}
+
+void LiveController::save(const std::string& name, const std::string& directory, Completion done) {
+  auto target = actor(name);
+  if (!target) return done(fail(std::move(target).error()));
+  (*target)->save_run(directory, std::move(done));
+}
+
+void LiveController::restore(const std::string& name, const std::string& directory, Completion done) {
+  auto target = actor(name);
+  if (!target) return done(fail(std::move(target).error()));
+  (*target)->restore_run(directory, std::move(done));
 }
 
 Result<std::string> LiveController::log_path(const std::string& name) { return TRY(actor(name))->place().log_path(); }

@@ -90,6 +90,12 @@ class Controller {
   // dropped. Stores the change with its event ("healthy", "unhealthy").
   virtual void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) = 0;
 
+  // Writes its disk, and with a run its memory, to `directory` (there, empty); a run goes on. `done` as in submit():
+  // the environment as it was saved.
+  virtual void save(const std::string& name, const std::string& directory, Completion done) = 0;
+  // Makes what does not run what save() wrote: suspended when there is memory, else stopped.
+  virtual void restore(const std::string& name, const std::string& directory, Completion done) = 0;
+
   // Where the log of an environment is (base/keeper_protocol.h tells the format), also when it does not run.
   virtual Result<std::string> log_path(const std::string& name) = 0;
   // Calls back once, from a worker, when the environment's present run is over or it is deleted; at once when none

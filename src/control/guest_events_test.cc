@@ -52,6 +52,8 @@ class LostAgent final : public Controller {
   Result<Conversation> exec(const std::string&, const ExecSpec&) override { return nothing(); }
   Result<Conversation> attach(const std::string&) override { return nothing(); }
   Result<UsageSample> stats(const std::string&) override { return nothing(); }
+  void save(const std::string&, const std::string&, Completion) override {}
+  void restore(const std::string&, const std::string&, Completion) override {}
   Result<std::string> log_path(const std::string&) override { return nothing(); }
   void wait_exit(const std::string&, Completion) override {}
   std::map<Isolation, Availability> capabilities() override { return {}; }

@@ -19,6 +19,8 @@ std::string_view to_text(Verb verb) {
     case Verb::kForceDelete: return "delete by force";
     case Verb::kExec: return "run a command in";
     case Verb::kUpdate: return "update";
+    case Verb::kSave: return "take a snapshot of";
+    case Verb::kRestore: return "restore";
   }
   return "touch";
 }
@@ -42,6 +44,12 @@ bool allowed(const Environment& environment, Verb verb) {
     case Verb::kDelete: return !is_alive(state);
     case Verb::kForceDelete: return true;
     case Verb::kUpdate: return state == State::kCreated || state == State::kStopped || state == State::kFailed;
+    case Verb::kSave:
+      return state == State::kRunning || state == State::kSuspended || state == State::kStopped ||
+             state == State::kFailed;
+    case Verb::kRestore:
+      return state == State::kCreated || state == State::kSuspended || state == State::kStopped ||
+             state == State::kFailed;
   }
   return false;
 }
@@ -60,6 +68,10 @@ std::string_view advice(State state, Verb verb) {
     case Verb::kResume: return "it is not paused";
     case Verb::kRestart: return "wait until it has settled";
     case Verb::kUpdate: return "stop it first: new limits hold from the next start on";
+    case Verb::kRestore: return "stop it first";
+    case Verb::kSave:
+      if (state == State::kPaused) return "resume it first";
+      return state == State::kCreated ? "it has never run: there is nothing to keep" : "wait until it has settled";
     case Verb::kStop:
     case Verb::kForceDelete: return {};
   }

@@ -20,10 +20,11 @@ struct Row {
 };
 constexpr std::array kRows{
     // created starting running paused suspended stopping stopped failed deleting
-    Row{Verb::kStart, "###.#.##."}, Row{Verb::kStop, "########."},   Row{Verb::kRestart, "#.###.##."},
-    Row{Verb::kPause, "..#......"}, Row{Verb::kResume, "...##...."}, Row{Verb::kSuspend, "..#......"},
-    Row{Verb::kKill, ".###.#..."},  Row{Verb::kDelete, "#...#.###"}, Row{Verb::kForceDelete, "#########"},
-    Row{Verb::kExec, "..#......"},  Row{Verb::kUpdate, "#.....##."},
+    Row{Verb::kStart, "###.#.##."},   Row{Verb::kStop, "########."},   Row{Verb::kRestart, "#.###.##."},
+    Row{Verb::kPause, "..#......"},   Row{Verb::kResume, "...##...."}, Row{Verb::kSuspend, "..#......"},
+    Row{Verb::kKill, ".###.#..."},    Row{Verb::kDelete, "#...#.###"}, Row{Verb::kForceDelete, "#########"},
+    Row{Verb::kExec, "..#......"},    Row{Verb::kUpdate, "#.....##."}, Row{Verb::kSave, "..#.#.##."},
+    Row{Verb::kRestore, "#...#.##."},
 };
 static_assert(kRows.size() == kAllVerbs.size());
 

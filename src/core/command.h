@@ -25,10 +25,12 @@ enum class Verb : std::uint8_t {
   kForceDelete,
   kExec,
   kUpdate,
+  kSave,     // a snapshot of it is taken
+  kRestore,  // it becomes what a snapshot was
 };
-inline constexpr std::array kAllVerbs{Verb::kStart,       Verb::kStop,    Verb::kRestart, Verb::kPause,
-                                      Verb::kResume,      Verb::kSuspend, Verb::kKill,    Verb::kDelete,
-                                      Verb::kForceDelete, Verb::kExec,    Verb::kUpdate};
+inline constexpr std::array kAllVerbs{Verb::kStart,   Verb::kStop, Verb::kRestart, Verb::kPause,       Verb::kResume,
+                                      Verb::kSuspend, Verb::kKill, Verb::kDelete,  Verb::kForceDelete, Verb::kExec,
+                                      Verb::kUpdate,  Verb::kSave, Verb::kRestore};
 std::string_view to_text(Verb verb);
 
 struct CreateCommand {
@@ -36,6 +38,8 @@ struct CreateCommand {
   bool start = true;  // and start it at once
   IsolationWish isolation_wish = IsolationWish::kOpen;
   RestartWish restart_wish = RestartWish::kOpen;
+  // A directory that Driver::save() filled: its first run goes on from there, as somebody else. Only read.
+  std::string saved = {};
 };
 struct VerbCommand {
   std::string name;

@@ -63,7 +63,9 @@ Step toward_stopped(const Environment& environment, const Observation& observed)
     case Phase::kBroken: return {Action::kCollect, {}};
     case Phase::kAbsent: break;
   }
-  if (is_alive(environment.status.state)) return {Action::kCollect, {}};
+  // Of what is frozen on disk the memory is given up.
+  const State state = environment.status.state;
+  if (is_alive(state) || state == State::kSuspended) return {Action::kCollect, {}};
   return {Action::kNone, {}};
 }
 

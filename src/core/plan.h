@@ -25,6 +25,7 @@ struct Observation {
   std::optional<int> exit_code;  // kExited: 128 + signal when killed; unset when it could not be learnt
   std::string reason;            // kExited: "out of memory", …; may be empty
   bool restarts_spent = false;   // kExited: the run itself has restarted the workload as often as its policy allows
+  bool suspended = false;        // kAbsent: its memory lies on disk, the next start goes on with it
 };
 
 enum class Action : std::uint8_t {

@@ -56,7 +56,7 @@ struct Table {
 constexpr std::array kTables{
     //                created starting running paused suspended stopping stopped failed deleting
     Table{Goal::kStopped,
-          {".ccc.c...",    // absent
+          {".ccccc...",    // absent
            "sssssssss",    // running
            "sssssssss",    // paused
            "ccccccccc",    // exited

@@ -6,17 +6,17 @@ bool can_move(State from, State to) {
   if (from == to) return false;
   if (to == State::kDeleting) return true;
   switch (from) {
-    case State::kCreated: return to == State::kStarting;
+    case State::kCreated: return to == State::kStarting || to == State::kSuspended;
     case State::kStarting: return to == State::kRunning || to == State::kFailed || to == State::kStopping;
     case State::kRunning:
       return to == State::kPaused || to == State::kSuspended || to == State::kStopping || to == State::kStopped ||
              to == State::kFailed;
     case State::kPaused:
-    case State::kSuspended:
       return to == State::kRunning || to == State::kStopping || to == State::kStopped || to == State::kFailed;
+    case State::kSuspended: return to == State::kStarting || to == State::kStopped;
     case State::kStopping: return to == State::kStopped || to == State::kFailed;
     case State::kStopped:
-    case State::kFailed: return to == State::kStarting;
+    case State::kFailed: return to == State::kStarting || to == State::kSuspended;
     case State::kDeleting: return false;
   }
   return false;

@@ -10,6 +10,7 @@
 //                                  └──┴──── stopped ◀───── stopping ◀──────┴──────────────────────┘
 //                                             ▲ ended by itself with code 0
 //   every state ──delete──▶ deleting ──▶ (gone)
+//   created, stopped, failed ──restore of a snapshot with memory──▶ suspended ──start, resume──▶ starting
 //
 // Only control/ moves an environment along these arrows, one writer per environment, and stores every move together
 // with its event.

@@ -15,14 +15,14 @@ constexpr std::array kStates{State::kCreated,  State::kStarting, State::kRunning
 // The drawing of the header as a table: rows are from, columns to, in the order of kStates. '#': there is an arrow.
 constexpr std::array<std::string_view, kStates.size()> kArrows{
     // created starting running paused suspended stopping stopped failed deleting
-    ".#......#",  // created
+    ".#..#...#",  // created
     "..#..#.##",  // starting
     "...######",  // running
     "..#..####",  // paused
-    "..#..####",  // suspended
+    ".#....#.#",  // suspended
     "......###",  // stopping
-    ".#......#",  // stopped
-    ".#......#",  // failed
+    ".#..#...#",  // stopped
+    ".#..#...#",  // failed
     ".........",  // deleting
 };
 

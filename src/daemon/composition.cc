@@ -16,6 +16,7 @@
 #include "control/health.h"
 #include "control/host_network.h"
 #include "control/operations.h"
+#include "control/snapshots.h"
 #include "daemon/image_service.h"
 #include "daemon/release.h"
 #include "drivers/container/container_driver.h"
@@ -67,6 +68,7 @@ class LiveComposition final : public Composition {
   std::unique_ptr<Controller> controller_;
   Operations operations_;
   std::unique_ptr<Deployments> deployments_;
+  std::unique_ptr<Snapshots> snapshots_;
   std::unique_ptr<HealthMonitor> health_;
   std::unique_ptr<GuestEvents> guest_events_;
   std::unique_ptr<api::ApiServer> server_;
@@ -111,10 +113,11 @@ Status LiveComposition::make_server() {
   config.tokens_path = cat(options_.state_dir, "/tokens.json");
   config.audit_path = cat(options_.state_dir, "/audit.log");
   deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
+  snapshots_ = TRY(Snapshots::create(cat(options_.state_dir, "/snapshots"), *store_, *controller_, clock_));
   health_ = std::make_unique<HealthMonitor>(*controller_, *feed_, clock_);
   guest_events_ = TRY(GuestEvents::create(*controller_, *feed_));
   server_ = TRY(api::ApiServer::create(
-      config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_, *deployments_}));
+      config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_, *deployments_, *snapshots_}));
   return {};
 }
 

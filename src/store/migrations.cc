@@ -117,7 +117,21 @@ CREATE UNIQUE INDEX deployments_by_service_address ON deployments (service_addre
   WHERE service_address IS NOT NULL;
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3};
+// What lies in a snapshot's directory is the driver's; `spec` says how to run it again.
+constexpr const char* kVersion4 = R"sql(
+CREATE TABLE snapshots (
+  name           TEXT PRIMARY KEY NOT NULL,
+  environment    TEXT NOT NULL,
+  environment_id TEXT NOT NULL,
+  spec           TEXT NOT NULL CHECK (json_valid(spec)),
+  image_digest   TEXT NOT NULL,
+  with_memory    INTEGER NOT NULL CHECK (with_memory IN (0, 1)),
+  size_bytes     INTEGER NOT NULL,
+  created_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4};
 
 std::int64_t pragma(Connection& connection, const char* sql) {
   Query query = connection.query(sql);

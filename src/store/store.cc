@@ -13,6 +13,7 @@
 #include "store/leases.h"
 #include "store/migrations.h"
 #include "store/plugins.h"
+#include "store/snapshots.h"
 
 namespace skerry {
 namespace {
@@ -119,6 +120,18 @@ class SqliteStore final : public Store {
   Result<std::vector<Deployment>> deployments() override {
     return read("list deployments",
                 [](Connection& db) -> Result<std::vector<Deployment>> { return sql::select_deployments(db); });
+  }
+
+  Status add_snapshot(const Snapshot& snapshot, const std::vector<Event>& events) override {
+    return change(cat("store snapshot ", snapshot.name), events,
+                  [&](Connection& db) { return sql::insert_snapshot(db, snapshot); });
+  }
+  Status remove_snapshot(const std::string& name, const std::vector<Event>& events) override {
+    return change(cat("remove snapshot ", name), events,
+                  [&](Connection& db) { return sql::delete_snapshot(db, name); });
+  }
+  Result<std::vector<Snapshot>> snapshots() override {
+    return read("list snapshots", [](Connection& db) { return sql::select_snapshots(db); });
   }
 
  private:

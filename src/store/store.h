@@ -19,6 +19,7 @@
 #include "core/environment.h"
 #include "core/event.h"
 #include "core/plugin.h"
+#include "core/snapshot.h"
 #include "core/zone.h"
 
 namespace skerry {
@@ -83,6 +84,11 @@ class Store {
                                 const std::vector<Event>& events) = 0;  // insert or replace
   virtual Status remove_deployment(const std::string& name, const std::vector<Event>& events) = 0;
   virtual Result<std::vector<Deployment>> deployments() = 0;
+
+  // ── snapshots ── kAlreadyExists, kNotFound
+  virtual Status add_snapshot(const Snapshot& snapshot, const std::vector<Event>& events) = 0;
+  virtual Status remove_snapshot(const std::string& name, const std::vector<Event>& events) = 0;
+  virtual Result<std::vector<Snapshot>> snapshots() = 0;  // by name
 };
 
 }  // namespace skerry

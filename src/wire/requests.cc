@@ -5,6 +5,7 @@
 #include "base/signal_name.h"
 #include "wire/json_fields.h"
 #include "wire/json_writer.h"
+#include "wire/spec_fields.h"
 
 namespace skerry::wire {
 namespace {
@@ -175,6 +176,21 @@ Result<DeploymentRequest> parse_deployment_change(std::string_view body) {
     if (!into.replicas && !into.config_json && !into.has_plugin && !into.max_unavailable && !into.service) {
       fields.error("replicas", "is missing: give replicas, config, plugin, max_unavailable or service");
     }
+  });
+}
+
+Result<std::string> parse_snapshot_request(std::string_view body) {
+  return parse_body(body, std::string(), [](ObjectReader& fields, std::string& name) {
+    fields.text("name", name, 64);
+    fields.required("name");
+  });
+}
+
+Result<ForkRequest> parse_fork_request(std::string_view body) {
+  return parse_body(body, ForkRequest{}, [](ObjectReader& fields, ForkRequest& into) {
+    fields.text("name", into.name, 64);
+    read_ports(fields, into.ports);
+    fields.required("name");
   });
 }
 

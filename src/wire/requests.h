@@ -12,6 +12,7 @@
 #include "base/frame.h"
 #include "base/result.h"
 #include "core/service.h"
+#include "core/snapshot.h"
 
 namespace skerry::wire {
 
@@ -84,6 +85,11 @@ struct DeploymentRequest {
 };
 Result<DeploymentRequest> parse_deployment_request(std::string_view body);
 Result<DeploymentRequest> parse_deployment_change(std::string_view body);
+
+// POST …/snapshots: {"name"}.
+Result<std::string> parse_snapshot_request(std::string_view body);
+// POST …/fork: {"name", "ports"}; ports as in a creation.
+Result<ForkRequest> parse_fork_request(std::string_view body);
 
 // POST /tokens: {"name", "role", "zones"}.
 struct TokenRequest {

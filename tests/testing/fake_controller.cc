@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file_io.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "core/state_machine.h"
@@ -205,7 +206,9 @@ Result<Environment> FakeController::act(const VerbCommand& command) {
     case Verb::kPause: status.state = State::kPaused; break;
     case Verb::kSuspend: return fail(ErrorCode::kUnsupported, "suspend to disk");
     case Verb::kUpdate: found->spec.resources = command.resources; break;
-    case Verb::kExec: break;
+    case Verb::kExec:
+    case Verb::kSave:
+    case Verb::kRestore: break;
     case Verb::kDelete:
     case Verb::kForceDelete: {
       if (command.verb == Verb::kDelete && is_alive(status.state)) {
@@ -233,6 +236,26 @@ void FakeController::run_attached(CreateCommand command, StdioSink stdio, Comple
   }
   stdio(std::move(*conversation));
   done(std::move(made));
+}
+
+void FakeController::save(const std::string& name, const std::string& directory, Completion done) {
+  auto environment = find(name);
+  if (!environment) return done(std::move(environment));
+  if (auto written = write_file_atomic(directory + "/saved", name, 0600); !written) {
+    return done(fail(std::move(written).error()));
+  }
+  done(std::move(environment));
+}
+
+void FakeController::restore(const std::string& name, const std::string& directory, Completion done) {
+  if (auto saved = read_file(directory + "/saved"); !saved) return done(fail(std::move(saved).error()));
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& each : environments_) {
+      if (each.spec.name == name) each.status.state = State::kSuspended;
+    }
+  }
+  done(find(name));
 }
 
 std::vector<Environment> FakeController::environments() {

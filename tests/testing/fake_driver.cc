@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
@@ -36,6 +37,9 @@ std::string_view to_text(DriverCall call) {
     case DriverCall::kExec: return "exec";
     case DriverCall::kAttach: return "attach";
     case DriverCall::kStats: return "stats";
+    case DriverCall::kSuspend: return "suspend";
+    case DriverCall::kSave: return "save";
+    case DriverCall::kRestore: return "restore";
   }
   return "?";
 }
@@ -219,6 +223,7 @@ Result<Started> FakeDriver::start(const Launch& launch) {
   Started started{.pid = pid, .stdio = std::nullopt};
   if (launch.attach) started.stdio = Conversation{TRY(unix_pair()).first, 0};
   launches_[id].push_back(launch);
+  suspended_.erase(id);
   runs_.emplace(id, std::move(run));
   return started;
 }
@@ -226,7 +231,10 @@ Result<Started> FakeDriver::start(const Launch& launch) {
 Result<Observation> FakeDriver::observe(const EnvironmentPlace& place) {
   const Turn turn = TRY(enter(DriverCall::kObserve, place.id, {}));
   const auto run = runs_.find(place.id);
-  return run == runs_.end() ? Observation{} : run->second.observed;
+  if (run != runs_.end()) return run->second.observed;
+  Observation nothing;
+  nothing.suspended = suspended_.contains(place.id);
+  return nothing;
 }
 
 Result<Fd> FakeDriver::watch(const EnvironmentPlace& place) {
@@ -267,6 +275,36 @@ Status FakeDriver::pause(const EnvironmentPlace& place) {
 Status FakeDriver::resume(const EnvironmentPlace& place) {
   const Turn turn = TRY(enter(DriverCall::kResume, place.id, "resume"));
   TRY(living(place.id, "resume"))->observed.phase = Phase::kRunning;
+  return {};
+}
+
+Status FakeDriver::suspend(const EnvironmentPlace& place) {
+  const Turn turn = TRY(enter(DriverCall::kSuspend, place.id, "suspend"));
+  TRY(living(place.id, "suspend"));
+  runs_.erase(place.id);
+  suspended_.insert(place.id);
+  return {};
+}
+
+Status FakeDriver::discard_suspended(const EnvironmentPlace& place) {
+  const Turn turn = TRY(enter(DriverCall::kSuspend, place.id, "discard"));
+  suspended_.erase(place.id);
+  return {};
+}
+
+Status FakeDriver::save(const EnvironmentPlace& place, const std::string& directory) {
+  const Turn turn = TRY(enter(DriverCall::kSave, place.id, "save"));
+  const bool memory = runs_.contains(place.id) || suspended_.contains(place.id);
+  return write_file_atomic(cat(directory, memory ? "/memory" : "/disk"), place.id, 0600);
+}
+
+Status FakeDriver::restore(const EnvironmentPlace& place, const std::string& directory) {
+  const Turn turn = TRY(enter(DriverCall::kRestore, place.id, "restore"));
+  if (sys::exists(directory + "/memory")) {
+    suspended_.insert(place.id);
+    return {};
+  }
+  TRY(read_file(directory + "/disk"));
   return {};
 }
 

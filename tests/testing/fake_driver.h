@@ -31,6 +31,9 @@ enum class DriverCall : std::uint8_t {
   kExec,
   kAttach,
   kStats,
+  kSuspend,
+  kSave,
+  kRestore,
 };
 std::string_view to_text(DriverCall call);
 
@@ -86,6 +89,11 @@ class FakeDriver final : public Driver {
   Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
   Result<Conversation> attach(const EnvironmentPlace& place) override;
   Result<UsageSample> stats(const EnvironmentPlace& place) override;
+  Status suspend(const EnvironmentPlace& place) override;
+  Status discard_suspended(const EnvironmentPlace& place) override;
+  // The directory gets the file "memory" when it runs or is suspended, else "disk"; restore() wants one of them.
+  Status save(const EnvironmentPlace& place, const std::string& directory) override;
+  Status restore(const EnvironmentPlace& place, const std::string& directory) override;
 
  private:
   struct Run {
@@ -113,6 +121,7 @@ class FakeDriver final : public Driver {
   std::map<DriverCall, int> counts_;
   std::map<DriverCall, Failure> failures_;
   std::set<DriverCall> held_;
+  std::set<std::string> suspended_;
   std::map<DriverCall, int> waiting_;
   std::map<std::string, int> under_way_;
   std::vector<std::string> violations_;

@@ -158,7 +158,7 @@ class QemuDriver final : public Driver {
   Result<Started> start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
   Result<Started> start_saved_or_cold(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
   Status take_saved(const Launch& launch);
-  Status load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
+  static Result<QmpClient> load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
   Result<std::string> machine_key(const Launch& launch, const VmmSpec& spec);
   Result<QmpClient> halt(const EnvironmentPlace& place);
   Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
@@ -353,20 +353,21 @@ Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, co
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
-  TRY(load(place, QmpClient::SharedMemory::kIgnored));
+  auto qmp = TRY(load(place, QmpClient::SharedMemory::kIgnored));
+  TRY(qmp.execute("cont"));
   give_up.commit();
   TRY(agent.request(TRY(boot_request(document)), kAgentTimeout));
   TRY_IN("boot the guest", await_workload(place, agent));
   return started;
 }
 
-Status QemuDriver::load(const EnvironmentPlace& place, QmpClient::SharedMemory handling) {
+// The machine is what it was, and stands still.
+Result<QmpClient> QemuDriver::load(const EnvironmentPlace& place, QmpClient::SharedMemory handling) {
   auto qmp = TRY(QmpClient::connect(place.run_dir));
   TRY(qmp.set_shared_memory(handling));
   TRY(qmp.execute("migrate-incoming", cat(R"({"uri":"fd:)", kIncomingFd, R"("})")));
   TRY(qmp.await_migration(kAgentTimeout));
-  TRY(qmp.execute("cont"));
-  return {};
+  return qmp;
 }
 
 Result<Started> QemuDriver::start_cold(const Launch& launch, const VmmSpec& spec) {
@@ -433,6 +434,7 @@ Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
     observed.phase = Phase::kBroken;
     observed.reason = "a start was cut short";
   }
+  observed.suspended = observed.phase == Phase::kAbsent && has_memory(suspended(place));
   return observed;
 }
 
@@ -500,10 +502,7 @@ Status QemuDriver::take_saved(const Launch& launch) {
   const SavedRun source{launch.saved};
   const SavedRun own = suspended(launch.place);
   TRY(copy_disk(source.overlay(), overlay_path(launch.place)));
-  if (!has_memory(source)) return {};
-  TRY(sys::mkdir_all(own.directory, 0700));
-  TRY(copy_disk(source.memory(), own.memory()));
-  return copy_disk(source.machine(), own.machine());
+  return share_memory(source, own);
 }
 
 Result<Started> QemuDriver::start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved) {
@@ -519,7 +518,10 @@ Result<Started> QemuDriver::start_saved(const Launch& launch, VmmSpec& spec, con
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
-  TRY(load(place, QmpClient::SharedMemory::kIncluded));
+  auto qmp = TRY(load(place, QmpClient::SharedMemory::kIncluded));
+  // From here on the disk is no longer that of this memory.
+  TRY(forget_memory(saved));
+  TRY(qmp.execute("cont"));
   TRY(agent.request(TRY(identity_request(launch)), kAgentTimeout));
   return started;
 }
@@ -533,12 +535,11 @@ Result<Started> QemuDriver::start_saved_or_cold(const Launch& launch, VmmSpec& s
     spec.memory.reset();
     spec.incoming_state = -1;
     TRY(jail_.remove(launch.place));
+    TRY(forget_memory(saved));
     started = start_cold(launch, spec);
     // It runs in another form than it says.
     if (started) TRY(write_file_atomic(machine_path(launch.place), "booted anew", 0600));
   }
-  // Either way this memory is of the past.
-  if (started) TRY(forget_memory(saved));
   return started;
 }
 
@@ -573,7 +574,13 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
   const SavedRun saved{directory};
   const auto phase = TRY(observe(place)).phase;
   if (phase == Phase::kPaused) return require_running(place, "save");
-  if (phase != Phase::kRunning) return copy_disk(overlay_path(place), saved.overlay());
+  if (phase != Phase::kRunning) {
+    if (!sys::exists(overlay_path(place))) {
+      return fail(ErrorCode::kConflict, cat("save ", place.name, ": it has no disk"), "start it first");
+    }
+    TRY(copy_disk(overlay_path(place), saved.overlay()));
+    return share_memory(suspended(place), saved);
+  }
   auto qmp = TRY(halt(place));
   auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
   if (written && sys::exists(overlay_path(place))) written = copy_disk(overlay_path(place), saved.overlay());
@@ -592,11 +599,8 @@ Status QemuDriver::restore(const EnvironmentPlace& place, const std::string& dir
   const SavedRun source{directory};
   const SavedRun own = suspended(place);
   TRY(forget_memory(own));
-  TRY(sys::mkdir_all(own.directory, 0700));
   if (sys::exists(source.overlay())) TRY(copy_disk(source.overlay(), overlay_path(place)));
-  if (!has_memory(source)) return {};
-  TRY(copy_disk(source.memory(), own.memory()));
-  return copy_disk(source.machine(), own.machine());
+  return share_memory(source, own);
 }
 
 // ── end ──

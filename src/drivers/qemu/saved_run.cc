@@ -53,6 +53,14 @@ Status unlink_if_there(const std::string& path) {
 
 bool has_memory(const SavedRun& saved) { return sys::exists(saved.machine()) && sys::exists(saved.memory()); }
 
+Status share_memory(const SavedRun& from, const SavedRun& to) {
+  if (!has_memory(from)) return {};
+  TRY(sys::mkdir_all(to.directory, 0700));
+  TRY(forget_memory(to));
+  TRY(sys::link(from.memory(), to.memory()));
+  return sys::link(from.machine(), to.machine());
+}
+
 Status forget_memory(const SavedRun& saved) {
   TRY(unlink_if_there(saved.machine()));
   return unlink_if_there(saved.memory());

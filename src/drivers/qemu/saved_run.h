@@ -26,6 +26,8 @@ struct SavedRun {
 
 // Whether a whole save with memory lies there.
 bool has_memory(const SavedRun& saved);
+// Gives `to` the memory of `from`, if there is one; the files are shared, for nobody changes them.
+Status share_memory(const SavedRun& from, const SavedRun& to);
 // Removes memory and machine; what is not there is fine.
 Status forget_memory(const SavedRun& saved);
 

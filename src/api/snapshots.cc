@@ -1,0 +1,113 @@
+// /api/v1/snapshots, and below an environment: take, list, show, restore, fork, remove.
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/permit.h"
+#include "base/text.h"
+#include "wire/environment_json.h"
+#include "wire/json_writer.h"
+#include "wire/requests.h"
+
+namespace skerry::api {
+namespace {
+
+void write_snapshot(wire::JsonWriter& json, const Snapshot& snapshot) {
+  json.begin_object()
+      .field("name", snapshot.name)
+      .field("environment", snapshot.environment)
+      .field("zone", snapshot.spec.zone)
+      .field("image", snapshot.spec.image)
+      .field("plugin", snapshot.spec.plugin)
+      .field("memory", snapshot.with_memory)
+      .field("size", snapshot.size_bytes)
+      .field("created_at", to_rfc3339(snapshot.created_at))
+      .end_object();
+}
+
+Response snapshot_response(const Snapshot& snapshot, int status) {
+  wire::JsonWriter json;
+  write_snapshot(json, snapshot);
+  Response response = json_response(std::move(json).text(), status);
+  if (status == 201) response.headers.emplace_back("Location", cat("/api/v1/snapshots/", snapshot.name));
+  return response;
+}
+
+Response environment_response(const Environment& environment, int status) {
+  Response response = json_response(wire::environment_json(environment), status);
+  if (status == 201) response.headers.emplace_back("Location", cat("/api/v1/environments/", environment.spec.name));
+  return response;
+}
+
+// kNotFound also for one in a zone that is not the caller's.
+Result<Snapshot> find_snapshot(Context& context, const Request& request) {
+  const auto& name = request.parameter("name");
+  auto snapshot = TRY(context.ports.snapshots.find(name));
+  if (request.caller.may_touch_zone(snapshot.spec.zone)) return snapshot;
+  return fail(ErrorCode::kNotFound, cat("snapshot \"", name, "\" does not exist"), "see: skerry snapshot ls");
+}
+
+Completion answer(const Reply& reply, int status) {
+  return [reply, status](const Result<Environment>& environment) {
+    if (!environment) return reply(fail(environment.error()));
+    reply(environment_response(*environment, status));
+  };
+}
+
+}  // namespace
+
+Result<Response> list_snapshots(Context& context, const Request& request) {
+  const auto page = TRY(read_page(request));
+  auto all = TRY(context.ports.snapshots.list());
+  std::erase_if(all, [&](const Snapshot& each) { return !request.caller.may_touch_zone(each.spec.zone); });
+  const std::size_t total = all.size();
+  wire::JsonWriter json;
+  json.begin_array();
+  for (const auto& each : cut_page(std::move(all), page)) write_snapshot(json, each);
+  json.end_array();
+  return list_response(std::move(json).text(), total);
+}
+
+Result<Response> show_snapshot(Context& context, const Request& request) {
+  return snapshot_response(TRY(find_snapshot(context, request)), 200);
+}
+
+Result<Response> remove_snapshot(Context& context, const Request& request) {
+  TRY(context.ports.snapshots.remove(TRY(find_snapshot(context, request)).name));
+  return no_content();
+}
+
+void take_snapshot(Context& context, Request request, Reply reply) {
+  const auto environment = find_environment(context, request);
+  if (!environment) return reply(fail(environment.error()));
+  const auto name = wire::parse_snapshot_request(request.body);
+  if (!name) return reply(fail(name.error()));
+  context.ports.snapshots.take(environment->spec.name, *name, [reply](const Result<Snapshot>& snapshot) {
+    if (!snapshot) return reply(fail(snapshot.error()));
+    reply(snapshot_response(*snapshot, 201));
+  });
+}
+
+void restore_snapshot(Context& context, Request request, Reply reply) {
+  const auto snapshot = find_snapshot(context, request);
+  if (!snapshot) return reply(fail(snapshot.error()));
+  context.ports.snapshots.restore(snapshot->name, answer(reply, 200));
+}
+
+void fork_environment(Context& context, Request request, Reply reply) {
+  const auto environment = find_environment(context, request);
+  if (!environment) return reply(fail(environment.error()));
+  if (auto allowed = may_create(request.caller, environment->spec); !allowed) return reply(fail(allowed.error()));
+  const auto wanted = wire::parse_fork_request(request.body);
+  if (!wanted) return reply(fail(wanted.error()));
+  context.ports.snapshots.fork(environment->spec.name, *wanted, answer(reply, 201));
+}
+
+void fork_snapshot(Context& context, Request request, Reply reply) {
+  const auto snapshot = find_snapshot(context, request);
+  if (!snapshot) return reply(fail(snapshot.error()));
+  if (auto allowed = may_create(request.caller, snapshot->spec); !allowed) return reply(fail(allowed.error()));
+  const auto wanted = wire::parse_fork_request(request.body);
+  if (!wanted) return reply(fail(wanted.error()));
+  context.ports.snapshots.fork_snapshot(snapshot->name, *wanted, answer(reply, 201));
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,90 @@
+// skerry snapshot create, ls, show, restore, rm; skerry fork.
+#include "base/text.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "wire/json_node.h"
+#include "wire/json_writer.h"
+
+namespace skerry::cli {
+namespace {
+
+constexpr std::string_view kSnapshots = "/api/v1/snapshots";
+
+std::string snapshot_path(const std::string& name) { return cat(kSnapshots, "/", escape(name)); }
+
+Status report(const Session& session, const std::string& name, const std::string& body) {
+  if (session.settings.output == OutputForm::kJson) return print_json(TRY(wire::JsonNode::parse(body)));
+  return print_done(session, name);
+}
+
+}  // namespace
+
+Outcome create_snapshot(const Session& session, const SnapshotOptions& options) {
+  wire::JsonWriter body;
+  body.begin_object().field("name", options.names.at(0)).end_object();
+  const auto path = cat(path_of(Scope::kEnvironments), "/", escape(options.environment), "/snapshots");
+  TRY(report(session, options.names.at(0), TRY(session.http.expect("POST", path, std::move(body).text())).body));
+  return kExitSuccess;
+}
+
+Outcome list_snapshots(const Session& session) {
+  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kSnapshots)).body));
+  if (session.settings.output == OutputForm::kJson) {
+    TRY(print_json(json));
+    return kExitSuccess;
+  }
+  Table table({"NAME", "OF", "KEEPS", "SIZE", "TAKEN"});
+  for (const auto& each : json.items()) {
+    table.add({each.text("name"), each.text("environment"), each.at("memory").flag() ? "disk and memory" : "disk",
+               human_bytes(static_cast<std::uint64_t>(each.integer("size"))), human_age(each.text("created_at"))});
+  }
+  TRY(print(table.text()));
+  return kExitSuccess;
+}
+
+Outcome show_snapshots(const Session& session, const SnapshotOptions& options) {
+  for (const auto& name : options.names) {
+    TRY(print_json(TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", snapshot_path(name))).body))));
+  }
+  return kExitSuccess;
+}
+
+Outcome restore_snapshot(const Session& session, const SnapshotOptions& options) {
+  const auto answer = TRY(session.http.expect("POST", snapshot_path(options.names.at(0)) + "/restore")).body;
+  const auto json = TRY(wire::JsonNode::parse(answer));
+  if (session.settings.output == OutputForm::kJson) {
+    TRY(print_json(json));
+  } else if (!session.settings.quiet) {
+    const bool memory = json.text("state") == "suspended";
+    TRY(print(cat(json.text("name"), " is as it was then; ",
+                  memory ? "it goes on with: skerry resume " : "it boots with: skerry start ", json.text("name"),
+                  "\n")));
+  }
+  return kExitSuccess;
+}
+
+Outcome remove_snapshots(const Session& session, const SnapshotOptions& options) {
+  for (const auto& name : options.names) {
+    TRY(session.http.expect("DELETE", snapshot_path(name)));
+    TRY(print_done(session, name));
+  }
+  return kExitSuccess;
+}
+
+Outcome fork(const Session& session, const ForkOptions& options) {
+  if (options.names.size() > 1 && !options.ports.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "-p: a host port can be published for one fork only",
+                "fork them one by one");
+  }
+  const auto from = options.from_snapshot ? std::string(kSnapshots) : std::string(path_of(options.scope));
+  for (const auto& name : options.names) {
+    wire::JsonWriter body;
+    body.begin_object().field("name", name).field("ports", options.ports).end_object();
+    const auto path = cat(from, "/", escape(options.source), "/clone");
+    TRY(report(session, name, TRY(session.http.expect("POST", path, std::move(body).text())).body));
+  }
+  return kExitSuccess;
+}
+
+}  // namespace skerry::cli

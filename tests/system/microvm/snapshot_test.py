@@ -1,0 +1,113 @@
+#!/ usr / bin / env python3
+"""Suspending, snapshots and forks of microVMs, from the command line. Usage: snapshot_test.py BIN_DIR. Needs root."""
+
+import os
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
+import skerry_host  # noqa: E402
+from skerry_host import Host, busybox_image  # noqa: E402
+
+PROGRAMS = ""
+COUNT = "n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done"
+
+
+class Saved(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host(PROGRAMS)
+        cls.host.start()
+        cls.addClassCleanup(cls.host.close)
+        cls.image = cls.host.registry.add("test/base", busybox_image())
+        cls.host.skerry("images", "pull", cls.image)
+
+    def start(self, name, *options):
+        self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", "128", "--name", name, *options, self.image,
+                         "--", "sh", "-c", COUNT)
+        self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
+
+    def inside(self, name, command):
+        return self.host.skerry("exec", name, "sh", "-c", command).stdout.strip()
+
+    def count(self, name):
+        return int(self.inside(name, "while ! [ -s /dev/shm/n ]; do sleep 0.02; done; cat /dev/shm/n"))
+
+    def state(self, name):
+        return self.host.show(name)["state"]
+
+    def test_suspended_through_a_killed_daemon(self):
+        self.start("sleeper")
+        self.inside("sleeper", "echo mine > /dev/shm/mark")
+        self.host.skerry("suspend", "sleeper")
+        self.assertEqual(self.state("sleeper"), "suspended")
+        self.host.kill()
+        self.host.start()
+        self.assertEqual(self.state("sleeper"), "suspended")
+        self.host.skerry("resume", "sleeper")
+        self.assertEqual(self.inside("sleeper", "cat /dev/shm/mark"), "mine")
+        self.host.skerry("suspend", "sleeper")
+        self.host.skerry("stop", "sleeper")
+        self.assertEqual(self.state("sleeper"), "stopped")
+        self.host.skerry("start", "sleeper")
+        self.assertEqual(self.inside("sleeper", "cat /dev/shm/mark 2>/dev/null; true"), "", "its memory was given up")
+
+    def test_a_snapshot_of_a_run_comes_back(self):
+        self.start("db")
+        self.inside("db", "echo then > /root/file; echo then > /dev/shm/file")
+        self.host.skerry("snapshot", "create", "db", "before")
+        self.addCleanup(self.host.skerry, "snapshot", "rm", "before", check=False)
+        self.assertEqual(self.state("db"), "running")
+        shown, = self.host.document("snapshot", "ls")
+        self.assertEqual((shown["name"], shown["environment"], shown["memory"]), ("before", "db", True))
+        self.inside("db", "echo now > /root/file; sync")
+        refused = self.host.skerry("snapshot", "restore", "before", check=False)
+        self.assertIn("stop it first", refused.stderr)
+        refused = self.host.skerry("images", "rm", self.image, check=False)
+        self.assertIn("before", refused.stderr)
+        self.host.skerry("stop", "--time", "0", "db")
+        self.host.skerry("snapshot", "restore", "before")
+        self.assertEqual(self.state("db"), "suspended")
+        self.host.skerry("resume", "db")
+        self.assertEqual(self.inside("db", "cat /root/file /dev/shm/file"), "then\nthen")
+
+    def test_forks_of_a_run_and_of_a_snapshot(self):
+        self.start("web", "-p", "18080:80")
+        self.inside("web", "echo inherited > /root/file")
+        before = self.count("web")
+        self.host.skerry("fork", "web", "web-2", "web-3")
+        self.host.skerry("snapshot", "create", "web", "base")
+        self.addCleanup(self.host.skerry, "snapshot", "rm", "base", check=False)
+        self.host.skerry("rm", "--force", "web")
+        self.host.skerry("fork", "--snapshot", "base", "web-4")
+        names = ("web-2", "web-3", "web-4")
+        for name in names:
+            self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
+        self.assertEqual({self.inside(name, "cat /root/file") for name in names}, {"inherited"})
+        for name in names:
+            self.assertGreaterEqual(self.count(name), before, "it went on, it did not begin")
+        own = [self.inside(name, "hostname; cat /proc/sys/kernel/random/uuid; ip -o addr show eth0; cat /sys/class/net/eth0/address")
+               .split("\n") for name in names]
+        for each, name in zip(own, names):
+            self.assertEqual(each[0], name)
+            self.assertIn(self.host.show(name)["ip"], "\n".join(each))
+        for line in zip(*own):
+            self.assertEqual(len(set(line)), len(names), line)
+
+    def test_what_cannot_be_is_refused_with_the_reason(self):
+        self.host.skerry("run", "-d", "--name", "plain", self.image)
+        self.addCleanup(self.host.skerry, "rm", "--force", "plain", check=False)
+        for words in (("suspend", "plain"), ("snapshot", "create", "plain", "x"), ("fork", "plain", "plain-2")):
+            refused = self.host.skerry(*words, check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("container", refused.stderr)
+            self.assertIn("--isolation microvm", refused.stderr)
+        self.assertEqual(self.state("plain"), "running")
+        self.assertEqual(self.host.document("snapshot", "ls"), [])
+
+
+if __name__ == "__main__":
+    skerry_host.enter_network_namespace()
+    PROGRAMS = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
