@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Suspending, snapshots and forks of microVMs, from the command line. Usage: snapshot_test.py BIN_DIR. Needs root."""
 
 import os
