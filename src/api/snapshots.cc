@@ -75,6 +75,8 @@ Result<Response> remove_snapshot(Context& context, const Request& request) {
   return no_content();
 }
 
+// The form that the route table wants.
+// NOLINTBEGIN(performance-unnecessary-value-param)
 void take_snapshot(Context& context, Request request, Reply reply) {
   const auto environment = find_environment(context, request);
   if (!environment) return reply(fail(environment.error()));
@@ -109,5 +111,6 @@ void fork_snapshot(Context& context, Request request, Reply reply) {
   if (!wanted) return reply(fail(wanted.error()));
   context.ports.snapshots.fork_snapshot(snapshot->name, *wanted, answer(reply, 201));
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 }  // namespace skerry::api
