@@ -1,6 +1,7 @@
 #include "drivers/qemu/vmm_jail.h"
 
 #include "base/text.h"
+#include "drivers/qemu/vmm_seccomp.h"
 #include "wire/oci_spec_defaults.h"
 
 namespace skerry::qemu {
@@ -79,7 +80,7 @@ oci::Spec vmm_jail(const VmmJailInputs& inputs) {
   spec.linux_part.resources = resources(inputs);
   spec.linux_part.masked_paths = oci::default_masked_paths();
   spec.linux_part.readonly_paths = oci::default_readonly_paths();
-  spec.linux_part.seccomp = oci::default_seccomp({});
+  spec.linux_part.seccomp = vmm_seccomp();
   if (inputs.kvm) spec.linux_part.devices.push_back({"c", "/dev/kvm", 10, 232, 0600, inputs.uid, inputs.uid});
   return spec;
 }

@@ -42,6 +42,23 @@ TEST(VmmJail, GivesNothingAway) {
   }
 }
 
+TEST(VmmJail, MakesThreadsAndUnixSocketsOnly) {
+  const auto filter = vmm_jail(sample()).linux_part.seccomp.value();
+  EXPECT_EQ(filter.default_action, "SCMP_ACT_ERRNO");
+  std::set<std::string> seen;
+  for (const auto& rule : filter.syscalls) {
+    for (const auto& name : rule.names) {
+      EXPECT_TRUE(seen.insert(name).second) << name << " twice";
+      const bool narrowed = name == "clone" || name == "socket" || name == "socketpair";
+      EXPECT_EQ(rule.args.empty(), !narrowed) << name;
+    }
+  }
+  for (const char* never : {"ptrace", "process_vm_readv", "kill", "tkill", "fork", "vfork", "unshare", "setns", "mount",
+                            "bind", "listen", "accept4", "bpf", "io_uring_setup", "userfaultfd", "unlink", "mkdir"}) {
+    EXPECT_FALSE(seen.contains(never)) << never;
+  }
+}
+
 TEST(VmmJail, LimitsFollowTheGuest) {
   const auto spec = vmm_jail(sample());
   EXPECT_EQ(spec.linux_part.resources.memory->limit, std::int64_t{128 + kVmmOverheadMib} << 20U);
