@@ -78,6 +78,10 @@ void restore_snapshot(Context& context, Request request, Reply reply);
 void fork_environment(Context& context, Request request, Reply reply);
 void fork_snapshot(Context& context, Request request, Reply reply);
 
+// actions.cc
+Result<Response> list_actions(Context& context, const Request& request);
+void call_action(Context& context, Request request, Reply reply);
+
 // tokens.cc
 Result<Response> list_tokens(Context& context, const Request& request);
 Result<Response> create_token(Context& context, const Request& request);

@@ -138,6 +138,11 @@ constexpr Schema kSchemas[] = {
 "max_unavailable":{"type":"integer","minimum":1},
 "service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},
 "config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
+    {"Action", R"({"type":"object","required":["name","description","method","path","timeout_ms"],"properties":{
+"name":{"type":"string"},"description":{"type":"string"},"method":{"type":"string"},"path":{"type":"string"},
+"timeout_ms":{"type":"integer"}}})"},
+    {"ActionResult", R"({"type":"object","required":["status","content_type","body"],"properties":{
+"status":{"type":"integer"},"content_type":{"type":"string"},"body":{"type":"string"}}})"},
     {"Snapshot", R"({"type":"object","required":["name","environment","zone","image","plugin","memory","size",
 "created_at"],"properties":{"name":{"type":"string"},"environment":{"type":"string"},"zone":{"type":"string"},
 "image":{"type":"string"},"plugin":{"type":"string"},"memory":{"type":"boolean"},"size":{"type":"integer"},

@@ -165,6 +165,17 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
             [attach_options](const Session& session) { return attach(session, *attach_options); });
 }
 
+void add_action(CLI::App& app, Invocation& invocation, Scope scope) {
+  auto* verb = add_verb(app, invocation, "action", "Ask the workload something its plugin names; without ACTION: what",
+                        example(scope, "action web") + example(scope, "action web reload --data '{\"now\":true}'"));
+  auto options = std::make_shared<ActionOptions>();
+  options->scope = scope;
+  verb->add_option("NAME", options->name)->required();
+  verb->add_option("ACTION", options->action, "Its name");
+  verb->add_option("-d,--data", options->data, "Body of the request");
+  on_chosen(verb, invocation, [options](const Session& session) { return call_action(session, *options); });
+}
+
 }  // namespace
 
 void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope) {
@@ -172,6 +183,7 @@ void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope) {
   add_acts(app, invocation, scope);
   add_ends(app, invocation, scope);
   add_conversations(app, invocation, scope);
+  add_action(app, invocation, scope);
   add_fork_verb(app, invocation, scope);
 }
 

@@ -157,6 +157,14 @@ Outcome roll_back_deployment(const Session& session, const DeploymentOptions& op
 Outcome show_deployments(const Session& session, const DeploymentOptions& options);
 Outcome delete_deployments(const Session& session, const DeploymentOptions& options);
 
+// actions.cc
+struct ActionOptions {
+  std::string name, action;  // without an action: which there are
+  std::string data;
+  Scope scope = Scope::kEnvironments;
+};
+Outcome call_action(const Session& session, const ActionOptions& options);
+
 // snapshots.cc
 struct SnapshotOptions {
   std::string environment;  // create

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/fd.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "core/net.h"
@@ -111,6 +110,10 @@ Status probe_http(const ProbeTarget& target, Duration timeout) {
   const int status = TRY(parse_status_line(answer));
   if (status < 200 || status > 399) return fail(ErrorCode::kUnavailable, cat("HTTP status ", status));
   return {};
+}
+
+Result<Fd> connect_to_workload(const ProbeTarget& target, Duration timeout) {
+  return connect_to(target, Deadline(timeout));
 }
 
 Status probe_tcp(const ProbeTarget& target, Duration timeout) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/result.h"
 #include "core/environment.h"
 
@@ -29,7 +30,9 @@ Result<ProbeTarget> parse_probe_endpoint(const std::string& ip, std::string_view
 
 // A status of 200 to 399 within `timeout`. The error says what was wrong: refused, 503, no answer.
 Status probe_http(const ProbeTarget& target, Duration timeout);
-// A connection within `timeout`.
+// A connection, not blocking, within `timeout`.
+Result<Fd> connect_to_workload(const ProbeTarget& target, Duration timeout);
+// The same, and closed again.
 Status probe_tcp(const ProbeTarget& target, Duration timeout);
 
 // The status code of "HTTP/1.1 200 OK"; kCorrupt when the answer is not HTTP.

@@ -157,6 +157,12 @@ class Runs(PluginCase):
                 shown = self.run_plugin(plugin)
                 self.assertEqual((shown["isolation"], shown["plugin"], shown["state"]), ("microvm", name, "running"))
                 self.assertEqual(fetch(shown["ip"], 9000), "from the plugin\n")
+                self.assertEqual(self.host.skerry("action", shown["name"], "page").stdout, "from the plugin\n")
+                action, = self.host.document("action", shown["name"])
+                self.assertEqual((action["name"], action["method"], action["description"]), ("page", "GET", "the page"))
+                missing = self.host.skerry("action", shown["name"], "pages", check=False)
+                self.assertEqual(missing.returncode, 3)
+                self.assertIn("there are: page", missing.stderr)
                 self.host.skerry("rm", "--force", shown["name"])
 
     def test_an_initramfs(self):

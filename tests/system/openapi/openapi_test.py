@@ -185,7 +185,7 @@ class CommandLine(unittest.TestCase):
              "images ls", "images inspect a", "images rm a", "images prune", "images tag a b", "images load --input /a",
              "images save a -f /a", "vms list", "vms show x", "vms start x", "vms stop x", "plugins list", "plugins show x",
              "plugins enable x", "plugins disable x", "plugins remove x", "deployments list", "deployments show x",
-             "fork x y", "fork --snapshot x y", "snapshot create x y", "snapshot ls", "snapshot show x", "snapshot restore x",
+             "action x", "action x y --data z", "fork x y", "fork --snapshot x y", "snapshot create x y", "snapshot ls", "snapshot show x", "snapshot restore x",
              "snapshot rm x", "deployments create x --plugin y --replicas 1", "deployments scale x --replicas 1", "deployments delete x",
              "events", "token create x", "token ls", "token revoke x", "operations ls", "operations cancel x", "system"]
 
