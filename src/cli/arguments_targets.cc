@@ -106,12 +106,17 @@ void add_looks(CLI::App& app, Invocation& invocation, Scope scope) {
   auto* stats_verb = add_verb(app, invocation, "stats", "What they use; of all that run when none is named",
                               example(scope, "stats -f") + example(scope, "stats web"));
   auto stats_options = std::make_shared<TargetOptions>();
-  auto follow = std::make_shared<bool>(false);
+  auto form = std::make_shared<StatsForm>(StatsForm::kByOutput);
   stats_options->scope = scope;
   stats_verb->add_option("NAME", stats_options->names, "Names");
-  stats_verb->add_flag("-f,--follow", *follow, "Again every second");
+  auto* follow = stats_verb->add_flag_callback(
+      "-f,--follow", [form] { *form = StatsForm::kFollow; }, "Again every second (default on a terminal)");
+  stats_verb
+      ->add_flag_callback(
+          "--no-stream", [form] { *form = StatsForm::kOnce; }, "Once (default elsewhere, and for JSON)")
+      ->excludes(follow);
   on_chosen(stats_verb, invocation,
-            [stats_options, follow](const Session& session) { return stats(session, *stats_options, *follow); });
+            [stats_options, form](const Session& session) { return stats(session, *stats_options, *form); });
 
   auto* logs_verb = add_verb(app, invocation, "logs", "What it wrote", example(scope, "logs -f --tail 20 web"));
   auto log_options = std::make_shared<LogOptions>();

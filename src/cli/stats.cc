@@ -69,9 +69,11 @@ Result<std::string> sample(const Session& session, const TargetOptions& options,
 
 }  // namespace
 
-Outcome stats(const Session& session, const TargetOptions& options, bool follow) {
+Outcome stats(const Session& session, const TargetOptions& options, StatsForm form) {
   CpuMarks marks;
-  const bool redraw = follow && ::isatty(STDOUT_FILENO) == 1 && session.settings.output == OutputForm::kTable;
+  const bool for_eyes = ::isatty(STDOUT_FILENO) == 1 && session.settings.output == OutputForm::kTable;
+  const bool follow = form == StatsForm::kFollow || (form == StatsForm::kByOutput && for_eyes);
+  const bool redraw = follow && for_eyes;
   do {
     const auto text = TRY(sample(session, options, marks));
     TRY(print(redraw ? cat("\033[H\033[2J", text) : text));

@@ -89,7 +89,9 @@ struct LogOptions {
 Outcome logs(const Session& session, const LogOptions& options);
 
 // stats.cc
-Outcome stats(const Session& session, const TargetOptions& options, bool follow);
+// Once, again every second until it is interrupted, or by where it goes: a table on a terminal is live.
+enum class StatsForm : std::uint8_t { kByOutput, kOnce, kFollow };
+Outcome stats(const Session& session, const TargetOptions& options, StatsForm form);
 
 // images.cc
 struct ImageOptions {

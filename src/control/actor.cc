@@ -6,6 +6,7 @@
 
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "core/admission.h"
@@ -202,12 +203,7 @@ Status Actor::carry_out(const VerbCommand& command) {
       return converge({0});
     case Verb::kDelete:
     case Verb::kForceDelete: TRY(want(Goal::kDeleted, State::kDeleting)); return converge(stop);
-    case Verb::kUpdate: {
-      Environment changed = snapshot();
-      changed.spec.resources = command.resources;
-      TRY(validate(changed.spec));
-      return save(changed, "updated");
-    }
+    case Verb::kUpdate: return change_limits(command.resources);
     case Verb::kExec:
     case Verb::kSave:
     case Verb::kRestore: return {};
@@ -221,6 +217,22 @@ Status Actor::suspend(const StopRequest& stop) {
   auto suspended = converge(stop);
   if (!suspended && snapshot().status.state == State::kRunning) TRY(want(Goal::kRunning, std::nullopt));
   return suspended;
+}
+
+Status Actor::change_limits(const Resources& wanted) {
+  const Environment before = snapshot();
+  Environment changed = before;
+  changed.spec.resources = wanted;
+  TRY(validate(changed.spec));
+  if (!is_alive(before.status.state)) return save(changed, "updated");
+  // What holds is what is stored, also after half of it was refused. A daemon that dies here has not answered yet.
+  Rollback undo;
+  undo.add([&] { static_cast<void>(driver_.limit(place_, before.spec.resources)); });
+  TRY(driver_.limit(place_, wanted));
+  crash_point("the run has new limits");
+  TRY(save(changed, "updated"));
+  undo.commit();
+  return {};
 }
 
 Status Actor::record_health(const HealthReport& report) {

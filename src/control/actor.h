@@ -87,6 +87,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status carry_out(const VerbCommand& command);
   Status suspend(const StopRequest& stop);
   Status record_health(const HealthReport& report);
+  // Stored, and of a run that lives at once.
+  Status change_limits(const Resources& wanted);
   // Stores a new goal (and, for a start, that it is starting).
   Status want(Goal goal, std::optional<State> state);
   // observe → plan → act, until nothing is left to do. The error of the last failed act, if any.

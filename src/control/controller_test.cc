@@ -117,6 +117,25 @@ TEST_F(ControllerTest, RemovesOnExitWhenAsked) {
   EXPECT_TRUE(eventually([&] { return controller_->environments().empty(); }));
 }
 
+TEST_F(ControllerTest, LimitsOfARunChangeAtOnceOrNotAtAll) {
+  const auto made = run(spec("web"));
+  VerbCommand update;
+  update.name = "web";
+  update.verb = Verb::kUpdate;
+  update.resources = made->spec.resources;
+  update.resources.memory_mib = 99;
+  const auto changed = submit(update);
+  ASSERT_TRUE(changed) << changed.error().message();
+  EXPECT_EQ(changed->spec.resources.memory_mib, 99U);
+  EXPECT_EQ(driver_.calls(made->id).back(), "limit 99");
+  driver_.fail_next(DriverCall::kLimit, Error{ErrorCode::kConflict, 0, "it uses more", {}});
+  update.resources.memory_mib = 7;
+  EXPECT_FALSE(submit(update));
+  EXPECT_EQ(controller_->find("web")->spec.resources.memory_mib, 99U);
+  EXPECT_EQ(driver_.calls(made->id).back(), "limit 99") << "what was set before the refusal is taken back";
+  EXPECT_EQ(std::ranges::count(event_types(), "container.updated"), 1);
+}
+
 // Who waits for the end does not wait for what the kernel and the disk take to forget it.
 TEST_F(ControllerTest, ItIsGoneBeforeItsRemainsAre) {
   EnvironmentSpec once = spec("once");

@@ -43,13 +43,18 @@ bool allowed(const Environment& environment, Verb verb) {
     case Verb::kKill: return is_alive(state) || restart_due(environment);
     case Verb::kDelete: return !is_alive(state);
     case Verb::kForceDelete: return true;
-    case Verb::kUpdate: return state == State::kCreated || state == State::kStopped || state == State::kFailed;
     case Verb::kSave:
       return state == State::kRunning || state == State::kSuspended || state == State::kStopped ||
              state == State::kFailed;
     case Verb::kRestore:
       return state == State::kCreated || state == State::kSuspended || state == State::kStopped ||
              state == State::kFailed;
+    case Verb::kUpdate: {
+      // A VM's memory and processors are those it was started with.
+      const bool live = environment.spec.isolation == Isolation::kContainer;
+      if (state == State::kRunning || state == State::kPaused) return live;
+      return state == State::kCreated || state == State::kStopped || state == State::kFailed;
+    }
   }
   return false;
 }

@@ -23,7 +23,7 @@ constexpr std::array kRows{
     Row{Verb::kStart, "###.#.##."},   Row{Verb::kStop, "########."},   Row{Verb::kRestart, "#.###.##."},
     Row{Verb::kPause, "..#......"},   Row{Verb::kResume, "...##...."}, Row{Verb::kSuspend, "..#......"},
     Row{Verb::kKill, ".###.#..."},    Row{Verb::kDelete, "#...#.###"}, Row{Verb::kForceDelete, "#########"},
-    Row{Verb::kExec, "..#......"},    Row{Verb::kUpdate, "#.....##."}, Row{Verb::kSave, "..#.#.##."},
+    Row{Verb::kExec, "..#......"},    Row{Verb::kUpdate, "#.##..##."}, Row{Verb::kSave, "..#.#.##."},
     Row{Verb::kRestore, "#...#.##."},
 };
 static_assert(kRows.size() == kAllVerbs.size());

@@ -131,6 +131,15 @@ class Driver {
   virtual Status pause(const EnvironmentPlace& place) = 0;
   virtual Status resume(const EnvironmentPlace& place) = 0;
 
+  // New limits of the run, at once. When the kernel refuses one, others may be set already.
+  virtual Status limit(const EnvironmentPlace& place, const Resources& resources) {
+    static_cast<void>(resources);
+    return fail(
+        ErrorCode::kUnsupported,
+        std::string(place.name) + ": the limits of a running " + std::string(to_text(isolation())) + " are fixed",
+        "stop it first: new limits hold from the next start on");
+  }
+
   // After a run is over (or broke): removes mounts, cgroups, network devices, run_dir. Keeps state_dir. Devices that go
   // with a network namespace may take the kernel a moment longer.
   // A disposable environment loses its writable layer here. Must end whatever still runs of it.

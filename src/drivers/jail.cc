@@ -218,6 +218,25 @@ Status Jail::thaw(const EnvironmentPlace& place) const {
   return run_runtime({"resume", place.id}, cat("resume ", place.name));
 }
 
+Status Jail::limit(const EnvironmentPlace& place, const oci::Resources& limits) const {
+  std::vector<std::string> arguments{"update"};
+  const auto add = [&](const char* flag, const auto& value) {
+    if (value) arguments.insert(arguments.end(), {flag, cat(*value)});
+  };
+  if (limits.memory) {
+    add("--memory", limits.memory->limit);
+    add("--memory-swap", limits.memory->swap);
+  }
+  if (limits.cpu) {
+    add("--cpu-period", limits.cpu->period_us);
+    add("--cpu-quota", limits.cpu->quota_us);
+    add("--cpu-share", limits.cpu->shares);
+  }
+  add("--pids-limit", limits.pids_limit);
+  arguments.push_back(place.id);
+  return run_runtime(std::move(arguments), cat("limit ", place.name));
+}
+
 Status Jail::remove(const EnvironmentPlace& place) const {
   TRY(kill(place));
   // Where the start was completed and the keeper's name is on record, kill() has ended all there was. Otherwise a

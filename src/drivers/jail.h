@@ -80,6 +80,8 @@ class Jail {
   Status kill(const EnvironmentPlace& place) const;
   Status freeze(const EnvironmentPlace& place) const;
   Status thaw(const EnvironmentPlace& place) const;
+  // New limits for what runs: memory, swap, CPU quota, period and shares, number of processes.
+  Status limit(const EnvironmentPlace& place, const oci::Resources& limits) const;
 
   // Ends what still runs and removes the container and its cgroup. Works from any half state; on nothing it does
   // nothing. The files in run_dir stay, so that a remove() cut short can be repeated: the caller removes them last

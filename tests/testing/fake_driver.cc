@@ -32,6 +32,7 @@ std::string_view to_text(DriverCall call) {
     case DriverCall::kSignal: return "signal";
     case DriverCall::kPause: return "pause";
     case DriverCall::kResume: return "resume";
+    case DriverCall::kLimit: return "limit";
     case DriverCall::kCollect: return "collect";
     case DriverCall::kDestroy: return "destroy";
     case DriverCall::kExec: return "exec";
@@ -305,6 +306,12 @@ Status FakeDriver::restore(const EnvironmentPlace& place, const std::string& dir
     return {};
   }
   TRY(read_file(directory + "/disk"));
+  return {};
+}
+
+Status FakeDriver::limit(const EnvironmentPlace& place, const Resources& resources) {
+  const Turn turn = TRY(enter(DriverCall::kLimit, place.id, cat("limit ", resources.memory_mib)));
+  TRY(living(place.id, "limit"));
   return {};
 }
 

@@ -26,6 +26,7 @@ enum class DriverCall : std::uint8_t {
   kSignal,
   kPause,
   kResume,
+  kLimit,
   kCollect,
   kDestroy,
   kExec,
@@ -84,6 +85,7 @@ class FakeDriver final : public Driver {
   Status signal(const EnvironmentPlace& place, int signal_number) override;
   Status pause(const EnvironmentPlace& place) override;
   Status resume(const EnvironmentPlace& place) override;
+  Status limit(const EnvironmentPlace& place, const Resources& resources) override;
   Status collect(const EnvironmentPlace& place, Kind kind) override;
   Status destroy(const EnvironmentPlace& place) override;
   Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;

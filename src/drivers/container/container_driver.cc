@@ -48,6 +48,10 @@ class ContainerDriver final : public Driver {
   Status pause(const EnvironmentPlace& place) override { return jail_.freeze(place); }
   Status resume(const EnvironmentPlace& place) override { return jail_.thaw(place); }
 
+  Status limit(const EnvironmentPlace& place, const Resources& resources) override {
+    return jail_.limit(place, limits_of(resources, swap_is_counted_));
+  }
+
   Status collect(const EnvironmentPlace& place, Kind kind) override;
   Status destroy(const EnvironmentPlace& place) override;
 

@@ -153,6 +153,8 @@ std::vector<oci::Mount> mounts_of(const Launch& launch, const ContainerInputs& i
 
 // ── limits ──
 
+}  // namespace
+
 oci::Resources limits_of(const Resources& resources, bool limit_swap) {
   oci::Resources out;
   out.devices = oci::default_device_rules();
@@ -166,6 +168,8 @@ oci::Resources limits_of(const Resources& resources, bool limit_swap) {
   out.pids_limit = resources.pids;
   return out;
 }
+
+namespace {
 
 void set_namespaces(oci::Linux& linux_part, const ContainerInputs& inputs) {
   linux_part.namespaces = oci::default_namespaces();

@@ -40,6 +40,10 @@ inline constexpr const char* kStopSignalAnnotation = "dev.skerry.stop-signal";
 // kInvalidArgument: nothing to run, or a capability that is no name.
 Result<oci::Spec> make_container_spec(const Launch& launch, const ContainerInputs& inputs);
 
+// The limits of a container's groups. `limit_swap`: the host counts swap; what is over the memory limit must not go
+// there.
+oci::Resources limits_of(const Resources& resources, bool limit_swap);
+
 // What the container may hold, sorted: the default set without security.cap_drop and with security.cap_add.
 Result<std::vector<std::string>> container_capabilities(const Security& security);
 

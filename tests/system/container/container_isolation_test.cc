@@ -5,6 +5,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "container_fixture.h"
+#include "drivers/cgroup_usage.h"
 
 namespace skerry::testing {
 namespace {
@@ -143,6 +144,23 @@ TEST_F(ContainerIsolation, ProcessesAreLimited) {
   start(launch);
   await_exit(launch);
   EXPECT_THAT(read_log(launch), HasSubstr("can't fork"));
+}
+
+TEST_F(ContainerIsolation, LimitsChangeWhileItRuns) {
+  auto launch = shell("sleep 1000");
+  launch.spec.resources = {.cpu_milli = 500, .memory_mib = 64, .pids = 10};
+  start(launch);
+  const auto groups = decode_cgroups(read_file(launch.place.run_dir + "/cgroups").value());
+  const auto value = [&](const char* controller, std::string_view v1, std::string_view v2) {
+    const auto group = find_controller(groups, controller);
+    return std::string(trim(read_file(cat(group.path, "/", group.unified ? v2 : v1)).value_or("")));
+  };
+  for (const std::uint32_t factor : {2U, 1U}) {
+    ASSERT_TRUE(driver_->limit(launch.place, {500 * factor, 64 * factor, 10 * factor}));
+    EXPECT_EQ(value("pids", "pids.max", "pids.max"), cat(10 * factor));
+    EXPECT_EQ(value("memory", "memory.limit_in_bytes", "memory.max"), cat((64U << 20U) * factor));
+    EXPECT_TRUE(value("cpu", "cpu.cfs_quota_us", "cpu.max").starts_with(cat(50'000 * factor)));
+  }
 }
 
 TEST_F(ContainerIsolation, TheCpuIsLimited) {
