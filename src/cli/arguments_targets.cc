@@ -65,11 +65,9 @@ void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
   auto wait_options = add_targets(wait_verb, scope);
   on_chosen(wait_verb, invocation, [wait_options](const Session& session) { return wait(session, *wait_options); });
 
-  auto* update_verb =
-      add_verb(app, invocation, "update",
-               "Change the limits of what does not run; they hold from its next start on. While it runs nothing can be "
-               "changed: stop it first",
-               example(scope, "update --memory 512 web"));
+  auto* update_verb = add_verb(app, invocation, "update",
+                               "Change the limits: of a container at once, of a microVM while it does not run",
+                               example(scope, "update --memory 512 web"));
   auto update_options = std::make_shared<UpdateOptions>();
   update_options->scope = scope;
   update_verb->add_option("NAME", update_options->name)->required();

@@ -44,14 +44,15 @@ ReplicaView view_of(const Deployment& deployment, const Environment& environment
   return view;
 }
 
-Result<EnvironmentSpec> replica_spec(const Deployment& deployment, std::uint32_t number) {
-  auto request = TRY(wire::parse_create_request(deployment.config_json));
-  EnvironmentSpec spec = std::move(request.command.spec);
+Result<CreateCommand> replica_command(const Deployment& deployment, std::uint32_t number) {
+  auto command = TRY(wire::parse_create_request(deployment.config_json)).command;
+  command.start = true;
+  EnvironmentSpec& spec = command.spec;
   spec.name = replica_name(deployment.name, number);
   spec.deployment = deployment.name;
   if (!deployment.plugin.empty()) spec.plugin = deployment.plugin;
   spec.labels[std::string(kRevisionLabel)] = revision_of(deployment);
-  return spec;
+  return command;
 }
 
 // Why a replica goes that did not do its work.
@@ -78,7 +79,7 @@ Status check(const Deployment& deployment) {
   if (deployment.max_unavailable == 0) {
     return fail(ErrorCode::kInvalidArgument, "max_unavailable: at least 1, or no replica could be replaced");
   }
-  const auto spec = TRY_IN("config", replica_spec(deployment, 1));
+  const auto spec = TRY_IN("config", replica_command(deployment, 1)).spec;
   if (!spec.ports.empty() && deployment.replicas > 1) {
     return fail(ErrorCode::kInvalidArgument, "config.ports: one host port cannot be published by several replicas");
   }
@@ -406,8 +407,8 @@ void Deployments::release(const std::string& name, bool failed) {
 
 void Deployments::create_replica(const Deployment& deployment, std::uint32_t number) {
   const std::string name = replica_name(deployment.name, number);
-  auto spec = replica_spec(deployment, number);
-  if (!spec || !claim(name, true)) return;
+  auto command = replica_command(deployment, number);
+  if (!command || !claim(name, true)) return;
   const auto created = [this, name, owner = deployment.name](const Result<Environment>& result) {
     if (!result) {
       log::warning("replica did not start", {{"name", name}, {"error", result.error().message()}});
@@ -415,7 +416,7 @@ void Deployments::create_replica(const Deployment& deployment, std::uint32_t num
     }
     release(name, !result);
   };
-  controller_.submit(CreateCommand{std::move(*spec), true}, created);
+  controller_.submit(std::move(*command), created);
 }
 
 bool Deployments::remove_replica(const std::string& name, std::string_view why) {
