@@ -14,6 +14,7 @@ Result<WorkloadAction> find_action(const Environment& environment, const std::st
   const auto found = actions.find(name);
   if (found != actions.end()) return found->second;
   std::vector<std::string> names;
+  names.reserve(actions.size());
   for (const auto& [each, action] : actions) names.push_back(each);
   return fail(ErrorCode::kNotFound, cat("\"", environment.spec.name, "\" has no action \"", name.substr(0, 64), "\""),
               names.empty() ? "its plugin names none" : cat("there are: ", join(names, ", ")));
@@ -70,6 +71,7 @@ Result<Response> list_actions(Context& context, const Request& request) {
   return json_response(std::move(json.end_array()).text());
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of all handlers that answer later
 void call_action(Context& context, Request request, Reply reply) {
   if (auto started = start_action(context, std::move(request), reply); !started) {
     reply(fail(std::move(started).error()));

@@ -177,8 +177,8 @@ std::vector<Route> build() {
 }  // namespace
 
 std::span<const Route> routes() {
-  static const std::vector<Route> kRoutes = build();
-  return kRoutes;
+  static const std::vector<Route> all = build();
+  return all;
 }
 
 }  // namespace skerry::api

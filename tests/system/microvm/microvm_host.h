@@ -64,7 +64,7 @@ inline std::optional<Frame> next_frame(int socket, FrameParser& parser, MonoTime
   while (true) {
     auto frame = parser.next();
     if (!frame) return std::nullopt;
-    if (*frame) return std::move(**frame);
+    if (*frame) return std::move(*frame);
     const auto left_ms = (deadline - SystemClock().monotonic()).count() / 1'000'000;
     pollfd ready{socket, POLLIN, 0};
     if (left_ms <= 0 || ::poll(&ready, 1, static_cast<int>(left_ms)) <= 0) return std::nullopt;
