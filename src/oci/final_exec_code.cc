@@ -83,8 +83,10 @@ FINAL_INLINE int wait_for_start(const FinalPlan* plan) {
   if (plan->start_listener >= 0) call(SYS_prctl, PR_SET_PDEATHSIG, 0);
   report(plan->status_fd, StatusKind::kReady, 0, FinalStep::kNone);
   if (plan->start_listener < 0) {
+    const long got = read_byte(plan->status_fd);
     // End of file: the runtime went away, so nobody knows about this container.
-    if (read_byte(plan->status_fd) != 1) call(SYS_exit_group, 126);
+    if (got == 0) call(SYS_exit_group, 126);
+    if (got < 0) give_up(plan->status_fd, got, FinalStep::kWait);
     return plan->status_fd;
   }
   call(SYS_close, plan->status_fd);
