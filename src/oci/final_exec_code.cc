@@ -11,10 +11,10 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include "oci/final_exec.h"
 #include "oci/status_message.h"
