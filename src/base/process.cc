@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sanitizer/asan_interface.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -134,8 +135,10 @@ class SignalsHeldBack {
 class ChildStack {
  public:
   static constexpr std::size_t kSize = 256U << 10U;
-  ChildStack()
-      : base_(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  ChildStack() : base_(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+    // The child never returns from its frames: AddressSanitizer's marks in them would stay for the address's next user.
+    if (base_ != MAP_FAILED) ASAN_UNPOISON_MEMORY_REGION(base_, kSize);
+  }
   ~ChildStack() {
     if (base_ != MAP_FAILED) ::munmap(base_, kSize);
   }

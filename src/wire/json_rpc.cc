@@ -42,8 +42,10 @@ std::expected<RpcMessage, RpcFault> parse_rpc(std::string_view text) {
   RpcMessage message;
   const auto id = root.member("id");
   const bool has_id = has_member(root, "id");
-  if (has_id && !is_id(id)) return invalid("id: must be a text or a whole number");
-  if (has_id) message.id = id.dump();
+  // Section 5: the answer to what could not be read has the identifier null; nothing else has.
+  const bool of_nothing = id.is_null() && root.member("error").is_object() && root.member("method").is_null();
+  if (has_id && !of_nothing && !is_id(id)) return invalid("id: must be a text or a whole number");
+  if (has_id && !of_nothing) message.id = id.dump();
   if (const auto version = root.member("jsonrpc"); !version.is_string() || version.text() != "2.0") {
     return invalid("jsonrpc: must be \"2.0\"", message.id);
   }

@@ -17,6 +17,8 @@ TEST(JsonRpc, RequestsNotificationsAndResponses) {
   EXPECT_EQ(parse_rpc(R"({"jsonrpc":"2.0","id":1,"result":null})")->kind, RpcMessage::Kind::kResponse);
   EXPECT_EQ(parse_rpc(R"({"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}})")->kind,
             RpcMessage::Kind::kResponse);
+  EXPECT_EQ(parse_rpc(R"({"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}})")->kind,
+            RpcMessage::Kind::kResponse);
 }
 
 TEST(JsonRpc, WhatIsWrongIsSaidWithTheIdWhenThereIsOne) {
