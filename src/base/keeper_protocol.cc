@@ -152,7 +152,7 @@ Result<KeeperExit> decode_exit(std::string_view text) {
   exit.ended.ns = TRY(number<std::int64_t>(text, "ended_ns"));
   const auto oom = TRY(optional_number<int>(text, "oom_killed"));
   if (oom) exit.oom_killed = *oom != 0;
-  exit.note = std::string(find_value(text, "note").value_or(""));
+  exit.note = one_line(find_value(text, "note").value_or(""));
   return exit;
 }
 
