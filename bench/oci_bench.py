@@ -10,7 +10,9 @@ import concurrent.futures
 import json
 import os
 import resource
+import select
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ import time
 
 from rows import row, rows, take_turns
 
+ROUNDS = int(os.environ.get("SKERRY_BENCH_RUNS", "60"))
 OURS = os.path.join(os.environ.get("SKERRY_BIN_DIR", "build/bin"), "skerry-oci")
 PROGRAM = """
 #include <unistd.h>
@@ -76,10 +79,32 @@ class Bench:
         subprocess.run(self.command(runtime, "run", "--bundle", self.bundle, self.name()), check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
-    def run_bwrap(self):
+    def run_bwrap(self, options=(), fds=()):
         subprocess.run([self.bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--bind",
                         f"{self.bundle}/rootfs", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm",
-                        "/bin/true"], check=True)
+                        *options, "/bin/true"], check=True, pass_fds=fds, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
+
+    def same_as_ours(self):
+        """What bubblewrap needs to be told to confine as the configuration does: mounts, masks, capabilities."""
+        linux = self.plain["linux"]
+        options = ["--mqueue", "/dev/mqueue", "--ro-bind", "/sys", "/sys", "--hostname", "bench", "--cap-drop", "ALL"]
+        for capability in self.plain["process"]["capabilities"]["effective"]:
+            options += ["--cap-add", capability]
+        for path in filter(os.path.exists, linux["readonlyPaths"]):
+            options += ["--ro-bind", path, path]
+        for path in filter(os.path.exists, linux["maskedPaths"]):
+            options += ["--tmpfs", path, "--remount-ro", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
+        return [*options, "--remount-ro", "/"]
+
+    def compiled_filter(self):
+        """The filter our runtime has compiled and kept, as the bare program bubblewrap takes."""
+        self.run_once("ours")
+        cache = f"{self.place}/ours/.seccomp"
+        with open(f"{cache}/{os.listdir(cache)[0]}", "rb") as file:
+            content = file.read()
+        key_bytes = struct.unpack_from("=III", content)[1]
+        return content[12 + key_bytes:]
 
     def create(self, runtime):
         name = self.name()
@@ -87,6 +112,19 @@ class Bench:
             for verb in (["create", "--bundle", self.bundle], ["start"]):
                 subprocess.run(self.command(runtime, *verb, name), check=True, stdin=null, stdout=null)
         return name
+
+    def live(self, runtime):
+        name = self.create(runtime)
+        # The process is not our child: its end shows as the end of its pidfd.
+        state = json.loads(subprocess.check_output(self.command(runtime, "state", name)))
+        if state["status"] != "stopped":
+            try:
+                pidfd = os.pidfd_open(state["pid"])
+                select.select([pidfd], [], [])
+                os.close(pidfd)
+            except ProcessLookupError:
+                pass
+        subprocess.run(self.command(runtime, "delete", name), check=True)
 
     def delete(self, runtime, name):
         subprocess.run(self.command(runtime, "delete", "--force", name), check=True)
@@ -98,11 +136,34 @@ def start_rows(bench):
     for seccomp in (False, True):
         bench.configure(seccomp=seccomp)
         peers = dict(actions)
+        program = b""
         if bench.bwrap:
+            same = bench.same_as_ours()
+            program = bench.compiled_filter() if seccomp else b""
+            # "bwrap": as few mounts as it runs with; "bwrap-same": confined as our container is.
             peers["bwrap"] = bench.run_bwrap
+            peers["bwrap-same"] = lambda same=same, program=program: run_filtered(bench, same, program)
         label = "" if seccomp else ".no-seccomp"
-        made += rows(f"oci.run{label}", take_turns(peers, 40), "ms", {"crun": 0.6, "bwrap": 1.2})
+        made += rows(f"oci.run{label}", take_turns(peers, ROUNDS), "ms", {"crun": 0.6, "bwrap": 1.2, "bwrap-same": 1.2})
     return made
+
+
+def run_filtered(bench, options, program):
+    if not program:
+        bench.run_bwrap(options)
+        return
+    with tempfile.TemporaryFile(dir=bench.place) as file:
+        file.write(program)
+        file.flush()
+        file.seek(0)
+        bench.run_bwrap([*options, "--seccomp", str(file.fileno())], (file.fileno(),))
+
+
+def life_rows(bench):
+    """The four commands an engine gives one after the other: create, start, (wait), delete."""
+    bench.configure(seccomp=True)
+    actions = {name: (lambda name=name: bench.live(name)) for name in bench.runtimes}
+    return rows("oci.life", take_turns(actions, ROUNDS // 2), "ms", {"crun": 0.6}, note="create, start, wait, delete")
 
 
 def cpu_rows(bench, rounds=40):
@@ -196,7 +257,7 @@ def main():
     place = tempfile.mkdtemp(prefix="skerry-oci-bench-", dir="/dev/shm")
     try:
         bench = Bench(place)
-        parts = (start_rows, cpu_rows, exec_rows, memory_rows, throughput_rows, many_rows, syscall_rows)
+        parts = (start_rows, life_rows, cpu_rows, exec_rows, memory_rows, throughput_rows, many_rows, syscall_rows)
         with open(sys.argv[1], "w") as file:
             json.dump([each for part in parts for each in part(bench)], file, indent=1)
     finally:

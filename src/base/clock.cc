@@ -54,12 +54,15 @@ std::string to_rfc3339(WallTime time) {
     fraction += 1'000'000'000;
     --seconds;
   }
-  const time_t t = static_cast<time_t>(seconds);
-  tm parts{};
-  ::gmtime_r(&t, &parts);
+  // Not gmtime_r(3), which reads the time zone's file though UTC needs none.
+  const std::chrono::sys_seconds instant{std::chrono::seconds(seconds)};
+  const auto midnight = std::chrono::floor<std::chrono::days>(instant);
+  const std::chrono::year_month_day date(midnight);
+  const auto second = static_cast<int>((instant - midnight).count());
   char text[80];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", parts.tm_year + 1900, parts.tm_mon + 1,
-                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, static_cast<int>(fraction));
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), second / 3600, second / 60 % 60,
+                second % 60, static_cast<int>(fraction));
   return text;
 }
 

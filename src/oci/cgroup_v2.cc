@@ -146,11 +146,14 @@ std::set<std::string> words_of(const std::string& text) {
   return out;
 }
 
-// One write a group, and none when they are on already. A controller that cannot be had is noticed when a limit needs
-// it.
-Status enable_in(const std::string& group, const std::set<std::string>& wanted) {
+// One write a group, and none when they are on already, which in one group means in all above it. A controller that
+// cannot be had is noticed when a limit needs it.
+Status enable_down_to(const std::string& mount_point, const std::string& group, const std::set<std::string>& wanted) {
   const auto enabled = words_of(TRY(read_file(group + "/cgroup.subtree_control")));
   if (std::ranges::includes(enabled, wanted)) return {};
+  if (group.size() > mount_point.size()) {
+    TRY(enable_down_to(mount_point, group.substr(0, group.rfind('/')), wanted));
+  }
   const auto available = words_of(TRY(read_file(group + "/cgroup.controllers")));
   std::string line;
   for (const auto& name : wanted) {
@@ -174,13 +177,8 @@ std::uint64_t weight_from_block_io(std::uint16_t weight) {
 }
 
 Status enable_v2_controllers(const std::string& mount_point, const std::string& directory, const Resources& resources) {
-  const auto wanted = wanted_controllers(resources);
-  std::string group = mount_point;
-  for (const auto part : split(std::string_view(directory).substr(mount_point.size() + 1), '/')) {
-    TRY_IN("enable cgroup controllers", enable_in(group, wanted));
-    group += cat("/", part);
-  }
-  return {};
+  const std::string parent = directory.substr(0, directory.rfind('/'));
+  return annotate(enable_down_to(mount_point, parent, wanted_controllers(resources)), "enable cgroup controllers");
 }
 
 Status set_v2_limits(const std::string& directory, const Resources& resources) {

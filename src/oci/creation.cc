@@ -23,7 +23,12 @@
 namespace skerry::oci {
 namespace {
 
+// What the kernel calls the place: one walk, where realpath(3) reads every component as a link.
 Result<std::string> absolute_path(const std::string& path) {
+  const Fd place = TRY(sys::open(path, O_PATH));
+  auto name = sys::readlink(cat("/proc/self/fd/", place.get()));
+  // Without /proc, or where the place has no name in our own view.
+  if (name && name->starts_with('/') && !name->ends_with(" (deleted)")) return name;
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) == nullptr) return fail_errno(path);
   return std::string(resolved);
@@ -140,7 +145,7 @@ Status Creation::make_groups() {
   return {};
 }
 
-Status Creation::make_process() {
+Status Creation::make_process(const CreateRequest& request) {
   launched_ = TRY(launch(plan_));
   placeholder_.end();
   rollback_.add([this] { abandon(launched_); });
@@ -150,7 +155,17 @@ Status Creation::make_process() {
   if (const auto& rdt = bundle_.spec.linux_part.intel_rdt) {
     TRY(enter_intel_rdt(*rdt, TRY(plan_intel_rdt(bundle_.spec.linux_part, record_.id)), launched_.pid));
   }
-  return wait_until_ready(launched_, plan_);
+  if (!starts_at_once(plan_)) {
+    TRY(wait_until_ready(launched_, plan_));
+    return write_pid_file(request.pid_file, launched_.pid);
+  }
+  rollback_.add([path = request.pid_file] {
+    if (!path.empty()) (void)sys::unlink(path);
+  });
+  TRY(write_pid_file(request.pid_file, launched_.pid));
+  // Who has ended by now says why.
+  if (!send_go(launched_.status.get())) return wait_until_ready(launched_, plan_);
+  return {};
 }
 
 Status Creation::prepare(const CreateRequest& request, StartBy start_by, Fd console) {
@@ -159,12 +174,11 @@ Status Creation::prepare(const CreateRequest& request, StartBy start_by, Fd cons
   TRY(claim_name(request));
   TRY(make_plan(request, start_by, std::move(console)));
   TRY(make_groups());
-  TRY(make_process());
-  return write_pid_file(request.pid_file, launched_.pid);
+  return make_process(request);
 }
 
 Status Creation::go() {
-  TRY(send_go(launched_.status.get()));
+  if (!starts_at_once(plan_)) TRY(send_go(launched_.status.get()));
   const auto& seccomp = bundle_.spec.linux_part.seccomp;
   return wait_until_executed(launched_, bundle_.spec.process->args.front(),
                              {seccomp ? &*seccomp : nullptr, &record_, ContainerStatus::kCreated, launched_.pid});

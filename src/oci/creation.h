@@ -34,9 +34,10 @@ class Creation {
   Creation(const RuntimeOptions& options, const StateStore& store, Bundle bundle)
       : options_(options), store_(store), bundle_(std::move(bundle)) {}
 
-  // Up to "ready". `console`: where the terminal's master goes, unset without a terminal.
+  // Up to "ready", or to where the process goes on by itself. `console`: where the terminal's master goes, unset
+  // without a terminal.
   Status prepare(const CreateRequest& request, StartBy start_by, Fd console);
-  // kCaller: lets the program start and waits until it was executed.
+  // kCaller: lets the program start, if it does not by itself, and waits until it was executed.
   Status go();
   // Everything stands; nothing is undone any more, and others may work on the container.
   void commit() {
@@ -52,7 +53,8 @@ class Creation {
   Status claim_name(const CreateRequest& request);
   Status make_plan(const CreateRequest& request, StartBy start_by, Fd console);
   Status make_groups();
-  Status make_process();
+  // The pid file is there before the program runs.
+  Status make_process(const CreateRequest& request);
 
   const RuntimeOptions& options_;
   const StateStore& store_;

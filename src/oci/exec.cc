@@ -98,6 +98,7 @@ Result<JoinPlan> LinuxRuntime::plan_join(const ExecRequest& request, const Conta
   plan.id = record.id;
   plan.process = &process;
   plan.linux_part = &spec.linux_part;
+  plan.pid = record.pid;
   plan.container = TRY(open_pidfd(record.pid));
   if (!is_alive(record)) return fail(ErrorCode::kConflict, cat("container not running: \"", record.id, "\""));
   plan.namespace_flags = namespace_flags(spec, record.pid);

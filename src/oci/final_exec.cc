@@ -182,6 +182,7 @@ FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
   plan->image_size = round_up(reinterpret_cast<std::uintptr_t>(_end)) - begin;
   plan->status_fd = request.status_fd;
   plan->start_listener = request.start_listener;
+  plan->report_ready = request.report_ready;
   plan->fork_last = request.fork_last;
   plan->has_terminal = request.has_terminal;
   plan->no_new_privileges = request.no_new_privileges;

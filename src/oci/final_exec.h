@@ -57,6 +57,8 @@ struct FinalRequest {
   // How the process is told to go on: a connection to this listening socket (`create`), or, with -1, a byte on
   // status_fd.
   int start_listener = -1;
+  // Without: nobody waits for "ready", the byte is on its way (see starts_at_once()).
+  bool report_ready = true;
   // A joined PID namespace only takes in children: the last steps are done by one, whose pid is reported (kStaged).
   // That child leads a new session, with descriptor 0 as its terminal when `has_terminal`.
   bool fork_last = false;

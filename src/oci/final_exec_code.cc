@@ -81,7 +81,7 @@ FINAL_INLINE long read_byte(int fd) {
 FINAL_INLINE int wait_for_start(const FinalPlan* plan) {
   // Ready means that `create` may end: from here on its end is no reason to die.
   if (plan->start_listener >= 0) call(SYS_prctl, PR_SET_PDEATHSIG, 0);
-  report(plan->status_fd, StatusKind::kReady, 0, FinalStep::kNone);
+  if (plan->report_ready) report(plan->status_fd, StatusKind::kReady, 0, FinalStep::kNone);
   if (plan->start_listener < 0) {
     const long got = read_byte(plan->status_fd);
     // End of file: the runtime went away, so nobody knows about this container.

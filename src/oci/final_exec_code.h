@@ -28,6 +28,7 @@ struct FinalPlan {
   prctl_mm_map memory_map;  // with exe_fd: the disguise
   int status_fd = -1;
   int start_listener = -1;
+  bool report_ready = true;
   bool fork_last = false;
   bool has_terminal = false;
   bool set_capabilities = false;

@@ -29,6 +29,12 @@
 namespace skerry::oci {
 namespace {
 
+// Hooks that run before the program are told the pid, which only the runtime knows.
+bool needs_pid(const Hooks& hooks) {
+  return !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty() ||
+         !hooks.start_container.empty();
+}
+
 class Init {
  public:
   Init(const InitPlan& plan, int status_fd)
@@ -37,7 +43,6 @@ class Init {
   Result<void> run() {
     TRY(enter_namespaces());
     TRY(name_host());
-    spare_null_ = open_spare_null();
     Terminal terminal;
     if (namespaces_.makes(CLONE_NEWNS)) {
       TRY(build_root());
@@ -118,10 +123,7 @@ class Init {
 
   Status pass_hooks() {
     const Hooks& hooks = spec_.hooks;
-    if (hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty() &&
-        hooks.start_container.empty()) {
-      return {};
-    }
+    if (!needs_pid(hooks)) return {};
     TRY(send_status(status_fd_, StatusKind::kHooks));
     record_ = *plan_.record;
     record_.pid = TRY(parse_int<int>(TRY(await_go(status_fd_)), "pid"));
@@ -129,6 +131,7 @@ class Init {
   }
 
   Status switch_to_root() {
+    null_ = open_replacement_null(root_.get());
     // Before the switch: the cover for files is the host's /dev/null.
     TRY(protect_paths(root_.get(), spec_.linux_part.readonly_paths));
     TRY(mask_paths(root_.get(), spec_.linux_part.masked_paths));
@@ -144,6 +147,8 @@ class Init {
 
   // Without a mount namespace of its own the container only gets another root directory.
   Status change_root() {
+    const auto root = sys::open(plan_.rootfs, O_PATH | O_DIRECTORY);
+    null_ = open_replacement_null(root ? root->get() : -1);
     if (::chroot(plan_.rootfs.c_str()) < 0) return fail_errno(cat("/root/path: chroot ", plan_.rootfs));
     if (::chdir("/") < 0) return fail_errno("chdir /");
     return {};
@@ -157,12 +162,13 @@ class Init {
     entry.seccomp = plan_.seccomp ? &*plan_.seccomp : nullptr;
     entry.status_fd = status_fd_;
     entry.start_listener = plan_.start_listener.get();
+    entry.report_ready = !starts_at_once(plan_);
     entry.start_hooks = spec_.hooks.start_container;
     if (!entry.start_hooks.empty()) entry.hook_state = state_document(record_, ContainerStatus::kCreated);
     entry.disguise_fd = plan_.disguise.get();
     entry.preserved_fds = plan_.preserved_fds;
     entry.terminal_slave = terminal.slave.get();
-    entry.spare_null = std::move(spare_null_);
+    entry.null = std::move(null_);
     entry.new_keyring = plan_.new_keyring;
     entry.title = cat("skerry-oci init ", plan_.id);
     return enter_process(entry);
@@ -173,11 +179,15 @@ class Init {
   const NamespacePlan& namespaces_;
   int status_fd_;
   Fd root_;
-  Fd spare_null_;
+  Fd null_;
   ContainerRecord record_;
 };
 
 }  // namespace
+
+bool starts_at_once(const InitPlan& plan) {
+  return !plan.start_listener && !plan.namespaces->makes(CLONE_NEWUSER) && !needs_pid(plan.spec->hooks);
+}
 
 void run_init(const InitPlan& plan, int status_fd) {
   ::close(plan.lock_fd);

@@ -64,7 +64,8 @@ Result<Fd> open_terminal(const JoinPlan& plan) {
 }
 
 Result<void> join(const JoinPlan& plan, int status_fd) {
-  Fd spare_null = open_spare_null();
+  const auto root = sys::open(cat("/proc/", plan.pid, "/root"), O_PATH | O_DIRECTORY);
+  Fd null = open_replacement_null(root ? root->get() : -1);
   TRY(enter_container(plan, status_fd));
   const Fd slave = TRY(open_terminal(plan));
   ProcessEntry entry;
@@ -76,7 +77,7 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
   entry.disguise_fd = plan.disguise.get();
   entry.preserved_fds = plan.preserved_fds;
   entry.terminal_slave = slave.get();
-  entry.spare_null = std::move(spare_null);
+  entry.null = std::move(null);
   entry.new_keyring = false;
   entry.fork_last = (plan.namespace_flags & CLONE_NEWPID) != 0;
   entry.title = cat("skerry-oci exec ", plan.id);

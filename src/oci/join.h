@@ -30,7 +30,8 @@ struct JoinPlan {
   const Process* process = nullptr;
   const Linux* linux_part = nullptr;
   int namespace_flags = 0;  // CLONE_NEW* of the container
-  Fd container;             // pidfd of its first process
+  pid_t pid = 0;            // of its first process
+  Fd container;             // pidfd of that
   Fd root;                  // its root directory, where it has no mount namespace of its own; else unset
   const CgroupDoor* door = nullptr;
   CapabilityPlan capabilities;

@@ -111,6 +111,14 @@ std::string program_of(const StateStore& store, const std::string& id) {
   return spec && spec->process ? spec->process->args.front() : "?";
 }
 
+// Of a configuration that cannot be read any more: none.
+std::vector<Hook> poststop_hooks(const StateStore& store, const std::string& id) {
+  const auto text = store.load_spec(id);
+  if (!text || text->find("\"poststop\"") == std::string::npos) return {};
+  const auto spec = parse_spec(*text);
+  return spec ? spec->hooks.poststop : std::vector<Hook>{};
+}
+
 }  // namespace
 
 bool is_alive(const ContainerRecord& record) {
@@ -163,11 +171,14 @@ Status LinuxRuntime::run_poststart(const ContainerRecord& record) {
   const auto text = TRY(store_.load_spec(record.id));
   // Parsing costs more than the whole start; a configuration without the word has no such hook.
   if (text.find("\"poststart\"") == std::string::npos) return {};
-  const auto spec = TRY(parse_spec(text));
-  const auto warnings =
-      run_all_hooks(spec.hooks.poststart, "poststart", state_document(record, ContainerStatus::kRunning));
-  for (const auto& warning : warnings) options_.warn(warning);
+  run_poststart(record, TRY(parse_spec(text)).hooks);
   return {};
+}
+
+void LinuxRuntime::run_poststart(const ContainerRecord& record, const Hooks& hooks) {
+  if (hooks.poststart.empty()) return;
+  const auto warnings = run_all_hooks(hooks.poststart, "poststart", state_document(record, ContainerStatus::kRunning));
+  for (const auto& warning : warnings) options_.warn(warning);
 }
 
 Result<int> LinuxRuntime::run(const RunRequest& request) {
@@ -177,19 +188,19 @@ Result<int> LinuxRuntime::run(const RunRequest& request) {
   TRY(creation.prepare(request.create, StartBy::kCaller, std::move(console.container_end)));
   TRY(creation.go());
   creation.commit();
-  TRY(run_poststart(creation.record()));
+  run_poststart(creation.record(), creation.spec().hooks);
   if (request.detach) return 0;
   const int code = TRY(wait_in_foreground(creation.launched(), signals, std::move(console.runtime_end)));
-  if (!request.keep) TRY(remove_after_run(creation.record()));
+  if (!request.keep) TRY(remove_after_run(creation.record(), creation.spec().hooks));
   return code;
 }
 
-Status LinuxRuntime::remove_after_run(const ContainerRecord& record) {
+Status LinuxRuntime::remove_after_run(const ContainerRecord& record, const Hooks& hooks) {
   const auto dir = store_.lock(record.id);
   // Somebody deleted it meanwhile.
   if (!dir && dir.error().code == ErrorCode::kNotFound) return {};
   if (!dir) return fail(dir.error());
-  return remove_locked(*dir, record);
+  return remove_locked(*dir, record, &hooks);
 }
 
 Status LinuxRuntime::kill(const KillRequest& request) {
@@ -213,15 +224,13 @@ Status LinuxRuntime::kill(const KillRequest& request) {
   return {};
 }
 
-Status LinuxRuntime::remove_locked(const StateDir& dir, const ContainerRecord& record) {
+Status LinuxRuntime::remove_locked(const StateDir& dir, const ContainerRecord& record, const Hooks* known) {
   TRY(remove_cgroup(record.cgroup));
   TRY(remove_intel_rdt(record.intel_rdt_group));
-  const auto text = store_.load_spec(record.id);
-  if (text && text->find("\"poststop\"") != std::string::npos) {
-    if (const auto spec = parse_spec(*text)) {
-      const auto state = state_document(record, ContainerStatus::kStopped);
-      for (const auto& warning : run_all_hooks(spec->hooks.poststop, "poststop", state)) options_.warn(warning);
-    }
+  const auto poststop = known != nullptr ? known->poststop : poststop_hooks(store_, record.id);
+  if (!poststop.empty()) {
+    const auto state = state_document(record, ContainerStatus::kStopped);
+    for (const auto& warning : run_all_hooks(poststop, "poststop", state)) options_.warn(warning);
   }
   return dir.remove();
 }

@@ -52,14 +52,16 @@ class LinuxRuntime final : public Runtime {
 
  private:
   [[nodiscard]] ContainerStatus status_of(const ContainerRecord& record) const;
-  Status remove_locked(const StateDir& dir, const ContainerRecord& record);
-  Status remove_after_run(const ContainerRecord& record);
+  // `known`: the container's hooks where they have been read already.
+  Status remove_locked(const StateDir& dir, const ContainerRecord& record, const Hooks* known = nullptr);
+  Status remove_after_run(const ContainerRecord& record, const Hooks& hooks);
   Status unblock(const std::string& id);
   Status end_processes(const ContainerRecord& record);
   Result<JoinPlan> plan_join(const ExecRequest& request, const ContainerRecord& record, const Spec& spec,
                              const Process& process, const CgroupDoor& door);
   Status hand_over(const ContainerRecord& record, const Fd& listener);
   Status run_poststart(const ContainerRecord& record);
+  void run_poststart(const ContainerRecord& record, const Hooks& hooks);
 
   RuntimeOptions options_;
   StateStore store_;

@@ -66,15 +66,15 @@ Symlinks symlink_policy(const Mount& mount) {
   return kernel ? Symlinks::kRefuse : Symlinks::kInsideRoot;
 }
 
-Result<Fd> open_target(const MountContext& context, const Mount& mount, int tree) {
-  const auto info = TRY(sys::fstat(tree));
-  const auto kind = S_ISDIR(info.st_mode) ? MissingTarget::kDirectory : MissingTarget::kFile;
+// A file system's root is a directory; a bind mount's is what its source is.
+Result<Fd> open_target(const MountContext& context, const Mount& mount, int tree, bool bind) {
+  const bool directory = !bind || S_ISDIR(TRY(sys::fstat(tree)).st_mode);
+  const auto kind = directory ? MissingTarget::kDirectory : MissingTarget::kFile;
   Fd target = TRY(make_in_root(context.root_fd, mount.destination, kind, symlink_policy(mount)));
   const auto target_info = TRY(sys::fstat(target.get()));
-  if (S_ISDIR(target_info.st_mode) != S_ISDIR(info.st_mode)) {
+  if (S_ISDIR(target_info.st_mode) != directory) {
     return fail(ErrorCode::kInvalidArgument,
-                cat(mount.destination, ": cannot mount a ",
-                    S_ISDIR(info.st_mode) ? "directory on a file" : "file on a directory"));
+                cat(mount.destination, ": cannot mount a ", directory ? "directory on a file" : "file on a directory"));
   }
   return target;
 }
@@ -103,7 +103,7 @@ Status make_mount(const Mount& mount, const PreparedMount* prepared, const Mount
   Fd own;
   if (prepared == nullptr || !prepared->tree) own = TRY(detached_mount(mount, options));
   const int tree = own ? own.get() : prepared->tree.get();
-  const Fd target = TRY(open_target(context, mount, tree));
+  const Fd target = TRY(open_target(context, mount, tree, bind));
   if (copies) {
     TRY(copy_up(target.get(), tree));
     if (read_only) TRY(set_attributes(tree, MOUNT_ATTR_RDONLY, 0, sys::Recursion::kNone));

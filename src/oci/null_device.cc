@@ -10,6 +10,7 @@
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/text.h"
+#include "oci/safe_path.h"
 
 namespace skerry::oci {
 namespace {
@@ -30,6 +31,14 @@ Result<Fd> open_own_null() {
     if (is_null_device(TRY(sys::fstat(opened.get())))) return opened;
   }
   return fail(ErrorCode::kCorrupt, "/dev/null of the container is not character device 1:3");
+}
+
+// Through the descriptor that was checked: whatever the path means by then, this is the device.
+Result<Fd> open_null_below(int root_fd) {
+  if (root_fd < 0) return fail(ErrorCode::kNotFound, "no root");
+  const Fd place = TRY(open_in_root(root_fd, kPath, Symlinks::kRefuse));
+  if (!is_null_device(TRY(sys::fstat(place.get())))) return fail(ErrorCode::kCorrupt, "not the null device");
+  return sys::open(cat("/proc/self/fd/", place.get()), O_RDWR | O_NOCTTY);
 }
 
 Result<Fd> open_through_mount() {
@@ -53,17 +62,22 @@ Result<Fd> mount_host_null() {
   return mount;
 }
 
-Fd open_spare_null() {
+Fd open_replacement_null(int root_fd) {
   if (std::ranges::none_of(kStandard, leads_to_null)) return {};
+  if (auto own = open_null_below(root_fd)) return std::move(*own);
   auto opened = open_through_mount();
   return opened ? std::move(*opened) : Fd();
 }
 
-Status replace_null(const Fd& spare) {
+Status replace_null(const Fd& replacement) {
   if (std::ranges::none_of(kStandard, leads_to_null)) return {};
-  const auto own = open_own_null();
-  const int source = own ? own->get() : spare.get();
-  if (source < 0) return {};
+  Fd own;
+  if (!replacement) {
+    auto opened = open_own_null();
+    if (!opened) return {};
+    own = std::move(*opened);
+  }
+  const int source = replacement ? replacement.get() : own.get();
   for (const int fd : kStandard) {
     if (leads_to_null(fd) && ::dup3(source, fd, 0) < 0) return fail_errno("replace /dev/null");
   }

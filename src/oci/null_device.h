@@ -19,13 +19,15 @@ bool is_null_device(const struct stat& info);
 // there.
 Result<Fd> mount_host_null();
 
-// What stands in where the container has no /dev/null of its own: a descriptor opened through mount_host_null(), or
-// none when descriptors 0 to 2 do not need it. Called while the host's /dev and /proc can be seen. A runtime without
-// the right to mount cannot make one; the host's node is then not its user's either.
-Fd open_spare_null();
+// What standard descriptors are replaced with: the null device of the container's root at `root_fd` or, where it has
+// none, one opened through mount_host_null(); none when descriptors 0 to 2 do not need it. Called while the host's /dev
+// and /proc can be seen, and when the container's mounts stand. A runtime without the right to mount cannot make the
+// second kind; the host's node is then not its user's either. The container's own comes first also because giving up
+// a mount that was never attached takes an RCU grace period: milliseconds on a busy machine.
+Fd open_replacement_null(int root_fd);
 
-// Descriptors 0 to 2 that are the null device become the one of this root, or the spare when there is no such device.
-// Called inside of the container.
-Status replace_null(const Fd& spare);
+// Descriptors 0 to 2 that are the null device become `replacement`, without one the device of this root when there is
+// such. Called inside of the container.
+Status replace_null(const Fd& replacement);
 
 }  // namespace skerry::oci

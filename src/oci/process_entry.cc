@@ -169,7 +169,7 @@ Result<void> enter_process(const ProcessEntry& entry) {
     // The one who forks last must not lead the session: its end would hang up the terminal.
     if (!entry.fork_last) TRY(take_terminal(entry.terminal_slave));
   } else {
-    TRY(replace_null(entry.spare_null));
+    TRY(replace_null(entry.null));
     give_stdio(process.user.uid);
   }
   TRY(close_others(entry));
@@ -186,6 +186,7 @@ Result<void> enter_process(const ProcessEntry& entry) {
   final_request.no_new_privileges = process.no_new_privileges;
   final_request.status_fd = entry.status_fd;
   final_request.start_listener = entry.start_listener;
+  final_request.report_ready = entry.report_ready;
   final_request.hooks = entry.start_hooks;
   final_request.hook_state = entry.hook_state;
   final_request.fork_last = entry.fork_last;

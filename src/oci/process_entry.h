@@ -22,12 +22,13 @@ struct ProcessEntry {
   CapabilityPlan capabilities;
   const SeccompFilter* seccomp = nullptr;  // nullptr: none
   int status_fd = -1;
-  int start_listener = -1;  // see FinalRequest
+  int start_listener = -1;   // see FinalRequest
+  bool report_ready = true;  // see FinalRequest
   int disguise_fd = -1;
   bool fork_last = false;      // see FinalRequest
   unsigned preserved_fds = 0;  // descriptors 3 … 3+n-1 belong to the program
   int terminal_slave = -1;     // becomes 0, 1, 2 and the controlling terminal
-  Fd spare_null;               // see open_spare_null()
+  Fd null;                     // see open_replacement_null()
   bool new_keyring = true;
   std::vector<Hook> start_hooks;  // see FinalRequest
   std::string hook_state;

@@ -21,15 +21,16 @@ std::uint64_t resolve_flags(Symlinks symlinks) {
   return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (symlinks == Symlinks::kRefuse ? RESOLVE_NO_SYMLINKS : 0ULL);
 }
 
-// Makes `name` below `parent_fd` and opens it without following anything.
-Result<Fd> make_one(int parent_fd, const std::string& name, MissingTarget kind) {
-  if (kind == MissingTarget::kFile) {
-    const auto made = sys::openat(parent_fd, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDONLY, 0644);
-    if (!made && made.error().sys_errno != EEXIST) return fail(made.error());
-    return sys::openat(parent_fd, name, O_PATH | O_NOFOLLOW);
+// Makes `name` below `parent_fd`; false when there is something already, were it a link to nothing.
+Result<bool> make_one(int parent_fd, const std::string& name, MissingTarget kind) {
+  if (kind == MissingTarget::kDirectory) {
+    if (::mkdirat(parent_fd, name.c_str(), 0755) == 0) return true;
+    if (errno == EEXIST) return false;
+    return fail_errno(cat("mkdir ", name));
   }
-  if (::mkdirat(parent_fd, name.c_str(), 0755) < 0 && errno != EEXIST) return fail_errno(cat("mkdir ", name));
-  return sys::openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_DIRECTORY);
+  const auto made = sys::openat(parent_fd, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDONLY, 0644);
+  if (!made && made.error().sys_errno != EEXIST) return fail(made.error());
+  return made.has_value();
 }
 
 struct Split {
@@ -56,11 +57,14 @@ Result<Fd> make_path(int root_fd, const std::string& clean, MissingTarget kind, 
   if (links_left == 0) return fail(Error::from_errno(ELOOP, cat("make ", clean)));
   const Split place = split_last(clean);
   const Fd parent = TRY(make_path(root_fd, place.parent, MissingTarget::kDirectory, symlinks, links_left - 1));
-  if (symlinks == Symlinks::kInsideRoot) {
+  const bool made = TRY(make_one(parent.get(), place.name, kind));
+  if (!made && symlinks == Symlinks::kInsideRoot) {
     const std::string target = TRY(dangling_target(parent.get(), place));
     if (!target.empty()) return make_path(root_fd, target, kind, symlinks, links_left - 1);
   }
-  return make_one(parent.get(), place.name, kind);
+  // Without following anything: a link may have come meanwhile.
+  const int directory = kind == MissingTarget::kDirectory ? O_DIRECTORY : 0;
+  return sys::openat(parent.get(), place.name, O_PATH | O_NOFOLLOW | directory);
 }
 
 }  // namespace

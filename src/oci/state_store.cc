@@ -18,6 +18,7 @@ namespace skerry::oci {
 namespace {
 
 constexpr std::string_view kRecordName = "/state.json";
+constexpr std::string_view kSpecName = "/config.json";
 
 std::unexpected<Error> not_there(const std::string& id) {
   return fail(ErrorCode::kNotFound, cat("container \"", id, "\" does not exist"));
@@ -31,6 +32,8 @@ Result<StateDir> open_locked(const std::string& path, sys::LockWait wait) {
 
 }  // namespace
 
+std::string StateDir::spec_file() const { return path_ + std::string(kSpecName); }
+
 Status StateDir::save(const ContainerRecord& record) const {
   return write_file_atomic(path_ + std::string(kRecordName), to_json(record), 0600);
 }
@@ -40,7 +43,13 @@ Status StateDir::save_spec(std::string_view json) const {
   return sys::write_all(file.get(), json);
 }
 
-Status StateDir::remove() const { return sys::remove_tree(path_); }
+Status StateDir::remove() const {
+  // The names it usually has; whatever else there is takes the walk.
+  for (const auto name : {kRecordName, kSpecName}) (void)sys::unlink(path_ + std::string(name));
+  const auto gone = sys::rmdir(path_);
+  if (gone || gone.error().sys_errno == ENOENT) return {};
+  return sys::remove_tree(path_);
+}
 
 Result<StateDir> StateStore::claim(const std::string& id) const {
   TRY(check_container_id(id));
@@ -89,7 +98,7 @@ Result<ContainerRecord> StateStore::load(const std::string& id) const {
 }
 
 Result<std::string> StateStore::load_spec(const std::string& id) const {
-  return read_file(directory(id) + "/config.json", kMaxConfigBytes);
+  return read_file(directory(id) + std::string(kSpecName), kMaxConfigBytes);
 }
 
 bool StateStore::waits_for_start(const std::string& id) const { return sys::exists(directory(id) + "/start.sock"); }

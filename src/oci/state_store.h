@@ -24,7 +24,7 @@ class StateDir {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string start_socket() const { return path_ + "/start.sock"; }
-  [[nodiscard]] std::string spec_file() const { return path_ + "/config.json"; }
+  [[nodiscard]] std::string spec_file() const;
 
   [[nodiscard]] Status save(const ContainerRecord& record) const;
   [[nodiscard]] Status save_spec(std::string_view json) const;

@@ -68,8 +68,13 @@ void send_failure(int socket, const Error& error) {
 
 Result<std::optional<StatusMessage>> receive_status(int socket) {
   auto got = receive_with_fds(socket, sizeof(StatusHeader) + kMaxText);
-  // A process that ends before it has read our byte resets the connection.
-  if (!got && got.error().sys_errno == ECONNRESET) return std::nullopt;
+  // A process that ends before it has read our byte resets the connection; that is told first, and once. What it said
+  // before is still there.
+  if (!got && got.error().sys_errno == ECONNRESET) {
+    got = receive_with_fds(socket, sizeof(StatusHeader) + kMaxText);
+    if (got && got->data.empty())
+      return fail(ErrorCode::kIo, "the container's first process ended before it was started");
+  }
   if (!got) return fail(std::move(std::move(got).error()).in("receive status"));
   if (got->data.empty()) return std::nullopt;
   if (got->data.size() < sizeof(StatusHeader)) return fail(ErrorCode::kInternal, "short status message");
