@@ -119,7 +119,7 @@ void fill_capabilities(FinalPlan& plan, const CapabilityPlan& wanted) {
 }
 
 // All fields must be ordered addresses of user memory (prctl(2)); only the command line and the executable matter.
-void fill_memory_map(FinalPlan& plan, char* title, std::size_t title_bytes, int disguise_fd) {
+void fill_memory_map(FinalPlan& plan, const char* title, std::size_t title_bytes, int disguise_fd) {
   const auto here = reinterpret_cast<std::uint64_t>(&plan);
   prctl_mm_map& map = plan.memory_map;
   map.start_code = here;
