@@ -14,6 +14,7 @@
 #include "agent/boot.h"
 #include "agent/modules.h"
 #include "agent/power.h"
+#include "agent/shares.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -64,6 +65,7 @@ Status stage_one(Fd& layer) {
     warnings.insert(warnings.end(), unparked.warnings.begin(), unparked.warnings.end());
     return serve(unparked.document, std::move(warnings), std::move(unparked.port));
   }
+  if (has_shares(document)) TRY(mount_shares());
   if (document.root.mode == wire::RootMode::kInitramfs) {
     const auto more = prepare_shared();
     warnings.insert(warnings.end(), more.begin(), more.end());

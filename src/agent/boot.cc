@@ -15,6 +15,7 @@
 #include "agent/disks.h"
 #include "agent/guest_network.h"
 #include "agent/kernel_arguments.h"
+#include "agent/shares.h"
 #include "base/clock.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
@@ -66,18 +67,21 @@ void name_guest(const wire::BootDocument& document, std::vector<std::string>& wa
   if (::sethostname(document.hostname.c_str(), document.hostname.size()) < 0) {
     warnings.push_back(Error::last("set the host name").message());
   }
+  if (document.keep_etc) return;
   add_warning(warnings, provide_file("/etc/hostname", document.hostname + "\n"));
   const std::string address = document.network ? document.network->address : "";
   add_warning(warnings, provide_file("/etc/hosts", hosts_file(document.hostname, address)));
 }
 
 Status mount_asked(const wire::GuestMount& mount) {
+  if (mount.type == "share") {
+    return bind_share(mount.source, mount.target, mount.read_only, MS_NOSUID | MS_NODEV);
+  }
   TRY(sys::mkdir_all(mount.target, 0755));
   const std::uint64_t flags = MS_NOSUID | MS_NODEV | (mount.read_only ? MS_RDONLY : 0);
   if (mount.type == "tmpfs") {
     return sys::mount("tmpfs", mount.target, "tmpfs", flags, cat("mode=1777,size=", mount.size_mib, "m"));
   }
-  if (mount.type == "virtiofs") return sys::mount(mount.source, mount.target, "virtiofs", flags);
   const std::string device = TRY(find_disk(mount.source));
   return sys::mount(device, mount.target, mount.type, flags);
 }
@@ -149,11 +153,12 @@ Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& documen
   name_guest(document, warnings);
   if (document.network) {
     TRY_IN("network", configure_network(*document.network));
-    if (!document.network->dns.empty()) {
+    if (!document.network->dns.empty() && !document.keep_etc) {
       add_warning(warnings, provide_file("/etc/resolv.conf", resolv_conf(*document.network)));
     }
   }
   for (const auto& mount : document.mounts) TRY_IN(cat("mount ", mount.target), mount_asked(mount));
+  if (has_shares(document)) unmount_shares();
   if (document.root.read_only) TRY_IN("make the root read-only", make_read_only());
   return warnings;
 }

@@ -9,6 +9,7 @@
 
 #include "agent/boot.h"
 #include "agent/disks.h"
+#include "agent/shares.h"
 #include "base/sys_file.h"
 #include "base/sys_namespace.h"
 #include "base/text.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr const char* kLower = "/skerry/lower";
 constexpr const char* kUpper = "/skerry/upper";
 constexpr const char* kNewRoot = "/skerry/root";
+constexpr const char* kRootShare = "0";
 
 // A disk file system that was in use when the power went must replay its journal: only erofs and squashfs are truly
 // read-only, the others are mounted so with their journal left alone.
@@ -49,13 +51,19 @@ Result<Fd> mount_upper() {
   return layer;
 }
 
+Status mount_base(const wire::GuestRoot& root, const std::string& target, bool read_only) {
+  if (root.mode != wire::RootMode::kShare) return annotate(mount_disk("root", target, read_only), "root disk");
+  return annotate(bind_share(kRootShare, target, read_only, 0), "root directory");
+}
+
 Result<Fd> mount_root(const wire::GuestRoot& root) {
   TRY(sys::mkdir_all(kNewRoot, 0755));
   if (!root.overlay) {
-    TRY_IN("root disk", mount_disk("root", kNewRoot, root.read_only));
+    // A directory is made read-only last of all: what the guest mounts still needs its targets.
+    TRY(mount_base(root, kNewRoot, root.read_only && root.mode == wire::RootMode::kDisk));
     return Fd();
   }
-  if (!is_mount_point(kLower)) TRY_IN("root disk", mount_disk("root", kLower, true));
+  if (!is_mount_point(kLower)) TRY(mount_base(root, kLower, true));
   Fd layer = TRY_IN("overlay disk", mount_upper());
   // The root directory's own mode and owner come from the upper directory.
   const auto lower = TRY(sys::stat(kLower));

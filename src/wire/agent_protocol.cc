@@ -10,7 +10,7 @@ namespace {
 
 const std::vector<std::string_view> kOps{"ping",     "hello", "exec",   "shutdown", "start", "stats",
                                          "identity", "dial",  "signal", "sync",     "boot"};
-const std::vector<std::string_view> kRootModes{"initramfs", "disk"};
+const std::vector<std::string_view> kRootModes{"initramfs", "disk", "share"};
 const std::vector<std::string_view> kRestartModes{"no", "on-failure", "always"};
 const std::vector<std::string_view> kEventTypes{"workload_started", "workload_exited", "healthy", "unhealthy",
                                                 "warning"};
@@ -159,6 +159,7 @@ void read_boot_document(ObjectReader& fields, BootDocument& document) {
   fields.number("pids_max", document.pids_max);
   fields.flag("wait_for_start", document.wait_for_start);
   fields.flag("park", document.park);
+  fields.flag("keep_etc", document.keep_etc);
   fields.finish(Unknown::kRefuse);
 }
 
@@ -193,6 +194,7 @@ std::string encode_boot_document(const BootDocument& document) {
               {"backoff_ms", document.restart.backoff_ms}}},
             {"wait_for_start", document.wait_for_start}};
   if (document.park) json["park"] = true;
+  if (document.keep_etc) json["keep_etc"] = true;
   if (document.pids_max != 0) json["pids_max"] = document.pids_max;
   if (document.network) json["network"] = network_json(*document.network);
   if (!document.base_url.empty()) json["base_url"] = document.base_url;

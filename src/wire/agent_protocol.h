@@ -60,16 +60,18 @@ struct GuestNetwork {
 enum class RootMode : std::uint8_t {
   kInitramfs,  // run from the initramfs itself
   kDisk,       // the disk with serial "root" is the root file system, then re-exec from it
+  kShare,      // share "0" of the host is the root file system, likewise
 };
 struct GuestRoot {
   RootMode mode = RootMode::kInitramfs;
-  bool overlay = true;     // kDisk: a writable overlay above the disk: on the disk "overlay", else in memory
+  bool overlay = true;     // else: a writable overlay above the disk: on the disk "overlay", else in memory
   bool read_only = false;  // the workload sees a read-only root
 };
 
 struct GuestMount {
-  std::string type;    // "tmpfs", "virtiofs", or a disk file system: "ext4", "erofs", "xfs", "squashfs", "btrfs"
-  std::string source;  // virtiofs tag or disk serial; unused for tmpfs
+  std::string type;    // "tmpfs", "share" (a directory or file of the host), or a disk file system: "ext4", "erofs",
+                       // "xfs", "squashfs", "btrfs"
+  std::string source;  // name of the share, or disk serial; unused for tmpfs
   std::string target;  // absolute; created when missing
   bool read_only = false;
   std::uint32_t size_mib = 64;  // tmpfs
@@ -107,6 +109,8 @@ struct BootDocument {
   // Stop before anything of one environment is there (writable layer, name, addresses) and wait for the request "boot"
   // with the real document. A snapshot taken in this state can become any environment of the same image.
   bool park = false;
+  // /etc/hostname, /etc/hosts and /etc/resolv.conf are somebody else's business.
+  bool keep_etc = false;
 };
 
 std::string encode_boot_document(const BootDocument& document);

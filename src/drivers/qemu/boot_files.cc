@@ -30,6 +30,7 @@ InitramfsSpec initramfs_spec(const BootFilesSpec& spec, const std::string& relea
   // A kernel without a module directory has its drivers built in.
   if (!release.empty() && sys::exists(initramfs.modules_dir)) {
     initramfs.modules = {"virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", spec.root_filesystem, "overlay"};
+    if (spec.shares) initramfs.modules.emplace_back("virtiofs");
   }
   return initramfs;
 }

@@ -26,6 +26,7 @@ struct BootFilesSpec {
   std::string agent;
   std::string cache_dir;
   std::string root_filesystem = "erofs";  // of the root disk: its driver comes along
+  bool shares = false;                    // directories of the host too
 };
 // kNotFound says which package brings a kernel.
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);

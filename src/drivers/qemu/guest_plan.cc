@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "core/guest_probe.h"
+#include "drivers/qemu/share_jail.h"
 #include "drivers/workload.h"
 #include "wire/manifest_codec.h"
 
@@ -16,11 +17,8 @@ std::unexpected<Error> unsupported(const Launch& launch, std::string_view what, 
 }
 
 Status refuse_what_cannot_be(const Launch& launch) {
-  if (!launch.image && launch.root_disk.empty() && launch.initramfs.empty()) {
-    return unsupported(launch, "needs an image", "rootfs_path works with --isolation container");
-  }
-  if (!launch.spec.mounts.empty()) {
-    return unsupported(launch, "cannot see directories of the host", "copy the files in, or use --isolation container");
+  if (!launch.image && launch.root_disk.empty() && launch.initramfs.empty() && launch.spec.rootfs_path.empty()) {
+    return unsupported(launch, "needs an image, a root disk, an initramfs or a root directory", {});
   }
   if (launch.spec.security.user_namespace) {
     return unsupported(launch, "has users of its own already", "leave user_namespace away");
@@ -69,6 +67,21 @@ wire::GuestNetwork guest_network(const NetworkAttachment& network) {
   return guest;
 }
 
+wire::GuestRoot guest_root(const Launch& launch) {
+  wire::GuestRoot root;
+  root.read_only = launch.spec.security.read_only_root;
+  if (launch.image || !launch.root_disk.empty()) {
+    root.mode = wire::RootMode::kDisk;
+  } else if (!launch.spec.rootfs_path.empty()) {
+    root.mode = wire::RootMode::kShare;
+    // The host lets nothing be written, not even mount points be made.
+    root.overlay = root.read_only;
+  } else {
+    root.overlay = false;
+  }
+  return root;
+}
+
 // The command line can be read by everybody, on the host (/proc/PID/cmdline) and in the guest; what a user gave, above
 // all the environment, is for neither.
 bool may_be_public(const wire::BootDocument& document) {
@@ -82,10 +95,7 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   auto workload = TRY(resolve_workload(launch.spec, launch.image ? &launch.image->config : nullptr));
   wire::BootDocument document;
   document.hostname = launch.spec.hostname.empty() ? launch.spec.name : launch.spec.hostname;
-  const bool has_disk = launch.image || !launch.root_disk.empty();
-  document.root.mode = has_disk ? wire::RootMode::kDisk : wire::RootMode::kInitramfs;
-  document.root.overlay = has_disk;
-  document.root.read_only = launch.spec.security.read_only_root;
+  document.root = guest_root(launch);
   document.base_url = launch.spec.base_url;
   document.restart = guest_restart(launch.spec.restart);
   if (guest_probes(launch.spec)) document.health_check = guest_health_check(*launch.spec.health_check);
@@ -96,7 +106,18 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   for (const auto& tmpfs : launch.spec.tmpfs) {
     document.mounts.push_back({"tmpfs", "", tmpfs.target, false, tmpfs.size_mib});
   }
+  const auto shares = guest_shares(launch.spec);
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i].target == "/") continue;
+    document.mounts.push_back({"share", share_name(i), shares[i].target, shares[i].read_only});
+  }
   return document;
+}
+
+std::vector<BindMount> guest_shares(const EnvironmentSpec& spec) {
+  auto shares = spec.mounts;
+  if (!spec.rootfs_path.empty()) shares.insert(shares.begin(), {spec.rootfs_path, "/", spec.security.read_only_root});
+  return shares;
 }
 
 Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz) {

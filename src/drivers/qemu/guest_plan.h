@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "drivers/driver.h"
@@ -14,9 +15,12 @@ namespace skerry::qemu {
 // Longest kernel command line of x86 Linux, without the ending zero (arch/x86/include/asm/setup.h, COMMAND_LINE_SIZE).
 inline constexpr std::size_t kMaxCommandLine = 2047;
 
-// kUnsupported names a wish a microVM cannot fulfil (bind mounts of host paths, a pids limit below the default, …): no
+// kUnsupported names a wish a microVM cannot fulfil (a user namespace, a seccomp profile, …): no
 // wish is silently dropped.
 Result<wire::BootDocument> boot_document(const Launch& launch);
+
+// What of the host the guest shall see, in the order of the shares: first its root directory, when it lives in one.
+std::vector<BindMount> guest_shares(const EnvironmentSpec& spec);
 
 struct CommandLine {
   std::string text;

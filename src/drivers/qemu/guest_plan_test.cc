@@ -31,12 +31,37 @@ TEST(GuestPlan, TheDocumentSaysWhatTheImageSays) {
 
 TEST(GuestPlan, RefusesWhatAMicrovmCannotDo) {
   Launch launch = sample();
-  launch.spec.mounts = {{"/srv", "/srv", true}};
+  launch.spec.security.user_namespace = true;
   EXPECT_EQ(boot_document(launch).error().code, ErrorCode::kUnsupported);
   launch = sample();
   launch.image.reset();
-  launch.spec.rootfs_path = "/srv";
   EXPECT_EQ(boot_document(launch).error().code, ErrorCode::kUnsupported);
+}
+
+TEST(GuestPlan, SharesAreNumberedFromTheRootOn) {
+  Launch launch = sample();
+  launch.spec.mounts = {{"/srv/a", "/a", true}, {"/srv/b", "/b", false}};
+  auto document = boot_document(launch).value();
+  ASSERT_EQ(document.mounts.size(), 2U);
+  EXPECT_EQ(document.mounts[0].source, "0");
+  EXPECT_TRUE(document.mounts[0].read_only);
+  EXPECT_EQ(document.mounts[1].target, "/b");
+
+  launch.image.reset();
+  launch.spec.rootfs_path = "/srv/root";
+  launch.spec.command = {"sh"};
+  document = boot_document(launch).value();
+  EXPECT_EQ(document.root.mode, wire::RootMode::kShare);
+  EXPECT_FALSE(document.root.overlay);
+  ASSERT_EQ(document.mounts.size(), 2U);
+  EXPECT_EQ(document.mounts[0].source, "1");
+  const auto shares = guest_shares(launch.spec);
+  ASSERT_EQ(shares.size(), 3U);
+  EXPECT_EQ(shares[0].source, "/srv/root");
+  EXPECT_FALSE(shares[0].read_only);
+  launch.spec.security.read_only_root = true;
+  EXPECT_TRUE(boot_document(launch)->root.overlay) << "the host lets no mount point be made";
+  EXPECT_TRUE(guest_shares(launch.spec)[0].read_only);
 }
 
 TEST(GuestPlan, NothingOfAUsersStandsOnTheCommandLine) {

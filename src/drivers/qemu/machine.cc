@@ -85,6 +85,12 @@ std::vector<std::string> arguments(const Machine& machine, const std::string& pr
     out.option("-netdev", cat("tap,id=net0,fd=", machine.network->tap_fd));
     out.option("-device", cat("virtio-net-device,netdev=net0,mac=", machine.network->mac));
   }
+  if (machine.share) {
+    // The server speaks virtio 1.0 only.
+    out.option("-global", "virtio-mmio.force-legacy=false");
+    out.option("-chardev", cat("socket,id=share0,fd=", machine.share->socket_fd));
+    out.option("-device", cat("vhost-user-fs-device,chardev=share0,tag=", machine.share->tag));
+  }
   for (std::size_t i = 0; i < machine.disks.size(); ++i) add_disk(out, machine.disks[i], i);
   return out.take();
 }

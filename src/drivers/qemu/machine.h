@@ -31,6 +31,12 @@ struct MemoryFile {
   bool shared = false;  // true: the template itself; false: copy-on-write, a fork
 };
 
+// A virtio file system that another process serves over this connected socket (vhost-user).
+struct Share {
+  int socket_fd = -1;
+  std::string tag;  // what the guest mounts
+};
+
 struct Machine {
   std::string name;
   Accelerator accelerator = Accelerator::kTcg;
@@ -44,6 +50,7 @@ struct Machine {
   int console_fd = -1;
   std::optional<NetworkCard> network;
   std::vector<Disk> disks;
+  std::optional<Share> share;  // needs shared memory
   std::optional<MemoryFile> memory;
   bool incoming = false;  // waits for a migration instead of booting: needs no kernel
 };

@@ -74,5 +74,16 @@ TEST(Machine, NamesCannotAddOptions) {
   EXPECT_THAT(arguments(machine, "qemu"), testing::Contains("guest=a,,process=b"));
 }
 
+TEST(Machine, ASharedFileSystemNeedsModernVirtioAndItsSocket) {
+  Machine machine = sample();
+  EXPECT_THAT(join(arguments(machine, "qemu"), " "), testing::Not(testing::HasSubstr("vhost-user")));
+  machine.memory = MemoryFile{7, true};
+  machine.share = Share{8, "skerry"};
+  const auto line = join(arguments(machine, "qemu"), " ");
+  EXPECT_THAT(line, testing::HasSubstr("-global virtio-mmio.force-legacy=false -chardev socket,id=share0,fd=8 "
+                                       "-device vhost-user-fs-device,chardev=share0,tag=skerry"));
+  EXPECT_THAT(line, testing::HasSubstr("mem-path=/proc/self/fd/7,share=on"));
+}
+
 }  // namespace
 }  // namespace skerry::qemu

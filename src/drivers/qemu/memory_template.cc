@@ -104,7 +104,7 @@ Result<Fd> memory_file(std::uint32_t memory_mib) {
 Result<std::string> template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key) {
   std::string key =
       cat(host_key, "|", spec.boot.key, "|", base_disk, "|", spec.accelerator == Accelerator::kKvm ? "kvm" : "tcg", "|",
-          vcpus_of(spec), "|", spec.memory_mib, "|", spec.tap ? "net" : "none");
+          vcpus_of(spec), "|", spec.memory_mib, "|", spec.tap ? "net" : "none", spec.share ? "|share" : "");
   for (const auto& disk : spec.disks) {
     const auto info = TRY(sys::fstat(disk.file.get()));
     key += cat("|", disk.serial, disk.read_only ? ":ro:" : ":rw:", info.st_size);

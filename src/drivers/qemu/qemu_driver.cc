@@ -22,6 +22,7 @@
 #include "drivers/qemu/memory_template.h"
 #include "drivers/qemu/qmp_client.h"
 #include "drivers/qemu/saved_run.h"
+#include "drivers/qemu/shares.h"
 #include "drivers/qemu/tsc.h"
 #include "drivers/qemu/vmm.h"
 #include "network/port.h"
@@ -103,6 +104,13 @@ std::string machine_path(const EnvironmentPlace& place) { return place.run_dir +
 
 std::string overlay_path(const EnvironmentPlace& place) { return place.state_dir + "/overlay.img"; }
 
+// As prepare() left it: for a boot.
+void forget_saved(VmmSpec& spec) {
+  spec.memory.reset();
+  if (spec.own_memory) spec.memory = VmmMemory{spec.own_memory.get(), true};
+  spec.incoming_state = -1;
+}
+
 class QemuDriver final : public Driver {
  public:
   QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
@@ -142,13 +150,14 @@ class QemuDriver final : public Driver {
   Result<std::string> accelerator_key_once();
   // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
-    return config_.most_templates > 0 && !spec.disks.empty() && spec.disks.front().serial == "root";
+    return config_.most_templates > 0 && !spec.share && !spec.disks.empty() && spec.disks.front().serial == "root";
   }
   [[nodiscard]] BootFilesSpec boot_files_spec() const {
     return {config_.kernel, config_.agent, config_.cache_dir, "erofs"};
   }
   Result<BootFiles> boot_files() { return prepare_boot_files(boot_files_spec()); }
   Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
+  Status add_shares(const Launch& launch, VmmSpec& spec);
   Status add_disks(const Launch& launch, VmmSpec& spec);
   Result<std::string> base_disk(const Launch& launch);
   Status boot_probe_guest(Accelerator accelerator);
@@ -249,6 +258,7 @@ Result<std::string> QemuDriver::base_disk(const Launch& launch) {
 
 Status QemuDriver::choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec) {
   BootFilesSpec wanted = boot_files_spec();
+  wanted.shares = !guest_shares(launch.spec).empty();
   if (!launch.root_disk.empty()) wanted.root_filesystem = TRY_IN("rootfs", disk_filesystem(base_disk));
   spec.boot = TRY(prepare_boot_files(wanted));
   if (launch.initramfs.empty()) return {};
@@ -263,6 +273,24 @@ Status QemuDriver::add_disks(const Launch& launch, VmmSpec& spec) {
   spec.disks.push_back({"root", TRY(sys::open(base, O_RDONLY)), true});
   TRY(make_overlay_disk(overlay_path(place), config_.overlay_mib, config_.cache_dir));
   spec.disks.push_back({"overlay", TRY(sys::open(overlay_path(place), O_RDWR)), false});
+  return {};
+}
+
+// The server has to see the guest's memory: a shared file.
+Status QemuDriver::add_shares(const Launch& launch, VmmSpec& spec) {
+  const auto mounts = guest_shares(launch.spec);
+  if (mounts.empty()) return {};
+  ShareJailInputs inputs;
+  inputs.program = config_.share_server;
+  inputs.memory_mib = spec.memory_mib;
+  for (const auto& mount : mounts) {
+    auto share = share_of(mount);
+    if (!share) return fail(std::move(share).error().in(cat("mount ", mount.target)));
+    inputs.shares.push_back(std::move(*share));
+  }
+  spec.share = TRY(start_shares(jail_, launch.place, std::move(inputs)));
+  spec.own_memory = TRY(memory_file(spec.memory_mib));
+  spec.memory = VmmMemory{spec.own_memory.get(), true};
   return {};
 }
 
@@ -292,6 +320,7 @@ Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocume
     spec.tap = TRY(network::attach_tap(port));
     spec.mac = net->mac;
   }
+  TRY(add_shares(launch, spec));
   return spec;
 }
 
@@ -320,6 +349,8 @@ Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
   if (observed && !observed->reason.empty()) reason += cat(": ", observed->reason);
   const auto vmm = read_file(place.log_path() + ".vmm", 1U << 20U).value_or("");
   if (const auto text = trim(vmm); !text.empty()) reason += cat(": ", text.substr(text.rfind('\n') + 1));
+  const auto server = read_file(shares_place(place).log_path(), 1U << 20U).value_or("");
+  if (const auto text = trim(server); !text.empty()) reason += cat(": ", text.substr(text.rfind('\n') + 1));
   // The file itself goes with the environment that could not start.
   const auto console = read_file(place.log_path() + ".console", 1U << 20U).value_or("");
   return {ErrorCode::kUnavailable, 0, reason, last_words(console)};
@@ -407,8 +438,7 @@ Result<Started> QemuDriver::start(const Launch& launch) {
   auto started = can_fork(spec) ? start_forked(launch, spec, document) : start_cold(launch, spec);
   if (!started && can_fork(spec) && !is_the_workloads_fault(started.error())) {
     log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", started.error().message()}});
-    spec.memory.reset();
-    spec.incoming_state = -1;
+    forget_saved(spec);
     TRY(jail_.remove(place));
     started = start_cold(launch, spec);
   }
@@ -532,8 +562,7 @@ Result<Started> QemuDriver::start_saved_or_cold(const Launch& launch, VmmSpec& s
   if (!started) {
     log::warning("cannot go on with the saved memory, booting",
                  {{"name", launch.place.name}, {"error", started.error().message()}});
-    spec.memory.reset();
-    spec.incoming_state = -1;
+    forget_saved(spec);
     TRY(jail_.remove(launch.place));
     TRY(forget_memory(saved));
     started = start_cold(launch, spec);
@@ -554,8 +583,16 @@ Result<QmpClient> QemuDriver::halt(const EnvironmentPlace& place) {
   return qmp;
 }
 
+// The state of its file system lies in the server too, and QEMU (7.2) cannot move it.
+Status refuse_memory_with_shares(const EnvironmentPlace& place, std::string_view doing) {
+  if (!has_shares(place)) return {};
+  return fail(ErrorCode::kUnsupported, cat(doing, " ", place.name, ": it sees directories of the host (-v)"),
+              "stop it first: its disk can be saved then");
+}
+
 Status QemuDriver::suspend(const EnvironmentPlace& place) {
   TRY(require_running(place, "suspend"));
+  TRY(refuse_memory_with_shares(place, "suspend"));
   const SavedRun saved = suspended(place);
   TRY(sys::mkdir_all(saved.directory, 0700));
   auto qmp = TRY(halt(place));
@@ -581,6 +618,7 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
     TRY(copy_disk(overlay_path(place), saved.overlay()));
     return share_memory(suspended(place), saved);
   }
+  TRY(refuse_memory_with_shares(place, "save"));
   auto qmp = TRY(halt(place));
   auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
   if (written && sys::exists(overlay_path(place))) written = copy_disk(overlay_path(place), saved.overlay());
@@ -607,6 +645,7 @@ Status QemuDriver::restore(const EnvironmentPlace& place, const std::string& dir
 
 Status QemuDriver::collect(const EnvironmentPlace& place, Kind kind) {
   TRY(jail_.remove(place));
+  TRY(stop_shares(jail_, place));
   TRY(network::detach(place.id));
   if (kind != Kind::kApp) {
     if (auto gone = sys::unlink(overlay_path(place)); !gone && gone.error().code != ErrorCode::kNotFound) return gone;

@@ -3,6 +3,7 @@
 //
 //   state_dir/overlay.img     the guest's writable layer: sparse, ext4; kept for an app, dropped at the end otherwise
 //   run_dir/vmm/              the VMM's (empty) root file system
+//   run_dir/shares/           the server of the host's directories that it sees (drivers/qemu/shares.h)
 //   run_dir/…                 the jail's and the keeper's files (drivers/jail.h)
 //   cache_dir/                vmlinux, initramfs, empty overlay, probe results; shared, made when missing
 //
@@ -24,7 +25,8 @@ Result<AccelChoice> parse_accel(std::string_view text);
 
 struct QemuConfig {
   std::string program = "/usr/bin/qemu-system-x86_64";
-  std::string agent;      // path of skerry-agent
+  std::string share_server = "/usr/lib/qemu/virtiofsd";  // for directories of the host
+  std::string agent;                                     // path of skerry-agent
   std::string kernel;     // bzImage or vmlinux; empty: the newest /boot/vmlinuz-*-cloud-amd64, else the newest at all
   std::string cache_dir;  // "<state>/boot"
   AccelChoice accel = AccelChoice::kAuto;

@@ -4,6 +4,8 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "drivers/qemu/jail_parts.h"
+#include "drivers/qemu/share_jail.h"
 #include "drivers/qemu/vmm_jail.h"
 
 namespace skerry::qemu {
@@ -15,15 +17,9 @@ constexpr int kQmpFd = 4;
 constexpr int kConsoleFd = 5;
 static_assert(kIncomingFd == kConsoleFd + 1);
 
-// The links that make a bare /usr a usable system (merged /usr, as Debian 12 has it).
 Status make_rootfs(const std::string& path) {
-  TRY(sys::mkdir_all(path, 0755));
-  for (const std::string_view directory : {"usr", "proc", "dev", "vm"}) {
-    TRY(sys::mkdir_all(cat(path, "/", directory), 0755));
-  }
-  for (const std::string_view link : {"bin", "lib", "lib64"}) {
-    if (!sys::exists(cat(path, "/", link))) TRY(sys::symlink(cat("usr/", link), cat(path, "/", link)));
-  }
+  TRY(make_jail_root(path));
+  TRY(sys::mkdir_all(path + "/vm", 0755));
   for (const std::string_view file : {kJailKernel, kJailInitramfs}) {
     TRY(sys::open(cat(path, file), O_WRONLY | O_CREAT, 0644));
   }
@@ -67,6 +63,7 @@ Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpe
   if (machine.incoming) lend(spec.incoming_state);  // kIncomingFd
   if (spec.memory) machine.memory = MemoryFile{lend(spec.memory->fd), spec.memory->shared};
   if (spec.tap) machine.network = NetworkCard{lend(spec.tap.get()), spec.mac};
+  if (spec.share) machine.share = Share{lend(spec.share.get()), kShareTag};
   for (const auto& disk : spec.disks) machine.disks.push_back({disk.serial, lend(disk.file.get()), disk.read_only});
 
   VmmJailInputs inputs;

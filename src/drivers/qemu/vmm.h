@@ -37,6 +37,8 @@ struct VmmSpec {
   std::string mac;
   std::vector<VmmDisk> disks;
   std::optional<VmmMemory> memory;
+  Fd own_memory;            // what `memory` borrows, when nobody else holds it
+  Fd share;                 // valid: connected to the server of its shares (shares.h); needs shared memory
   int incoming_state = -1;  // borrowed: a fork loads its devices from it (migrate-incoming fd:kIncomingFd) and waits
   Fd qmp;                   // valid: QMP goes over this socket; else over the keeper's channel "qmp"
 };

@@ -1,6 +1,6 @@
 #include "drivers/qemu/vmm_jail.h"
 
-#include "base/text.h"
+#include "drivers/qemu/jail_parts.h"
 #include "drivers/qemu/vmm_seccomp.h"
 #include "wire/oci_spec_defaults.h"
 
@@ -12,36 +12,15 @@ constexpr std::uint64_t kCpuPeriodUs = 100'000;
 // vCPUs, the main loop, and a pool of 64 threads for disk I/O.
 constexpr std::int64_t kMostThreads = 256;
 
-oci::Mount read_only_bind(const std::string& source, const std::string& target) {
-  oci::Mount mount;
-  mount.destination = target;
-  mount.type = "bind";
-  mount.source = source;
-  mount.options = {"bind", "ro", "nosuid", "nodev"};
-  return mount;
-}
-
-oci::Mount file_system(const std::string& type, const std::string& target, std::vector<std::string> options) {
-  oci::Mount mount;
-  mount.destination = target;
-  mount.type = type;
-  mount.source = type;
-  mount.options = std::move(options);
-  return mount;
-}
-
 std::vector<oci::Mount> mounts(const VmmJailInputs& inputs) {
   auto kernel = read_only_bind(inputs.kernel, kJailKernel);
   auto initramfs = read_only_bind(inputs.initramfs, kJailInitramfs);
   kernel.options.emplace_back("noexec");
   initramfs.options.emplace_back("noexec");
-  return {
-      file_system("proc", "/proc", {"nosuid", "noexec", "nodev"}),
-      file_system("tmpfs", "/dev", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}),
-      read_only_bind("/usr", "/usr"),
-      std::move(kernel),
-      std::move(initramfs),
-  };
+  auto out = jail_mounts();
+  out.push_back(std::move(kernel));
+  out.push_back(std::move(initramfs));
+  return out;
 }
 
 std::vector<oci::Rlimit> limits() { return {{"RLIMIT_NOFILE", 1024, 1024}, {"RLIMIT_CORE", 0, 0}}; }
