@@ -37,7 +37,7 @@ InitramfsSpec initramfs_spec(const BootFilesSpec& spec, const std::string& relea
 
 Result<std::string> unpack_kernel(const std::string& kernel, const std::string& release, const std::string& cache_dir) {
   const auto info = TRY_IN("kernel", sys::stat(kernel));
-  const std::string path = cat(cache_dir, "/vmlinux-", release, "-", info.st_size, "-", info.st_mtim.tv_sec);
+  std::string path = cat(cache_dir, "/vmlinux-", release, "-", info.st_size, "-", info.st_mtim.tv_sec);
   if (sys::exists(path)) return path;
   const std::string bytes = TRY_IN("kernel", read_file(kernel, kMaxKernelBytes));
   if (is_vmlinux(bytes)) return kernel;
@@ -75,7 +75,7 @@ Status format(const std::string& path, std::uint64_t size_mib) {
 }
 
 Result<std::string> empty_overlay(std::uint64_t size_mib, const std::string& cache_dir) {
-  const std::string path = cat(cache_dir, "/overlay-", size_mib, "m.ext4");
+  std::string path = cat(cache_dir, "/overlay-", size_mib, "m.ext4");
   if (sys::exists(path)) return path;
   const std::string temporary = cat(path, ".", ::getpid(), ".tmp");
   Rollback undo;
