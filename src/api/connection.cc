@@ -18,6 +18,8 @@ constexpr std::uint32_t kMaxHeader = 8U << 10U;
 constexpr std::uint64_t kMaxBody = 4U << 20U;
 constexpr Duration kDrainTime = std::chrono::seconds(1);
 constexpr std::size_t kDrainBytes = 1U << 20U;
+constexpr std::size_t kUsualRoom = 128U << 10U;
+constexpr std::size_t kMaxRoom = 4U << 20U;
 
 using RawRequest = http::request<http::string_body>;
 using Parser = http::request_parser<http::string_body>;
@@ -177,7 +179,7 @@ class Session {
 
   // Answers and closes so that the client can read the answer: closing with unread bytes would reset the connection.
   asio::awaitable<void> refuse(const ReadFailure& failure) {
-    const auto response = problem_response(failure.error, failure.status, {});
+    auto response = problem_response(failure.error, failure.status, {});
     co_await write_plain(response, false, {});
     beast::error_code ec;
     stream_.socket().shutdown(asio::socket_base::shutdown_send, ec);
@@ -202,10 +204,17 @@ class Session {
     return gone;
   }
 
+  // The client's own when it is one that may be repeated in headers and lines; of two, neither.
+  std::string id_of(const RawRequest& raw) {
+    const auto given = raw.find("X-Request-Id");
+    const bool fit = given != raw.end() && raw.count("X-Request-Id") == 1 && is_request_id(text_of(given->value()));
+    return fit ? text_of(given->value()) : core_.request_ids.next();
+  }
+
   asio::awaitable<bool> respond_to(const RawRequest& raw) {
     ++core_.metrics.requests;
     Request request;
-    request.id = cat("r", core_.next_request++);
+    request.id = id_of(raw);
     const std::string id = request.id;
     const MonoTime begun = core_.context.ports.clock.monotonic();
     const Route* route = nullptr;
@@ -301,7 +310,10 @@ class Session {
               Duration took) {
     ++core_.metrics.by_class.at(static_cast<std::size_t>(status / 100) % core_.metrics.by_class.size());
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    log::debug("request", {{"id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
+    // What only looks is many, and changes nothing.
+    const bool looks = status < 500 && (route == nullptr || route->method == "GET");
+    log::write(looks ? log::Level::kDebug : log::Level::kInfo, "request",
+               {{"request_id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
     // What MCP's calls do is recorded where it is done, by its own name.
     const bool told = route != nullptr && route->path == kMcpPath;
     if (status == 401) {
@@ -327,10 +339,12 @@ class Session {
     co_return whole&& keep_alive;
   }
 
-  asio::awaitable<bool> write_plain(const Response& response, bool keep_alive, const std::string& id) {
+  // Takes the body away.
+  asio::awaitable<bool> write_plain(Response& response, bool keep_alive, const std::string& id) {
     auto message = make_head<http::string_body>(response, keep_alive, id);
-    message.body() = response.body;
+    message.body() = std::move(response.body);
     message.prepare_payload();
+    make_room(message.body().size());
     arm_write_timer();
     const auto [ec, size] = co_await http::async_write(stream_, message, kAwait);
     co_return !ec && keep_alive;
@@ -362,6 +376,16 @@ class Session {
     return head;
   }
 
+  // A large answer goes into the socket at once. In pieces of the usual buffer (208 KiB) each would wait until the
+  // client has had its turn on the processor; on a busy host that is most of the time a long list takes.
+  void make_room(std::size_t size) {
+    if (size <= room_ || size > kMaxRoom) return;
+    // The kernel doubles it, for its own needs (socket(7)). Not granted: as usual.
+    const int wanted = static_cast<int>(size);
+    const int socket = stream_.socket().native_handle();
+    if (::setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) == 0) room_ = size;
+  }
+
   void arm_write_timer() {
     stream_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(core_.config.write_timeout));
   }
@@ -371,6 +395,7 @@ class Session {
   std::optional<Result<Caller>> local_;
   beast::flat_buffer buffer_;
   bool known_ = local_.has_value();  // it has shown who it is
+  std::size_t room_ = kUsualRoom;    // in the socket for what is sent
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/audit.h"
+#include "api/environment_documents.h"
 #include "api/event_hub.h"
 #include "api/exec_calls.h"
 #include "api/mcp.h"
@@ -16,6 +17,7 @@ struct Context {
   const ApiConfig& config;
   ApiPorts ports;
   EventHub& events;
+  EnvironmentDocuments& documents;
   TokenStore& tokens;
   Metrics& metrics;
   AuditTrail& audit;

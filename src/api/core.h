@@ -13,6 +13,7 @@
 #include "api/body_budget.h"
 #include "api/context.h"
 #include "api/metrics.h"
+#include "api/request_id.h"
 #include "api/route.h"
 
 namespace skerry::api {
@@ -23,15 +24,17 @@ struct Core : std::enable_shared_from_this<Core> {
   Core(ApiConfig settings, const ApiPorts& ports, std::unique_ptr<TokenStore> token_store,
        std::unique_ptr<AuditTrail> trail)
       : config(std::move(settings)),
+        events(ports.store),
         tokens(std::move(token_store)),
         audit(std::move(trail)),
         mcp(ports.clock),
         execs(ports.clock),
-        context{config, ports, events, *tokens, metrics, *audit, mcp, execs, ports.clock.monotonic()},
+        context{config, ports, events, documents, *tokens, metrics, *audit, mcp, execs, ports.clock.monotonic()},
         workers(config.workers) {}
 
   const ApiConfig config;
   EventHub events;
+  EnvironmentDocuments documents;
   const std::unique_ptr<TokenStore> tokens;
   const std::unique_ptr<AuditTrail> audit;
   Metrics metrics;
@@ -42,7 +45,7 @@ struct Core : std::enable_shared_from_this<Core> {
   std::atomic<std::size_t> local_connections{0};
   std::atomic<std::size_t> tcp_connections{0};
   std::multiset<int> sockets;  // of the connections; I/O thread only
-  std::atomic<std::uint64_t> next_request{1};
+  RequestIds request_ids;
   // What still waits for a worker is dropped. (Stopping the pool would keep it, and it keeps the core.)
   std::atomic<bool> stopping{false};
   asio::thread_pool workers;

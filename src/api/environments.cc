@@ -74,11 +74,18 @@ constexpr Filter kFilters[] = {{"state", is_in_state},
                                {"image", is_equal<&Spec::image>},
                                {"label", has_label}};
 
-bool passes_filters(const Request& request, const Environment& environment) {
-  return std::ranges::all_of(kFilters, [&](const Filter& filter) {
-    const auto wanted = request.option(std::string(filter.name));
-    return !wanted || filter.passes(environment, *wanted);
-  });
+// The filters of a request, looked up once and not for each environment.
+using Wanted = std::vector<std::pair<const Filter*, std::string>>;
+Wanted wanted_by(const Request& request) {
+  Wanted out;
+  for (const auto& filter : kFilters) {
+    if (auto value = request.option(std::string(filter.name))) out.emplace_back(&filter, std::move(*value));
+  }
+  return out;
+}
+
+bool passes_filters(const Wanted& wanted, const Environment& environment) {
+  return std::ranges::all_of(wanted, [&](const auto& each) { return each.first->passes(environment, each.second); });
 }
 
 // A filter that is not understood must not pass everything.
@@ -99,15 +106,15 @@ Status check_filters(const Request& request) {
   return {};
 }
 
-Status sort_by(std::vector<Environment>& list, const std::string& key) {
+Status sort_by(EnvironmentViews& list, const std::string& key) {
   const auto by = [&](auto projection) { std::ranges::stable_sort(list, {}, projection); };
   if (key.empty() || key == "created_at") return {};  // as they come
   if (key == "name") {
-    by([](const Environment& e) { return e.spec.name; });
+    by([](const EnvironmentView& e) -> const std::string& { return e->spec.name; });
   } else if (key == "state") {
-    by([](const Environment& e) { return std::string(to_text(e.status.state)); });
+    by([](const EnvironmentView& e) { return to_text(e->status.state); });
   } else if (key == "memory_mb") {
-    by([](const Environment& e) { return e.spec.resources.memory_mib; });
+    by([](const EnvironmentView& e) { return e->spec.resources.memory_mib; });
   } else {
     return fail(ErrorCode::kInvalidArgument, "query sort: must be created_at, name, state or memory_mb");
   }
@@ -163,12 +170,13 @@ Result<wire::CreateRequest> read_create(const Request& request) {
 Result<Response> list_environments(Context& context, const Request& request) {
   const auto page = TRY(read_page(request));
   TRY(check_filters(request));
-  auto all = context.ports.controller.environments();
-  std::erase_if(all,
-                [&](const Environment& each) { return !is_visible(request, each) || !passes_filters(request, each); });
+  const auto wanted = wanted_by(request);
+  auto all = context.ports.controller.views();
+  std::erase_if(
+      all, [&](const EnvironmentView& each) { return !is_visible(request, *each) || !passes_filters(wanted, *each); });
   TRY(sort_by(all, page.sort));
   const std::size_t total = all.size();
-  return list_response(wire::environments_json(cut_page(std::move(all), page)), total);
+  return list_response(context.documents.list(cut_page(std::move(all), page)), total);
 }
 
 Result<Response> show_environment(Context& context, const Request& request) {

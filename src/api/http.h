@@ -21,7 +21,7 @@
 namespace skerry::api {
 
 struct Request {
-  std::string id;                                 // unique in this daemon's life; told in logs and problem documents
+  std::string id;                                 // request_id.h; told in logs, audit trail and problem documents
   std::string method;                             // "GET"
   std::string path;                               // as sent, without the query
   std::map<std::string, std::string> parameters;  // of the route's template: {name}
@@ -45,10 +45,13 @@ struct Request {
                                              std::uint64_t most) const;
 };
 
-// A body that comes in pieces. Its calls come one at a time, from worker threads.
+// A body that comes in pieces. Its calls come one at a time, next() from worker threads.
 class BodySource {
  public:
   virtual ~BodySource() = default;
+  // Whether next() has its answer in memory: then it may be called on the I/O thread, which spares two changes of
+  // thread.
+  [[nodiscard]] virtual bool is_quick() { return false; }
   // The next bytes; "" when there are none now; nullopt at the end. An error ends the stream as if cut off.
   virtual Result<std::optional<std::string>> next() = 0;
   // Polls readable when next() may have more; borrowed; -1: there is nothing to poll.

@@ -178,10 +178,10 @@ Result<Response> prune_images(Context& context, const Request&) {
   const auto keep = [&](const std::optional<Artifact>& artifact) {
     if (artifact) in_use.push_back(artifact->checksum);
   };
-  for (const auto& environment : context.ports.controller.environments()) {
-    if (!environment.image_digest.empty()) in_use.push_back(environment.image_digest);
-    keep(environment.spec.root_disk);
-    keep(environment.spec.initramfs);
+  for (const auto& environment : context.ports.controller.views()) {
+    if (!environment->image_digest.empty()) in_use.push_back(environment->image_digest);
+    keep(environment->spec.root_disk);
+    keep(environment->spec.initramfs);
   }
   for (const auto& snapshot : TRY(context.ports.snapshots.list())) {
     in_use.push_back(snapshot.image_digest);

@@ -44,8 +44,8 @@ Result<Plugin> find_plugin(Context& context, const Request& request) {
 // Environments and deployments that were made from it.
 Result<std::vector<std::string>> users_of(Context& context, const std::string& plugin) {
   std::vector<std::string> users;
-  for (const auto& each : context.ports.controller.environments()) {
-    if (each.spec.plugin == plugin) users.push_back(each.spec.name);
+  for (const auto& each : context.ports.controller.views()) {
+    if (each->spec.plugin == plugin) users.push_back(each->spec.name);
   }
   for (const auto& each : TRY(context.ports.deployments.list())) {
     if (each.deployment.plugin == plugin) users.push_back(cat("deployment ", each.deployment.name));

@@ -175,6 +175,7 @@ ApiServer::~ApiServer() { stop(); }
 
 Status ApiServer::run() {
   auto& core = *state_->core;
+  core.events.start();
   if (state_->local.is_open()) {
     asio::co_spawn(core.io,
                    accept_loop(core, state_->local, core.local_connections,
@@ -212,6 +213,7 @@ void ApiServer::stop() {
     });
     state_->thread.join();
   }
+  core.events.stop();
   core.mcp.stop();
   core.execs.stop();
   core.workers.join();

@@ -1,8 +1,10 @@
 // The server as strangers see it: HTTP done right, and HTTP done wrong.
 #include "api/api_testing.h"
 #include "api/body_budget.h"
+#include "api/request_id.h"
 #include "api/route.h"
 #include "base/file_io.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace skerry::api::testing {
@@ -220,6 +222,51 @@ TEST_F(ServerTest, EveryMutatingCallIsAudited) {
   EXPECT_EQ(first->text("who"), cat("uid ", ::geteuid()));
   EXPECT_EQ(first->integer("status"), 201);
   EXPECT_EQ(wire::JsonNode::parse(lines[1])->integer("status"), 404);
+}
+
+// One id leads from the client to the answer, its problem document, the log and the audit trail.
+TEST_F(ServerTest, ARequestIsFoundAgainByItsId) {
+  serve();
+  const auto ask = [&](std::string_view head) {
+    auto socket = raw();
+    socket.send(cat("DELETE /api/v1/environments/nobody HTTP/1.1\r\nHost: x\r\n", head, "Connection: close\r\n\r\n"));
+    return socket.read_all();
+  };
+  const auto id_in = [](const std::string& answer) {
+    const auto at = answer.find("X-Request-Id: ") + 14;
+    return answer.substr(at, answer.find('\r', at) - at);
+  };
+  ::testing::internal::CaptureStderr();
+  log::configure(log::Level::kInfo, log::Format::kJson);
+  const auto own = ask("X-Request-Id: deploy-7:a.b_c\r\n");
+  const auto made = ask("");
+  const auto unfit = ask("X-Request-Id: two words\r\n");
+  const auto twice = ask("X-Request-Id: a\r\nX-Request-Id: b\r\n");
+  ask(cat("X-Request-Id: ", std::string(65, 'x'), "\r\n"));
+  const std::string logged = ::testing::internal::GetCapturedStderr();
+  log::configure(log::Level::kInfo, log::Format::kText);
+  EXPECT_EQ(id_in(own), "deploy-7:a.b_c");
+  EXPECT_NE(own.find("\"instance\":\"urn:skerry:request:deploy-7:a.b_c\""), std::string::npos) << own;
+  EXPECT_TRUE(is_request_id(id_in(made)) && is_request_id(id_in(unfit)) && is_request_id(id_in(twice)));
+  EXPECT_NE(id_in(made), id_in(unfit));
+  EXPECT_NE(id_in(twice), "a");
+  const auto trail = read_file(config_.audit_path).value();
+  for (const auto& id : {id_in(own), id_in(made), id_in(unfit), id_in(twice)}) {
+    EXPECT_NE(trail.find(cat("\"request\":\"", id, "\"")), std::string::npos) << trail;
+    EXPECT_NE(logged.find(cat("\"request_id\":\"", id, "\"")), std::string::npos) << logged;
+  }
+  EXPECT_EQ(trail.find("xxxxx"), std::string::npos);
+  EXPECT_NE(logged.find("\"what\":\"DELETE /api/v1/environments/nobody\""), std::string::npos);
+}
+
+TEST(RequestIds, NoneIsMadeTwiceAlsoNotByTheNextDaemon) {
+  RequestIds before;
+  RequestIds after;
+  EXPECT_NE(before.next(), before.next());
+  EXPECT_NE(RequestIds().next(), RequestIds().next());
+  EXPECT_TRUE(is_request_id(after.next()));
+  EXPECT_FALSE(is_request_id(""));
+  EXPECT_FALSE(is_request_id("a\nb"));
 }
 
 TEST(Routes, EscapesAndReferencesWithSlashes) {

@@ -74,7 +74,13 @@ asio::awaitable<bool> stream_body(Core& core, Stream& stream, BodySource& source
   if (auto watched = waiter.watch(source.wake_fd()); !watched) co_return false;
   const auto write_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(core.config.write_timeout);
   while (true) {
-    auto piece = co_await next_piece(core, source);
+    // Not as one conditional expression: g++ 12 destroys the value of the branch with co_await twice.
+    Result<std::optional<std::string>> piece;
+    if (source.is_quick()) {
+      piece = source.next();
+    } else {
+      piece = co_await next_piece(core, source);
+    }
     if (!piece) {
       log::warning("a stream broke off", {{"error", piece.error().message()}});
       co_return false;

@@ -1,10 +1,15 @@
 #include "base/cgroup_paths.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/file_io.h"
+#include "base/sys_file.h"
 #include "base/text.h"
 
 namespace skerry {
@@ -55,7 +60,44 @@ std::optional<std::string> seen_through(const CgroupMount& mount, std::string_vi
   return path == "/" ? mount.point : cat(mount.point, path);
 }
 
+// What a mount is of: the names of /proc/PID/cgroup, of the unified hierarchy the empty one.
+std::set<std::string_view> hierarchy_names(std::string_view proc_cgroup) {
+  std::set<std::string_view> names;
+  for (const auto line : split(proc_cgroup, '\n')) {
+    const auto first = line.find(':');
+    const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    for (const auto name : split(line.substr(first + 1, second - first - 1), ',')) names.insert(name);
+  }
+  return names;
+}
+
 }  // namespace
+
+Result<std::string> read_cgroup_mounts(std::string_view proc_cgroup, const std::string& mount_table) {
+  auto missing = hierarchy_names(proc_cgroup);
+  const Fd fd = TRY(sys::open(mount_table, O_RDONLY));
+  std::array<char, 4096> chunk;
+  std::string out;
+  std::string rest;  // begins with a whole line, or is empty
+  while (!missing.empty()) {
+    const std::size_t got = TRY_IN(mount_table, sys::read(fd.get(), chunk.data(), chunk.size()));
+    if (got == 0) break;
+    rest.append(chunk.data(), got);
+    for (auto end = rest.find('\n'); end != std::string::npos; end = rest.find('\n')) {
+      const std::string line = rest.substr(0, end + 1);
+      rest.erase(0, end + 1);
+      const auto mount = parse_mount(std::string_view(line).substr(0, end));
+      if (!mount) continue;
+      out += line;
+      // One of a part only may hide the mount that shows more.
+      if (mount->root != "/") continue;
+      if (mount->unified) missing.erase("");
+      for (const auto& option : mount->options) missing.erase(option);
+    }
+  }
+  return out;
+}
 
 CgroupDirectories cgroup_directories(std::string_view proc_cgroup, std::string_view mountinfo) {
   std::vector<CgroupMount> mounts;
@@ -97,10 +139,7 @@ std::string with_cgroup_path(std::string_view proc_cgroup, std::string_view path
 CgroupHierarchies CgroupHierarchies::read() {
   CgroupHierarchies out;
   out.proc_cgroup_ = read_file("/proc/self/cgroup").value_or("");
-  const std::string mounts = read_file("/proc/self/mountinfo").value_or("");
-  for (const auto line : split(mounts, '\n')) {
-    if (parse_mount(line)) out.mountinfo_ += cat(line, "\n");
-  }
+  out.mountinfo_ = read_cgroup_mounts(out.proc_cgroup_).value_or("");
   return out;
 }
 
@@ -116,7 +155,7 @@ std::string oom_count_file(const CgroupDirectories& directories) {
 
 Result<CgroupDirectories> cgroup_directories_of(pid_t pid) {
   const std::string groups = TRY(read_file(cat("/proc/", pid, "/cgroup")));
-  return cgroup_directories(groups, TRY(read_file("/proc/self/mountinfo")));
+  return cgroup_directories(groups, TRY(read_cgroup_mounts(groups)));
 }
 
 ControllerDirectory find_controller(const CgroupDirectories& directories, const std::string& controller) {

@@ -18,6 +18,11 @@ using CgroupDirectories = std::map<std::string, std::string>;
 
 // From the texts of /proc/PID/cgroup and /proc/self/mountinfo. Hierarchies that are not mounted are left out.
 CgroupDirectories cgroup_directories(std::string_view proc_cgroup, std::string_view mountinfo);
+// The lines of a mount table about control groups. Reads no further than until each hierarchy that `proc_cgroup` (the
+// text of /proc/PID/cgroup) names has been seen as a whole: the table grows with every container, what each of its
+// lines costs the kernel is not little, and control groups are mounted long before the first container.
+Result<std::string> read_cgroup_mounts(std::string_view proc_cgroup,
+                                       const std::string& mount_table = "/proc/self/mountinfo");
 // /proc/PID/cgroup as it would be for a process in the group `path` of every hierarchy.
 std::string with_cgroup_path(std::string_view proc_cgroup, std::string_view path);
 

@@ -1,7 +1,13 @@
 #include "base/cgroup_paths.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file_io.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
 
 namespace skerry {
 namespace {
@@ -28,6 +34,32 @@ TEST(CgroupDirectories, OnAHybridHost) {
                                       {"name=systemd", "/sys/fs/cgroup/systemd"}}));
   EXPECT_FALSE(find_controller(found, "memory").unified);
   EXPECT_TRUE(find_controller(found, "pids").unified);
+}
+
+// Read to its end, the table would keep us waiting: its writer never closes.
+TEST(CgroupDirectories, TheMountTableIsReadOnlyAsFarAsNeeded) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  const std::string part = "30 25 0:29 /mine /mnt/cpu rw - cgroup cgroup rw,cpu,cpuacct\n";
+  const std::string whole = "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n";
+  const std::string unified = "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+  const std::string text =
+      cat("20 1 8:1 / / rw - ext4 /dev/sda rw\n", part, whole, unified, "50 20 0:40 / /x rw - overlay over");
+  ASSERT_EQ(::write(writer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  const auto mounts = read_cgroup_mounts("3:cpu,cpuacct:/a\n0::/\n", cat("/proc/self/fd/", reader.get()));
+  ASSERT_TRUE(mounts) << mounts.error().message();
+  EXPECT_EQ(*mounts, part + whole + unified);
+}
+
+TEST(CgroupDirectories, TheMountTableIsReadToItsEndForWhatIsNotMounted) {
+  const TempDir dir = TempDir::create("mounts").value();
+  const std::string unified = "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+  const std::string text = cat(std::string(5000, 'x'), "\n", unified);  // a line longer than what is read at once
+  ASSERT_TRUE(write_file_atomic(dir / "mountinfo", text, 0600));
+  EXPECT_EQ(read_cgroup_mounts("7:name=gone:/\n0::/\n", dir / "mountinfo").value(), unified);
+  EXPECT_FALSE(read_cgroup_mounts("0::/\n", dir / "missing"));
 }
 
 TEST(CgroupDirectories, ThroughAMountOfOnlyAPart) {

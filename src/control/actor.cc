@@ -30,13 +30,18 @@ Actor::Actor(ActorContext& context, Driver& driver, Environment environment)
     : context_(context),
       driver_(driver),
       place_(place_of(context.config, environment)),
-      environment_(std::move(environment)),
+      environment_(std::make_shared<const Environment>(std::move(environment))),
       history_{context.clock.monotonic()},
       started_mono_(context.clock.monotonic()) {}
 
-Environment Actor::snapshot() const {
+EnvironmentView Actor::shared() const {
   const std::lock_guard lock(mutex_);
   return environment_;
+}
+
+EnvironmentView Actor::view() const {
+  const std::lock_guard lock(mutex_);
+  return gone_ ? nullptr : environment_;
 }
 
 bool Actor::gone() const {
@@ -166,17 +171,17 @@ void Actor::finish_retiring() {
 
 void Actor::finish_waiters() {
   std::vector<Completion> ready;
-  Environment environment;
+  EnvironmentView environment;
   {
     const std::lock_guard lock(mutex_);
-    const auto& status = environment_.status;
+    const auto& status = environment_->status;
     const bool over = gone_ || (!is_alive(status.state) && status.state != State::kSuspended &&
-                                !restart_due(environment_) && status.state != State::kCreated);
+                                !restart_due(*environment_) && status.state != State::kCreated);
     if (!over) return;
     ready.swap(waiters_);
     environment = environment_;
   }
-  for (auto& done : ready) done(environment);
+  for (auto& done : ready) done(*environment);
 }
 
 Status Actor::carry_out(const VerbCommand& command) {
@@ -546,12 +551,13 @@ Status Actor::do_destroy(const StopRequest& stop) {
 }
 
 void Actor::set_last(const Environment& environment, bool gone) {
+  auto last = std::make_shared<const Environment>(environment);
   const std::lock_guard lock(mutex_);
-  environment_ = environment;
+  environment_ = std::move(last);
   gone_ = gone;
 }
 
-Environment Actor::exchange(Environment changed) {
+EnvironmentView Actor::exchange(EnvironmentView changed) {
   const std::lock_guard lock(mutex_);
   return std::exchange(environment_, std::move(changed));
 }
@@ -560,7 +566,7 @@ Status Actor::save(const Environment& changed, std::string_view event) {
   std::vector<Event> events;
   if (!event.empty()) events.push_back(environment_event(changed, event, context_.clock.now()));
   // Before the event: whoever looks because of it must not see what was before, there is no second event.
-  Environment before = exchange(changed);
+  EnvironmentView before = exchange(std::make_shared<const Environment>(changed));
   if (auto stored = context_.store.update_environment(changed, events); !stored) {
     exchange(std::move(before));
     return stored;

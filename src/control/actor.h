@@ -17,6 +17,7 @@
 #include "control/controller.h"
 #include "control/wakeups.h"
 #include "control/worker_pool.h"
+#include "core/environment.h"
 #include "core/plan.h"
 #include "drivers/driver.h"
 #include "store/store.h"
@@ -45,7 +46,9 @@ class Actor : public std::enable_shared_from_this<Actor> {
  public:
   Actor(ActorContext& context, Driver& driver, Environment environment);
 
-  [[nodiscard]] Environment snapshot() const;
+  [[nodiscard]] Environment snapshot() const { return *shared(); }
+  // As readers share it; null when it is gone.
+  [[nodiscard]] EnvironmentView view() const;
   // Deleted, or about to be: no longer counted among the environments.
   [[nodiscard]] bool gone() const;
   [[nodiscard]] const EnvironmentPlace& place() const { return place_; }
@@ -115,7 +118,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status record_start_failure(const Error& error);
   void arm_watch();
 
-  Environment exchange(Environment changed);
+  [[nodiscard]] EnvironmentView shared() const;
+  EnvironmentView exchange(EnvironmentView changed);
   // Replaces the stored environment and the copy that readers see, together with an event ("" for none).
   Status save(const Environment& changed, std::string_view event);
   void finish_waiters();
@@ -128,7 +132,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   const EnvironmentPlace place_;
 
   mutable std::mutex mutex_;
-  Environment environment_;          // guarded
+  EnvironmentView environment_;      // guarded; never null
   std::deque<Task> tasks_;           // guarded
   std::vector<Completion> waiters_;  // guarded
   bool working_ = false;             // guarded: a worker runs work()

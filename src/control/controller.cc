@@ -65,7 +65,7 @@ class LiveController final : public Controller {
 
   void submit(Command command, Completion done) override;
   void run_attached(CreateCommand command, StdioSink stdio, Completion done) override;
-  std::vector<Environment> environments() override;
+  EnvironmentViews views() override;
   Result<Environment> find(const std::string& name) override;
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
@@ -191,7 +191,7 @@ Result<std::shared_ptr<Actor>> LiveController::actor(const std::string& name) {
 }
 
 Result<Launch> LiveController::make_launch(const Environment& environment, const EnvironmentPlace& place) {
-  TRY(check_port_conflicts(environment, environments()));
+  TRY(check_port_conflicts(environment, views()));
   for (const auto& port : environment.spec.ports) TRY(ports_.network.check_port(port));
   Launch launch;
   launch.place = place;
@@ -212,7 +212,7 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
 Status LiveController::refresh_firewall() {
   const std::lock_guard lock(firewall_mutex_);
   const auto deployments = TRY(ports_.store.deployments());
-  const auto all = environments();
+  const auto all = views();
   return annotate(ports_.network.apply(all, services_of(deployments, all)), "firewall");
 }
 
@@ -302,12 +302,12 @@ Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec
   facts.zone_exists = spec.zone == config_.zone.name;
   facts.memory_total_mib = host_memory_mib();
   std::set<Ipv4> leased;
-  for (const auto& each : environments()) {
-    if (each.spec.name == spec.name) facts.name_taken = true;
-    if (each.spec.isolation != Isolation::kContainer && is_alive(each.status.state)) {
-      facts.memory_promised_mib += each.spec.resources.memory_mib;
+  for (const auto& each : views()) {
+    if (each->spec.name == spec.name) facts.name_taken = true;
+    if (each->spec.isolation != Isolation::kContainer && is_alive(each->status.state)) {
+      facts.memory_promised_mib += each->spec.resources.memory_mib;
     }
-    if (const auto ip = Ipv4::parse(each.ip); ip) leased.insert(*ip);
+    if (const auto ip = Ipv4::parse(each->ip); ip) leased.insert(*ip);
   }
   facts.address_free = lowest_free(TRY(AddressPool::of(config_.zone)), leased).has_value();
   if (driver == nullptr) {
@@ -323,16 +323,12 @@ Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec
 
 // ── questions ──
 
-std::vector<Environment> LiveController::environments() {
-  std::vector<std::shared_ptr<Actor>> actors;
-  {
-    const std::lock_guard lock(mutex_);
-    actors = actors_;
-  }
-  std::vector<Environment> out;
-  out.reserve(actors.size());
-  for (const auto& each : actors) {
-    if (!each->gone()) out.push_back(each->snapshot());
+EnvironmentViews LiveController::views() {
+  const std::lock_guard lock(mutex_);
+  EnvironmentViews out;
+  out.reserve(actors_.size());
+  for (const auto& each : actors_) {
+    if (auto view = each->view()) out.push_back(std::move(view));
   }
   return out;
 }
@@ -410,13 +406,19 @@ bool LiveController::settle(Duration at_most) {
 
 std::vector<std::string> LiveController::users_of_image(const std::string& manifest_digest) {
   std::vector<std::string> names;
-  for (const auto& each : environments()) {
-    if (each.image_digest == manifest_digest) names.push_back(each.spec.name);
+  for (const auto& each : views()) {
+    if (each->image_digest == manifest_digest) names.push_back(each->spec.name);
   }
   return names;
 }
 
 }  // namespace
+
+std::vector<Environment> Controller::environments() {
+  std::vector<Environment> out;
+  for (const auto& each : views()) out.push_back(*each);
+  return out;
+}
 
 Result<std::unique_ptr<Controller>> Controller::create(ControllerConfig config, ControllerPorts ports) {
   auto controller = std::make_unique<LiveController>(std::move(config), std::move(ports));

@@ -76,7 +76,9 @@ class Controller {
   // `done`, and not at all when it could not be. When the run is short, `done` may already tell of its end.
   virtual void run_attached(CreateCommand command, StdioSink stdio, Completion done) = 0;
 
-  virtual std::vector<Environment> environments() = 0;            // in order of creation
+  // In order of creation. Cheap: nothing is copied.
+  virtual EnvironmentViews views() = 0;
+  std::vector<Environment> environments();                        // copies of these
   virtual Result<Environment> find(const std::string& name) = 0;  // kNotFound says how to list
 
   // BLOCKING. Refused by admission unless it runs.

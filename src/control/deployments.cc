@@ -59,10 +59,10 @@ Result<CreateCommand> replica_command(const Deployment& deployment, std::uint32_
 bool is_crash(std::string_view why) { return why == "ended" || why == "unhealthy"; }
 
 // "ended with exit code 1: out of memory".
-std::string why_replaced(const std::vector<Environment>& environments, const std::string& name, std::string_view why) {
-  const auto found = std::ranges::find(environments, name, [](const auto& each) { return each.spec.name; });
+std::string why_replaced(const EnvironmentViews& environments, const std::string& name, std::string_view why) {
+  const auto found = std::ranges::find(environments, name, [](const auto& each) { return each->spec.name; });
   if (found == environments.end()) return std::string(why);
-  const auto& status = found->status;
+  const auto& status = (*found)->status;
   return cat(why, status.exit_code ? cat(" with exit code ", *status.exit_code) : "",
              status.reason.empty() ? "" : cat(": ", status.reason));
 }
@@ -254,15 +254,15 @@ Status Deployments::remove(const std::string& name) {
   return {};
 }
 
-DeploymentStatus Deployments::status_of(const Deployment& deployment,
-                                        const std::vector<Environment>& environments) const {
+DeploymentStatus Deployments::status_of(const Deployment& deployment, const EnvironmentViews& environments) const {
   DeploymentStatus status{deployment, 0, 0, {}};
-  for (const auto& environment : environments) {
+  for (const auto& view : environments) {
+    const Environment& environment = *view;
     if (environment.spec.deployment != deployment.name) continue;
-    const auto view = view_of(deployment, environment);
-    if (view.state == State::kDeleting) continue;
+    const auto replica = view_of(deployment, environment);
+    if (replica.state == State::kDeleting) continue;
     ++status.current;
-    status.ready += is_ready(view) ? 1 : 0;
+    status.ready += is_ready(replica) ? 1 : 0;
   }
   if (status.ready < deployment.replicas) {
     const std::lock_guard lock(mutex_);
@@ -272,7 +272,7 @@ DeploymentStatus Deployments::status_of(const Deployment& deployment,
 }
 
 Result<std::vector<DeploymentStatus>> Deployments::list() {
-  const auto environments = controller_.environments();
+  const auto environments = controller_.views();
   std::vector<DeploymentStatus> out;
   for (const auto& deployment : TRY(store_.deployments())) out.push_back(status_of(deployment, environments));
   return out;
@@ -312,14 +312,15 @@ void Deployments::reconcile() {
   }
   // First: a replica that has just become ready, or sick, is not to wait for what else there is to do.
   if (std::ranges::any_of(*deployments, [](const auto& each) { return each.service.has_value(); })) refresh_services();
-  const auto environments = controller_.environments();
+  const auto environments = controller_.views();
   for (const auto& deployment : *deployments) reconcile_one(deployment, environments);
   remove_orphans(*deployments, environments);
 }
 
-void Deployments::reconcile_one(const Deployment& deployment, const std::vector<Environment>& environments) {
+void Deployments::reconcile_one(const Deployment& deployment, const EnvironmentViews& environments) {
   std::vector<ReplicaView> present;
-  for (const auto& environment : environments) {
+  for (const auto& view : environments) {
+    const Environment& environment = *view;
     if (environment.spec.deployment == deployment.name) present.push_back(view_of(deployment, environment));
   }
   for (const auto& step : plan_deployment({deployment.replicas, deployment.max_unavailable}, present)) {
@@ -371,9 +372,9 @@ void Deployments::judge_update(const Deployment& deployment, const std::vector<R
             {{"deployment", deployment.name}});
 }
 
-void Deployments::remove_orphans(const std::vector<Deployment>& deployments,
-                                 const std::vector<Environment>& environments) {
-  for (const auto& environment : environments) {
+void Deployments::remove_orphans(const std::vector<Deployment>& deployments, const EnvironmentViews& environments) {
+  for (const auto& view : environments) {
+    const Environment& environment = *view;
     const auto& owner = environment.spec.deployment;
     if (owner.empty() || environment.status.state == State::kDeleting) continue;
     const bool owned = std::ranges::any_of(deployments, [&](const auto& each) { return each.name == owner; });

@@ -81,8 +81,8 @@ class Deployments {
       : store_(store), controller_(controller), clock_(clock) {}
   void run();
   void reconcile();
-  void reconcile_one(const Deployment& deployment, const std::vector<Environment>& environments);
-  void remove_orphans(const std::vector<Deployment>& deployments, const std::vector<Environment>& environments);
+  void reconcile_one(const Deployment& deployment, const EnvironmentViews& environments);
+  void remove_orphans(const std::vector<Deployment>& deployments, const EnvironmentViews& environments);
   // Checks the service and gives it its address; `before` is what the deployment has.
   Status settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before);
   // The kernel follows the stored services.
@@ -99,7 +99,7 @@ class Deployments {
   // Marks a replica as being acted on; false when it is, or its back-off has not passed.
   bool claim(const std::string& name, bool creating);
   void release(const std::string& name, bool failed);
-  DeploymentStatus status_of(const Deployment& deployment, const std::vector<Environment>& environments) const;
+  DeploymentStatus status_of(const Deployment& deployment, const EnvironmentViews& environments) const;
   void poke();
   // Somebody has changed something: what failed before may work now.
   void retry_at_once();

@@ -55,7 +55,8 @@ void GuestEvents::look() {
   if (stopping_) return loop_.stop();
   std::set<std::string> living;
   bool missing = false;
-  for (const auto& environment : controller_.environments()) {
+  for (const auto& view : controller_.views()) {
+    const Environment& environment = *view;
     if (!has_agent(environment.spec) || environment.status.state != State::kRunning) continue;
     living.insert(environment.id);
     const auto lost = lost_.find(environment.id);

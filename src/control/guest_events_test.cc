@@ -36,7 +36,7 @@ class LostAgent final : public Controller {
     return reports_;
   }
 
-  std::vector<Environment> environments() override { return {environment_}; }
+  EnvironmentViews views() override { return {std::make_shared<const Environment>(environment_)}; }
   Result<Fd> guest_events(const std::string&) override {
     return fail(ErrorCode::kCorrupt, "its agent is lost: malformed frame");
   }

@@ -70,7 +70,8 @@ Duration HealthMonitor::ask_due() {
   std::set<std::string> living;
   Duration patience = kLookAnyway;
   const MonoTime now = clock_.monotonic();
-  for (const auto& environment : controller_.environments()) {
+  for (const auto& view : controller_.views()) {
+    const Environment& environment = *view;
     if (!environment.spec.health_check || environment.status.state != State::kRunning) continue;
     if (guest_probes(environment.spec)) continue;  // guest_events.h hears of it
     living.insert(environment.id);
@@ -80,7 +81,7 @@ Duration HealthMonitor::ask_due() {
     if (watch.asking) continue;
     if (watch.due <= now) {
       watch.asking = true;
-      askers_.post([this, environment] { ask(environment); });
+      askers_.post([this, view] { ask(*view); });
     } else {
       patience = std::min(patience, watch.due - now);
     }

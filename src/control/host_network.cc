@@ -1,6 +1,8 @@
 #include "control/host_network.h"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/file_io.h"
 #include "base/log.h"
@@ -50,7 +52,7 @@ class HostNetwork final : public Network {
     return network::check_not_of_host(TRY(Ipv4::parse(address)));
   }
 
-  Status apply(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) override {
+  Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) override {
     std::set<Ipv4> wanted;
     for (const auto& each : services) wanted.insert(TRY(Ipv4::parse(each.spec.address)));
     // The host has the address only while the rules stand that close all but the service's ports.
@@ -73,18 +75,77 @@ class HostNetwork final : public Network {
   }
 
  private:
-  Status load(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) {
-    network::FirewallState state{table_, {}, {}};
+  // What an environment, as it was at a moment, is entitled to.
+  struct Entitled {
+    EnvironmentView environment;
+    std::vector<network::PinnedPort> ports;
+    std::vector<network::Publication> published;
+  };
+
+  // Loads what has changed since the last time, or the first time all of it. Its cost hardly grows with the number of
+  // environments: those whose view is the same are passed over.
+  Status load(const EnvironmentViews& environments, const std::vector<ServiceState>& services) {
+    auto gone = empty_state();
+    auto fresh = empty_state();
+    // What fails begins anew: then nothing is known of what the kernel has.
+    auto now = TRY(follow(std::exchange(entitled_, {}), environments, gone.bridges[0], fresh.bridges[0]));
+    for (const auto& service : services) TRY(add(fresh, service));
+    TRY(std::exchange(loaded_, false) ? firewall_.change(gone, fresh) : load_all(now, std::move(fresh)));
+    entitled_ = std::move(now);
+    loaded_ = true;
+    return {};
+  }
+
+  Status load_all(const std::vector<Entitled>& entitled, network::FirewallState whole) {
+    auto& rules = whole.bridges[0];
+    rules.ports.clear();
+    rules.published.clear();
+    for (const auto& each : entitled) {
+      rules.ports.insert(rules.ports.end(), each.ports.begin(), each.ports.end());
+      rules.published.insert(rules.published.end(), each.published.begin(), each.published.end());
+    }
+    return firewall_.apply(whole);
+  }
+
+  [[nodiscard]] network::FirewallState empty_state() const {
     network::BridgeRules rules;
     rules.bridge = zone_.bridge;
     rules.gateway = pool_.gateway;
     rules.egress = zone_.egress;
+    return {table_, {std::move(rules)}, {}};
+  }
+
+  // The entitlements of these, and the difference to those of the last list. Lists keep their order, so that one walk
+  // along both finds what has come, gone and changed; out of order, one would be taken away and added again.
+  Result<std::vector<Entitled>> follow(std::vector<Entitled> last, const EnvironmentViews& environments,
+                                       network::BridgeRules& gone, network::BridgeRules& fresh) const {
+    std::vector<Entitled> now;
+    now.reserve(environments.size());
+    auto before = last.begin();
     for (const auto& environment : environments) {
-      if (!environment.ip.empty()) TRY(add(rules, environment));
+      while (before != last.end() && before->environment->id != environment->id) leave(gone, *before++, {});
+      Entitled known = before == last.end() ? Entitled{} : std::move(*before++);
+      if (known.environment == environment) {
+        now.push_back(std::move(known));
+        continue;
+      }
+      now.push_back(TRY(entitle(environment)));
+      leave(fresh, now.back(), known);
+      leave(gone, known, now.back());
     }
-    state.bridges.push_back(std::move(rules));
-    for (const auto& service : services) TRY(add(state, service));
-    return firewall_.apply(state);
+    while (before != last.end()) leave(gone, *before++, {});
+    return now;
+  }
+
+  // Adds to `rules` what `one` has and `other` has not.
+  static void leave(network::BridgeRules& rules, const Entitled& one, const Entitled& other) {
+    const auto add_missing = [](auto& out, const auto& from, const auto& without) {
+      for (const auto& each : from) {
+        if (std::ranges::find(without, each) == without.end()) out.push_back(each);
+      }
+    };
+    add_missing(rules.ports, one.ports, other.ports);
+    add_missing(rules.published, one.published, other.published);
   }
 
   static Status add(network::FirewallState& state, const ServiceState& service) {
@@ -101,13 +162,13 @@ class HostNetwork final : public Network {
 
   // A replica that has merely left its service may finish what it has begun. One whose run is over answers nobody:
   // clients that wait for it are better off with another one.
-  Status let_go_of_the_dead(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) {
+  Status let_go_of_the_dead(const EnvironmentViews& environments, const std::vector<ServiceState>& services) {
     for (const auto& service : services) served_.insert(service.replicas.begin(), service.replicas.end());
     if (served_.empty()) return {};
     std::set<std::string> alive;
     for (const auto& each : environments) {
-      const auto state = each.status.state;
-      if (is_alive(state) || state == State::kDeleting) alive.insert(each.id);
+      const auto state = each->status.state;
+      if (is_alive(state) || state == State::kDeleting) alive.insert(each->id);
     }
     std::set<Ipv4> dead;
     for (const auto& each : served_) {
@@ -121,20 +182,22 @@ class HostNetwork final : public Network {
     return {};
   }
 
-  Status add(network::BridgeRules& rules, const Environment& environment) const {
-    const Ipv4 ip = TRY(Ipv4::parse(environment.ip));
-    rules.ports.push_back({network::port_name(zone_.bridge, environment.id), MacAddress::for_address(ip), ip});
-    if (!is_alive(environment.status.state)) return {};
-    for (const auto& port : environment.spec.ports) {
+  Result<Entitled> entitle(const EnvironmentView& environment) const {
+    Entitled out{environment, {}, {}};
+    if (environment->ip.empty()) return out;
+    const Ipv4 ip = TRY(Ipv4::parse(environment->ip));
+    out.ports.push_back({network::port_name(zone_.bridge, environment->id), MacAddress::for_address(ip), ip});
+    if (!is_alive(environment->status.state)) return out;
+    for (const auto& port : environment->spec.ports) {
       network::Publication publication;
       if (!port.host_ip.empty()) publication.host_ip = TRY(Ipv4::parse(port.host_ip));
       publication.host_port = port.host_port;
       publication.protocol = port.protocol;
       publication.guest = ip;
       publication.guest_port = port.guest_port;
-      rules.published.push_back(publication);
+      out.published.push_back(publication);
     }
-    return {};
+    return out;
   }
 
   const std::string table_;
@@ -142,6 +205,8 @@ class HostNetwork final : public Network {
   const std::unique_ptr<network::Nftables> nftables_;
   network::Firewall firewall_;
   network::ServiceAddresses addresses_;
+  std::vector<Entitled> entitled_;          // as the firewall was loaded last, in the order of the list
+  bool loaded_ = false;                     // it was, and the kernel is known to have it
   std::set<ServiceState::Replica> served_;  // that have been sent connections and are not known to have ended
   Zone zone_;
   AddressPool pool_;

@@ -30,15 +30,16 @@ bool clash(const PublishedPort& a, const PublishedPort& b) {
 
 }  // namespace
 
-Status check_port_conflicts(const Environment& candidate, const std::vector<Environment>& others) {
+Status check_port_conflicts(const Environment& candidate, const EnvironmentViews& others) {
+  if (candidate.spec.ports.empty()) return {};
   for (const auto& other : others) {
-    if (other.id == candidate.id || !is_alive(other.status.state)) continue;
+    if (other->id == candidate.id || !is_alive(other->status.state)) continue;
     for (const auto& mine : candidate.spec.ports) {
-      for (const auto& theirs : other.spec.ports) {
+      for (const auto& theirs : other->spec.ports) {
         if (!clash(mine, theirs)) continue;
         return fail(ErrorCode::kConflict,
-                    cat("port ", mine.host_port, " is already published by \"", other.spec.name, "\""),
-                    cat("choose another host port with -p, or stop ", other.spec.name));
+                    cat("port ", mine.host_port, " is already published by \"", other->spec.name, "\""),
+                    cat("choose another host port with -p, or stop ", other->spec.name));
       }
     }
   }

@@ -18,6 +18,6 @@ Result<std::optional<NetworkAttachment>> make_attachment(const Environment& envi
                                                          const std::vector<std::string>& default_dns);
 
 // kConflict when a published port of `candidate` is already published by another living environment; names both.
-Status check_port_conflicts(const Environment& candidate, const std::vector<Environment>& others);
+Status check_port_conflicts(const Environment& candidate, const EnvironmentViews& others);
 
 }  // namespace skerry

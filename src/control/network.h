@@ -27,7 +27,7 @@ class Network {
   // the published ports of those that are alive are open, and the services lead to the replicas they name. The host
   // answers to the services' addresses. Clients of a replica that is no longer alive are let go. Does nothing when it
   // would change nothing.
-  virtual Status apply(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) = 0;
+  virtual Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) = 0;
   // Removes ports of environments that are not in `live` (ids), as a killed daemon may have left them.
   virtual Status remove_stale(const std::set<std::string>& live) = 0;
   // Takes the firewall and, if we made it, the bridge away again: for a daemon that ends and keeps no environment.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -182,6 +183,11 @@ struct Environment {
   EnvironmentStatus status;
   bool operator==(const Environment&) const = default;
 };
+
+// An environment as it was at one moment, shared by all who look at it. A change makes another one: as long as the
+// pointer is the same, nothing has changed.
+using EnvironmentView = std::shared_ptr<const Environment>;
+using EnvironmentViews = std::vector<EnvironmentView>;
 
 // "container" for containers, "vm" for microVMs and VMs: the first word of event types.
 std::string_view event_noun(Isolation isolation);

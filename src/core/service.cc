@@ -78,14 +78,14 @@ bool takes_connections(const Environment& replica) {
 }
 
 std::vector<ServiceState> services_of(const std::vector<Deployment>& deployments,
-                                      const std::vector<Environment>& environments) {
+                                      const EnvironmentViews& environments) {
   std::vector<ServiceState> out;
   for (const auto& deployment : deployments) {
     if (!deployment.service) continue;
     ServiceState service{*deployment.service, {}};
     for (const auto& each : environments) {
-      if (each.spec.deployment == deployment.name && takes_connections(each)) {
-        service.replicas.push_back({each.id, each.ip});
+      if (each->spec.deployment == deployment.name && takes_connections(*each)) {
+        service.replicas.push_back({each->id, each->ip});
       }
     }
     out.push_back(std::move(service));

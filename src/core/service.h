@@ -50,7 +50,6 @@ struct ServiceState {
   std::vector<Replica> replicas;  // those that take connections
   bool operator==(const ServiceState&) const = default;
 };
-std::vector<ServiceState> services_of(const std::vector<Deployment>& deployments,
-                                      const std::vector<Environment>& environments);
+std::vector<ServiceState> services_of(const std::vector<Deployment>& deployments, const EnvironmentViews& environments);
 
 }  // namespace skerry

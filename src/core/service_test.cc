@@ -81,8 +81,12 @@ TEST(ServicesOf, LeadToTheReplicasThatAreReady) {
   sick.status.health = Health::kUnhealthy;
   auto offline = replica("6", "web");
   offline.ip.clear();
-  const auto services = services_of(
-      {plain, web}, {replica("0", "plain"), replica("1", "web"), stopping, starting, checked, healthy, sick, offline});
+  EnvironmentViews views;
+  for (const auto& each :
+       {replica("0", "plain"), replica("1", "web"), stopping, starting, checked, healthy, sick, offline}) {
+    views.push_back(std::make_shared<const Environment>(each));
+  }
+  const auto services = services_of({plain, web}, views);
   ASSERT_EQ(services.size(), 1U);
   EXPECT_EQ(services[0].spec, *web.service);
   EXPECT_EQ(services[0].replicas,

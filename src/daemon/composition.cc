@@ -166,7 +166,7 @@ void LiveComposition::give_up() {
 
 void LiveComposition::release_host() {
   if (!controller_->settle(kSettleTime)) log::warning("remains of what was removed are left for the next daemon", {});
-  if (!controller_->environments().empty()) return;
+  if (!controller_->views().empty()) return;
   if (auto closed = network_->close(); !closed) {
     log::warning("cannot give the network back", {{"error", closed.error().message()}});
   }

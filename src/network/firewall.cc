@@ -343,10 +343,25 @@ Result<Ruleset> render(const FirewallState& state) {
 
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to) {
   if (!same_frame(from, to)) return render(to);
-  TRY(check_publications(all_publications(to)));
+  return render_change(from, to, part_missing_from(from, to), part_missing_from(to, from));
+}
+
+FirewallState changed(FirewallState from, const FirewallState& gone, const FirewallState& fresh) {
+  for (std::size_t i = 0; i < from.bridges.size(); ++i) {
+    for (const auto& each : gone.bridges[i].ports) std::erase(from.bridges[i].ports, each);
+    for (const auto& each : gone.bridges[i].published) std::erase(from.bridges[i].published, each);
+    std::ranges::copy(fresh.bridges[i].ports, std::back_inserter(from.bridges[i].ports));
+    std::ranges::copy(fresh.bridges[i].published, std::back_inserter(from.bridges[i].published));
+  }
+  from.services = fresh.services;
+  return from;
+}
+
+Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to, const FirewallState& gone,
+                              const FirewallState& fresh) {
+  const bool publishes = std::ranges::any_of(fresh.bridges, [](const auto& each) { return !each.published.empty(); });
+  if (publishes) TRY(check_publications(all_publications(to)));
   TRY(check_services(to.services));
-  const auto gone = part_missing_from(from, to);
-  const auto fresh = part_missing_from(to, from);
   TRY(check_names(fresh));
   Ruleset change{to.table, {}};
   // Deletions first: a published port may get another target.

@@ -83,6 +83,15 @@ Result<Ruleset> render(const FirewallState& state);
 // number of others; otherwise it is render(to). Empty commands: nothing to do. The same errors as render().
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to);
 
+// The same where the difference is known already. Of the same frame: `gone` and `fresh` hold the ports and publications
+// that `to` has less and more than `from`. Its cost does not grow with what stays, but for a look at all publications
+// when there are new ones.
+Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to, const FirewallState& gone,
+                              const FirewallState& fresh);
+
+// `from` with what is in `gone` taken away and what is in `fresh` added, services those of `fresh`.
+FirewallState changed(FirewallState from, const FirewallState& gone, const FirewallState& fresh);
+
 // "skerry-vbr0": what a daemon on this bridge calls its table when nobody says otherwise.
 std::string default_table_name(const std::string& bridge);
 

@@ -57,18 +57,32 @@ Status Nftables::remove(const std::string& table) {
 
 Status Firewall::apply(const FirewallState& wanted) {
   const std::lock_guard lock(mutex_);
-  if (loaded_ && loaded_->table == wanted.table) {
-    const auto change = TRY(render_change(*loaded_, wanted));
-    if (change.commands.empty() || nftables_.apply(change)) {
-      loaded_ = wanted;
-      return {};
-    }
-    log::warning("the firewall table is not as it was loaded; replacing it", {{"table", wanted.table}});
-  }
+  if (loaded_ && loaded_->table == wanted.table) return load(TRY(render_change(*loaded_, wanted)), wanted);
   const auto whole = TRY(render(wanted));
   loaded_.reset();
   TRY(nftables_.apply(whole));
   loaded_ = wanted;
+  return {};
+}
+
+Status Firewall::change(const FirewallState& gone, const FirewallState& fresh) {
+  const std::lock_guard lock(mutex_);
+  const bool known =
+      loaded_ && loaded_->bridges.size() == gone.bridges.size() && loaded_->bridges.size() == fresh.bridges.size();
+  if (!known) return fail(ErrorCode::kInternal, "firewall: a change of what was not loaded");
+  auto wanted = changed(*loaded_, gone, fresh);
+  const auto commands = TRY(render_change(*loaded_, wanted, gone, fresh));
+  return load(commands, std::move(wanted));
+}
+
+Status Firewall::load(const Ruleset& change, FirewallState wanted) {
+  if (!change.commands.empty() && !nftables_.apply(change)) {
+    log::warning("the firewall table is not as it was loaded; replacing it", {{"table", wanted.table}});
+    const auto whole = TRY(render(wanted));
+    loaded_.reset();
+    TRY(nftables_.apply(whole));
+  }
+  loaded_ = std::move(wanted);
   return {};
 }
 

@@ -47,10 +47,15 @@ class Firewall {
   // From the second time on only the difference is loaded. When the kernel's table turns out not to be what was loaded
   // before (somebody flushed it), it is replaced as a whole.
   Status apply(const FirewallState& wanted);
+  // The same for a caller that knows the difference to what was loaded last: changed(last, gone, fresh) is wanted. Only
+  // after an apply() of the same bridges that succeeded; kInternal otherwise.
+  Status change(const FirewallState& gone, const FirewallState& fresh);
   // Removes the table that was loaded, if any.
   Status remove();
 
  private:
+  Status load(const Ruleset& change, FirewallState wanted);
+
   std::mutex mutex_;
   Nftables& nftables_;
   std::optional<FirewallState> loaded_;

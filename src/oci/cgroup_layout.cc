@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/cgroup_paths.h"
 #include "base/file_io.h"
 #include "base/text.h"
 
@@ -122,7 +123,7 @@ CgroupLayout parse_cgroup_layout(std::string_view mountinfo, std::string_view se
 Result<CgroupLayout> read_cgroup_layout() {
   const std::string self_cgroup = TRY(read_file("/proc/self/cgroup"));
   if (auto layout = standard_v2(self_cgroup)) return std::move(*layout);
-  return parse_cgroup_layout(TRY(read_file("/proc/self/mountinfo")), self_cgroup);
+  return parse_cgroup_layout(TRY(read_cgroup_mounts(self_cgroup)), self_cgroup);
 }
 
 }  // namespace skerry::oci

@@ -258,9 +258,11 @@ void FakeController::restore(const std::string& name, const std::string& directo
   done(find(name));
 }
 
-std::vector<Environment> FakeController::environments() {
+EnvironmentViews FakeController::views() {
   const std::lock_guard lock(mutex_);
-  return environments_;
+  EnvironmentViews out;
+  for (const auto& each : environments_) out.push_back(std::make_shared<const Environment>(each));
+  return out;
 }
 
 Result<Environment> FakeController::find(const std::string& name) {

@@ -41,14 +41,15 @@ class FakeNetwork final : public Network {
     if (address == refused_address_) return fail(ErrorCode::kConflict, "the host has it");
     return {};
   }
-  Status apply(const std::vector<Environment>& environments, const std::vector<ServiceState>& services) override {
+  Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) override {
     const std::lock_guard lock(mutex_);
     if (failure_) {
       Error error = std::move(*failure_);
       failure_.reset();
       return fail(std::move(error));
     }
-    applied_ = environments;
+    applied_.clear();
+    for (const auto& each : environments) applied_.push_back(*each);
     services_ = services;
     return {};
   }
