@@ -69,18 +69,18 @@ asio::awaitable<Result<std::optional<std::string>>> next_piece(Core& core, BodyS
   using Piece = Result<std::optional<std::string>>;
   Piece broken = fail(ErrorCode::kInternal, "the stream broke");
   return on_worker<Piece>(core.shared_from_this(), std::move(broken),
-                          [&source](auto complete) { complete(source.next()); });
+                          [&source](const auto& complete) { complete(source.next()); });
 }
 
 asio::awaitable<Result<std::optional<Response>>> look_once(Core& core, const Later& later) {
   using Seen = Result<std::optional<Response>>;
   Seen broken = fail(ErrorCode::kInternal, "the answer did not come");
-  auto begin = [look = later.look](auto complete) { complete(look()); };
+  auto begin = [look = later.look](const auto& complete) { complete(look()); };
   return on_worker<Seen>(core.shared_from_this(), std::move(broken), std::move(begin));
 }
 
 asio::awaitable<void> settled(Core& core, const Upgrade& upgrade) {
-  auto begin = [settle = upgrade.settle](auto complete) { settle([complete] { complete(true); }); };
+  auto begin = [settle = upgrade.settle](const auto& complete) { settle([complete] { complete(true); }); };
   co_await on_worker<bool>(core.shared_from_this(), false, std::move(begin));
 }
 

@@ -183,6 +183,7 @@ Result<Response> show_environment(Context& context, const Request& request) {
   return json_response(wire::environment_json(TRY(find_environment(context, request))));
 }
 
+// NOLINTBEGIN(performance-unnecessary-value-param): Handlers
 void create_environment(Context& context, Request request, Reply reply) {
   auto create = read_create(request);
   if (!create) return reply(fail(std::move(create).error()));
@@ -230,5 +231,6 @@ void delete_environment(Context& context, Request request, Reply reply) {
     reply(no_content());
   });
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 }  // namespace skerry::api

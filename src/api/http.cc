@@ -15,9 +15,9 @@ int hex_digit(char digit) {
 }  // namespace
 
 const std::string& Request::parameter(const std::string& name) const {
-  static const std::string kNone;
+  static const std::string none;
   const auto found = parameters.find(name);
-  return found == parameters.end() ? kNone : found->second;
+  return found == parameters.end() ? none : found->second;
 }
 
 std::optional<std::string> Request::option(const std::string& name) const {
