@@ -8,7 +8,7 @@
 FUZZ_SECONDS ?= 20
 SETUP := build/.setup-done
 
-.PHONY: setup build install uninstall demo test testhost asan tsan bench fuzz lint lint-all ci clean
+.PHONY: setup build install uninstall demo test testhost kerneltest asan tsan bench fuzz lint lint-all ci clean
 
 setup: $(SETUP)
 $(SETUP): packaging/debian-packages.txt tools/setup
@@ -28,11 +28,15 @@ demo: build
 	tools/demo
 
 test: build
-	tools/run-tests build -LE testhost
+	tools/run-tests build -LE 'testhost|kernel'
 
 # The suites that need pure cgroup v2 and systemd, inside a guest under emulation (tests/testhost/README.md): slow.
 testhost: build
 	tools/run-tests build -L testhost
+
+# Builds Skerry's own guest kernel, twice, and boots it: half an hour of compiling on two cores.
+kerneltest: build
+	tools/run-tests build -L kernel
 
 asan: setup
 	tools/build asan

@@ -27,6 +27,7 @@
 #include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/qemu_driver.h"
 #include "drivers/qemu/tsc.h"
+#include "image/kernel_store.h"
 
 namespace skerry {
 namespace {
@@ -131,7 +132,7 @@ Result<double> time_exec(Bench& bench, Driver& driver) {
 // QEMU with its own defaults, Debian's bzImage and the same initramfs, until the agent reports. The frequency of the
 // clock is given: without it the kernel hangs in calibration on some hosts. Nothing: it did not come up.
 Result<std::optional<double>> time_plain_qemu(const std::string& initramfs) {
-  const std::string kernel = TRY(qemu::newest_kernel("/boot"));
+  const std::string kernel = TRY(host_kernel()).bzimage->path;
   auto pair = TRY(unix_pair());
   const MonoTime begin = SystemClock().monotonic();
   SpawnSpec spec;
@@ -176,7 +177,8 @@ Status measure(const std::string& result) {
   Bench bench = TRY(prepare());
   const auto cold = make_driver(bench, 0);
   const auto forking = make_driver(bench, 1);
-  const auto files = TRY(qemu::prepare_boot_files({{}, bench.bin + "/skerry-agent", bench.temp / "boot"}));
+  const auto files =
+      TRY(qemu::prepare_boot_files({TRY(host_kernel()), bench.bin + "/skerry-agent", bench.temp / "boot"}));
   TRY(time_start(bench, *forking));  // makes the template
   std::vector<double> plain_times;
   std::vector<double> cold_times;

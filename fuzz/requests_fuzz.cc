@@ -25,6 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(parse_pull_request(text));
   static_cast<void>(parse_archive_request(text));
   static_cast<void>(parse_tag_request(text));
+  static_cast<void>(parse_add_kernel_request(text));
+  static_cast<void>(parse_build_kernel_request(text));
+  static_cast<void>(parse_choose_kernel_request(text));
   static_cast<void>(parse_token_request(text));
   static_cast<void>(parse_deployment_request(text));
   static_cast<void>(parse_deployment_change(text));

@@ -16,6 +16,7 @@
 #include "cli/http_client.h"
 #include "testing/fake_controller.h"
 #include "testing/fake_images.h"
+#include "testing/fake_kernels.h"
 #include "wire/json_node.h"
 
 namespace skerry::api::testing {
@@ -80,7 +81,7 @@ class ApiTest : public ::testing::Test {
   }
   void serve() {
     auto server = ApiServer::create(
-        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_});
+        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_, kernels_});
     ASSERT_TRUE(server) << server.error().message();
     server_ = std::move(*server);
     ASSERT_TRUE(server_->run());
@@ -108,6 +109,7 @@ class ApiTest : public ::testing::Test {
   ApiConfig config_;
   ::skerry::testing::FakeController controller_{dir_.path()};
   ::skerry::testing::FakeImages images_;
+  ::skerry::testing::FakeKernels kernels_;
   std::unique_ptr<Store> store_ = Store::open(dir_ / "db").value();
   EventFeed feed_{*store_};
   std::unique_ptr<Deployments> deployments_ = Deployments::create(*store_, controller_, feed_, clock_).value();

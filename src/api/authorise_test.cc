@@ -246,6 +246,7 @@ TEST(Listen, OnlyLoopback) {
   SystemClock clock;
   ::skerry::testing::FakeController controller(dir.path());
   ::skerry::testing::FakeImages images;
+  ::skerry::testing::FakeKernels kernels;
   const auto store = Store::open(dir / "db").value();
   EventFeed feed(*store);
   const auto deployments = Deployments::create(*store, controller, feed, clock).value();
@@ -255,7 +256,7 @@ TEST(Listen, OnlyLoopback) {
     ApiConfig config;
     config.listen = listen;
     const auto server =
-        ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots});
+        ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots, kernels});
     ASSERT_FALSE(server) << listen;
     EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
   }

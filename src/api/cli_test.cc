@@ -290,6 +290,28 @@ TEST_F(CliTest, ListsAsATableAndAsJson) {
   EXPECT_EQ(out_, "web\n");
 }
 
+TEST_F(CliTest, KernelsAreAddedBuiltChosenAndRemoved) {
+  EXPECT_EQ(skerry({"kernels"}), 0);
+  EXPECT_NE(out_.find("6.1.0-9-cloud-amd64  6.1.0-9-cloud-amd64  host    yes"), std::string::npos) << out_;
+  EXPECT_EQ(skerry({"kernels", "add", "mine", "/somewhere/vmlinux"}), 0) << err_;
+  EXPECT_NE(out_.find("skerry kernels use mine"), std::string::npos) << out_;
+  EXPECT_EQ(skerry({"kernels", "build", "-q"}), 0) << err_;
+  EXPECT_EQ(out_, "6.1.1-skerry\n");
+  EXPECT_EQ(skerry({"kernels", "use", "mine"}), 0) << err_;
+  EXPECT_EQ(skerry({"kernels", "ls", "--output", "json"}), 0);
+  EXPECT_TRUE(wire::JsonNode::parse(out_)->items().at(1).at("chosen").flag()) << out_;
+  EXPECT_EQ(skerry({"kernels", "use"}), 2);
+  EXPECT_EQ(skerry({"kernels", "use", "nobody"}), 3);
+  EXPECT_EQ(skerry({"kernels", "use", "--default"}), 0) << err_;
+  EXPECT_EQ(skerry({"kernels", "rm", "mine", "nobody"}), 3);
+  EXPECT_EQ(skerry({"kernels", "ls", "-q"}), 0);
+  EXPECT_EQ(out_, "6.1.0-9-cloud-amd64\n6.1.1-skerry\n");
+  EXPECT_EQ(skerry({"events"}), 0);
+  for (const auto* type : {"kernel.added", "kernel.built", "kernel.chosen", "kernel.removed"}) {
+    EXPECT_NE(out_.find(type), std::string::npos) << type << "\n" << out_;
+  }
+}
+
 TEST_F(CliTest, NotFoundIsThreeRefusedIsFour) {
   EXPECT_EQ(skerry({"show", "nobody"}), 3);
   EXPECT_EQ(err_, "skerry: environment \"nobody\" does not exist (see: skerry ls)\n");

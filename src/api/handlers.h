@@ -43,6 +43,13 @@ Result<Response> tag_image(Context& context, const Request& request);
 Result<Response> remove_image(Context& context, const Request& request);
 Result<Response> prune_images(Context& context, const Request& request);
 
+// kernels.cc
+Result<Response> list_kernels(Context& context, const Request& request);
+Result<Response> add_kernel(Context& context, const Request& request);
+Result<Response> build_kernel(Context& context, const Request& request);
+Result<Response> choose_kernel(Context& context, const Request& request);
+Result<Response> remove_kernel(Context& context, const Request& request);
+
 // events.cc
 Result<Response> list_events(Context& context, const Request& request);
 

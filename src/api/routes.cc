@@ -102,6 +102,17 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", "/api/v1/images/{reference*}", Role::kAdmin, plain<remove_image>, "Remove an image", 200, "", "Removed",
      ""},
 
+    {"GET", "/api/v1/kernels", Role::kViewer, plain<list_kernels>, "List the kernels that microVMs can boot", 200, "",
+     "[]Kernel", kPageQuery},
+    {"POST", "/api/v1/kernels", Role::kAdmin, plain<add_kernel>, "Add a kernel of this host's files (an operation)",
+     202, "AddKernel", "Operation", ""},
+    {"POST", "/api/v1/kernels/build", Role::kAdmin, plain<build_kernel>,
+     "Build a small kernel from the distribution's source (an operation)", 202, "BuildKernel", "Operation", ""},
+    {"POST", "/api/v1/kernels/choose", Role::kAdmin, plain<choose_kernel>,
+     "Choose what microVMs boot from their next start on; null: the distribution's newest", 204, "ChooseKernel", "",
+     ""},
+    {"DELETE", "/api/v1/kernels/{name}", Role::kAdmin, plain<remove_kernel>, "Remove a kernel", 204, "", "", ""},
+
     {"GET", "/api/v1/events", Role::kViewer, plain<list_events>,
      "The event log; a stream when the client accepts text/event-stream", 200, "", "[]Event",
      "after limit type resource"},

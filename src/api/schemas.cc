@@ -102,6 +102,19 @@ constexpr Schema kSchemas[] = {
 "signing_key":{"type":"string","pattern":"^/"},"insecure":{"type":"boolean"}}})"},
     {"Tag", R"({"type":"object","additionalProperties":false,"required":["source","name"],"properties":{
 "source":{"type":"string"},"name":{"type":"string"}}})"},
+    {"Kernel", R"({"type":"object","required":["name","release","origin","chosen","created_at","has_boot_initramfs"],
+"properties":{"name":{"type":"string"},"release":{"type":"string"},"origin":{"enum":["host","added","built"]},
+"chosen":{"type":"boolean"},"created_at":{"type":"string","format":"date-time"},"has_boot_initramfs":{"type":"boolean"},
+"vmlinux":{"$ref":"#/components/schemas/KernelFile"},"bzImage":{"$ref":"#/components/schemas/KernelFile"}}})"},
+    {"KernelFile", R"({"type":"object","required":["path","size"],"properties":{"path":{"type":"string"},
+"size":{"type":"integer"},"digest":{"type":"string"}}})"},
+    {"AddKernel", R"({"type":"object","additionalProperties":false,"required":["name","path"],"properties":{
+"name":{"type":"string","maxLength":64},"path":{"type":"string","pattern":"^/"}}})"},
+    {"BuildKernel", R"({"type":"object","additionalProperties":false,"properties":{
+"name":{"type":"string","maxLength":64},"source":{"type":"string","pattern":"^/"},
+"config":{"type":"string","pattern":"^/"}}})"},
+    {"ChooseKernel", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
+"name":{"type":["string","null"],"maxLength":64}}})"},
     {"Removed", R"({"type":"object","additionalProperties":{"type":"string"}})"},
     {"Event", R"({"type":"object","required":["id","type","resource","time","data"],"properties":{
 "id":{"type":"integer"},"type":{"type":"string"},"resource":{"type":"string"},"time":{"type":"string"},

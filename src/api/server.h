@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "api/image_port.h"
+#include "api/kernel_port.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "control/controller.h"
@@ -55,6 +56,7 @@ struct ApiPorts {
   EventFeed& feed;
   Deployments& deployments;
   Snapshots& snapshots;
+  KernelPort& kernels;
 };
 
 class ApiServer {

@@ -161,6 +161,7 @@ void declare(CLI::App& app, Invocation& invocation, Verbs verbs) {
   add_target_verbs(app, invocation, Scope::kEnvironments);
   add_vm_verbs(app, invocation);
   add_image_verbs(app, invocation);
+  add_kernel_verbs(app, invocation);
   add_plugin_verbs(app, invocation);
   add_snapshot_verbs(app, invocation);
   add_system_verbs(app, invocation);

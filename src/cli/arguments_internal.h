@@ -36,6 +36,7 @@ void add_run_verbs(CLI::App& app, Invocation& invocation);
 void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope);
 void add_vm_verbs(CLI::App& app, Invocation& invocation);
 void add_image_verbs(CLI::App& app, Invocation& invocation);
+void add_kernel_verbs(CLI::App& app, Invocation& invocation);
 void add_plugin_verbs(CLI::App& app, Invocation& invocation);
 void add_snapshot_verbs(CLI::App& app, Invocation& invocation);
 void add_fork_verb(CLI::App& app, Invocation& invocation, Scope scope);

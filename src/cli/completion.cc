@@ -75,7 +75,7 @@ constexpr std::array kSources{
     SourceRow{"vms", NameSource::kVms},           SourceRow{"images", NameSource::kImages},
     SourceRow{"plugins", NameSource::kPlugins},   SourceRow{"deployments", NameSource::kDeployments},
     SourceRow{"token", NameSource::kTokens},      SourceRow{"operations", NameSource::kOperations},
-    SourceRow{"exec", NameSource::kEnvironments},
+    SourceRow{"exec", NameSource::kEnvironments}, SourceRow{"kernels", NameSource::kKernels},
 };
 
 // Where a walk along the words has come to.

@@ -22,6 +22,7 @@ enum class NameSource : std::uint8_t {
   kEnvironments,
   kVms,
   kImages,
+  kKernels,
   kPlugins,
   kDeployments,
   kTokens,

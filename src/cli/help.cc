@@ -18,6 +18,7 @@ Listing listing_of(NameSource source) {
     case NameSource::kEnvironments: return {"/api/v1/environments", "name"};
     case NameSource::kVms: return {"/api/v1/vms", "name"};
     case NameSource::kImages: return {"/api/v1/images", "name"};
+    case NameSource::kKernels: return {"/api/v1/kernels", "name"};
     case NameSource::kPlugins: return {"/api/v1/plugins", "name"};
     case NameSource::kDeployments: return {"/api/v1/deployments", "name"};
     case NameSource::kTokens: return {"/api/v1/tokens", "name"};

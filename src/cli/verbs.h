@@ -114,6 +114,20 @@ Outcome build_image(const Session& session, const ImageOptions& options);
 // Pulls one image, with progress on a terminal; says nothing else.
 Status pull_image(const Session& session, const std::string& reference, bool insecure);
 
+// kernels.cc
+struct KernelOptions {
+  std::vector<std::string> names;
+  std::string name;            // add, build, use
+  std::string path;            // add
+  std::string source, config;  // build
+  bool distribution = false;   // use
+};
+Outcome list_kernels(const Session& session);
+Outcome add_kernel(const Session& session, const KernelOptions& options);
+Outcome build_kernel(const Session& session, const KernelOptions& options);
+Outcome choose_kernel(const Session& session, const KernelOptions& options);
+Outcome remove_kernels(const Session& session, const KernelOptions& options);
+
 // events.cc
 struct EventOptions {
   bool follow = false;

@@ -18,9 +18,11 @@
 #include "control/operations.h"
 #include "control/snapshots.h"
 #include "daemon/image_service.h"
+#include "daemon/kernel_service.h"
 #include "daemon/release.h"
 #include "drivers/container/container_driver.h"
 #include "drivers/qemu/qemu_driver.h"
+#include "image/kernel_store.h"
 #include "image/store.h"
 #include "network/firewall.h"
 #include "store/store.h"
@@ -61,6 +63,8 @@ class LiveComposition final : public Composition {
   std::unique_ptr<Store> store_;
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<api::ImagePort> image_service_;
+  std::unique_ptr<KernelStore> kernels_;
+  std::unique_ptr<api::KernelPort> kernel_service_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Driver> container_driver_;
   std::unique_ptr<Driver> qemu_driver_;
@@ -99,6 +103,7 @@ Status LiveComposition::make_drivers() {
   QemuConfig qemu;
   qemu.agent = program("skerry-agent");
   qemu.kernel = options_.kernel;
+  qemu.kernels = kernels_.get();
   qemu.cache_dir = cat(options_.state_dir, "/boot");
   qemu.accel = TRY(parse_accel(options_.accelerator));
   qemu_driver_ = make_qemu_driver(jail, *images_, std::move(qemu));
@@ -116,8 +121,8 @@ Status LiveComposition::make_server() {
   snapshots_ = TRY(Snapshots::create(cat(options_.state_dir, "/snapshots"), *store_, *controller_, clock_));
   health_ = std::make_unique<HealthMonitor>(*controller_, *feed_, clock_);
   guest_events_ = TRY(GuestEvents::create(*controller_, *feed_));
-  server_ = TRY(api::ApiServer::create(
-      config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_, *deployments_, *snapshots_}));
+  server_ = TRY(api::ApiServer::create(config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_,
+                                                *deployments_, *snapshots_, *kernel_service_}));
   return {};
 }
 
@@ -127,6 +132,8 @@ Status LiveComposition::open() {
   feed_ = std::make_unique<EventFeed>(*store_);
   images_ = TRY_IN("open the images", ImageStore::open({cat(options_.state_dir, "/images"), {}}));
   image_service_ = make_image_service(*images_, {program("skerry-agent"), program("skerry-init")});
+  kernels_ = TRY_IN("open the kernels", KernelStore::open({.dir = cat(options_.state_dir, "/kernels")}, clock_));
+  kernel_service_ = make_kernel_service(*kernels_, program("skerry-agent"), options_.kernel);
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));
   TRY(make_drivers());
   ControllerConfig config;

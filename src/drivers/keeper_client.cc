@@ -47,7 +47,9 @@ Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, const K
   spawn.argv.insert(spawn.argv.begin(), program);
   spawn.env = keeper_environment();
   spawn.fds = std::move(fds);
-  // The process we start ends as soon as the keeper has left our session.
+  // The process we start ends as soon as the keeper has left our session. Until then it goes with us: if we are killed
+  // now, no keeper appears later that nobody could have found.
+  spawn.parent_death_signal = SIGKILL;
   const auto output = TRY_IN("start keeper", run_command(spawn, timeout));
   sync.write_end.reset();
   if (!output.status.success()) {

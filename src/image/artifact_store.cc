@@ -8,7 +8,6 @@
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
-#include "image/sha256.h"
 #include "image/watched_run.h"
 
 namespace skerry {
@@ -68,28 +67,6 @@ Result<std::unique_ptr<ArtifactStore>> ArtifactStore::open(std::string dir) {
   return std::unique_ptr<ArtifactStore>(new ArtifactStore(std::move(dir)));
 }
 
-ArtifactStore::Seen ArtifactStore::seen_of(const struct stat& info) {
-  constexpr std::int64_t kNsPerSecond = 1'000'000'000;
-  return {info.st_ino, info.st_size, info.st_ctim.tv_sec * kNsPerSecond + info.st_ctim.tv_nsec};
-}
-
-Status ArtifactStore::verify(const std::string& path, const Digest& wanted, const std::string& url) {
-  const Fd file = TRY(sys::open(path, O_RDONLY));
-  const Seen now = seen_of(TRY(sys::fstat(file.get())));
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto known = verified_.find(path); known != verified_.end() && known->second == now) return {};
-  }
-  const auto found = TRY(sha256_of_file(file.get()));
-  if (found.digest != wanted) {
-    return fail(ErrorCode::kCorrupt, cat(url, " has the checksum ", found.digest.text(), ", not ", wanted.text()),
-                "it is not what the manifest means: build or fetch it again");
-  }
-  const std::lock_guard lock(mutex_);
-  verified_[path] = now;
-  return {};
-}
-
 Status ArtifactStore::fetch(const Artifact& artifact, const Digest& wanted, const std::string& path, const Work& work) {
   work.report(cat("fetching ", artifact.url));
   const TempDir making = TRY(TempDir::create(std::string(kTemporaryPrefix), dir_));
@@ -99,7 +76,7 @@ Status ArtifactStore::fetch(const Artifact& artifact, const Digest& wanted, cons
          local ? copy_file(artifact.url.substr(kFile.size()), temporary) : download(artifact.url, temporary, work));
   TRY(sys::chmod(temporary, 0400));
   // The copy is what is checked: the source may change while it is read.
-  TRY(verify(temporary, wanted, artifact.url));
+  TRY(verified_.check(temporary, wanted, artifact.url));
   return sys::rename(temporary, path);
 }
 
@@ -108,14 +85,14 @@ Result<std::string> ArtifactStore::get(const Artifact& artifact, const Work& wor
   std::string path = cat(dir_, "/", wanted.hex());
   const SingleFlight::Turn turn(flights_, wanted.hex());
   if (sys::exists(path)) {
-    auto good = verify(path, wanted, path);
+    auto good = verified_.check(path, wanted, path);
     if (good) return path;
     // Damaged here: what the source still has is worth more.
     if (good.error().code != ErrorCode::kCorrupt) return fail(std::move(good).error());
     TRY(sys::unlink(path));
   }
   TRY(fetch(artifact, wanted, path, work));
-  TRY(verify(path, wanted, path));
+  TRY(verified_.check(path, wanted, path));
   return path;
 }
 
@@ -128,8 +105,7 @@ Result<std::uint64_t> ArtifactStore::keep_only(const std::set<Digest>& wanted) {
     constexpr std::uint64_t kBlock = 512;
     freed += static_cast<std::uint64_t>(TRY(sys::lstat(path)).st_blocks) * kBlock;
     TRY(sys::unlink(path));
-    const std::lock_guard lock(mutex_);
-    verified_.erase(path);
+    verified_.forget(path);
   }
   return freed;
 }

@@ -7,11 +7,7 @@
 // file (inode, size, time of last change) since. Thread-safe; the same artifact is fetched by one thread at a time.
 #pragma once
 
-#include <sys/stat.h>
-
-#include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 
@@ -19,6 +15,7 @@
 #include "core/artifact.h"
 #include "core/digest.h"
 #include "image/single_flight.h"
+#include "image/verified_files.h"
 #include "image/work.h"
 
 namespace skerry {
@@ -36,21 +33,11 @@ class ArtifactStore {
 
  private:
   explicit ArtifactStore(std::string dir) : dir_(std::move(dir)) {}
-  Status verify(const std::string& path, const Digest& wanted, const std::string& url);
   Status fetch(const Artifact& artifact, const Digest& wanted, const std::string& path, const Work& work);
-
-  struct Seen {
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t changed_ns = 0;
-    bool operator==(const Seen&) const = default;
-  };
-  static Seen seen_of(const struct stat& info);
 
   std::string dir_;
   SingleFlight flights_;
-  std::mutex mutex_;
-  std::map<std::string, Seen> verified_;  // by path
+  VerifiedFiles verified_;
 };
 
 }  // namespace skerry

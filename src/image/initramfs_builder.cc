@@ -80,6 +80,7 @@ Result<std::string> decompress(const std::string& path, std::string_view packed)
 }
 
 Result<std::vector<std::string>> load_order(const InitramfsSpec& spec) {
+  if (spec.modules.empty()) return std::vector<std::string>{};
   const std::string dep = TRY_IN("kernel modules", read_file(spec.modules_dir + "/modules.dep"));
   const std::string builtin = TRY_IN("kernel modules", read_file(spec.modules_dir + "/modules.builtin"));
   return module_load_order(dep, builtin, spec.modules);

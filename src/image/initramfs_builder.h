@@ -18,7 +18,7 @@ namespace skerry {
 
 struct InitramfsSpec {
   std::string agent;                 // path of the static binary; empty: only the modules, for another's initramfs
-  std::string modules_dir;           // "/lib/modules/RELEASE"
+  std::string modules_dir;           // "/lib/modules/RELEASE"; not read without modules
   std::vector<std::string> modules;  // names ("virtio_blk"); their dependencies are added
 };
 

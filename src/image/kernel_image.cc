@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kSetupSectors = 0x1f1;
 constexpr std::size_t kHeaderMagic = 0x202;
 constexpr std::size_t kProtocolVersion = 0x206;
+constexpr std::size_t kVersionOffset = 0x20e;
 constexpr std::size_t kPayloadOffset = 0x248;
 constexpr std::size_t kPayloadLength = 0x24c;
 constexpr std::size_t kHeaderEnd = 0x250;
@@ -82,6 +83,23 @@ bool is_vmlinux(std::string_view bytes) {
   return bytes.starts_with(
       "\x7f"
       "ELF");
+}
+
+std::string kernel_release_of(std::string_view bytes) {
+  constexpr std::string_view kBanner = "Linux version ";
+  constexpr std::size_t kSetupBase = 0x200;
+  constexpr std::size_t kMaxRelease = 64;
+  std::size_t at = std::string_view::npos;
+  if (is_bzimage(bytes)) {
+    at = load(bytes, kVersionOffset, 2) + kSetupBase;
+  } else if (const auto banner = bytes.find(kBanner); banner != std::string_view::npos) {
+    at = banner + kBanner.size();
+  }
+  if (at >= bytes.size()) return {};
+  const auto text = bytes.substr(at, kMaxRelease + 1);
+  const auto length = text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-_~");
+  if (length == std::string_view::npos || text[length] != ' ') return {};
+  return std::string(text.substr(0, length));
 }
 
 Result<std::string> decompress_lz4_legacy(std::string_view stream, std::size_t limit) {

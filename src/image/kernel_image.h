@@ -21,6 +21,10 @@ bool is_vmlinux(std::string_view bytes);
 // kCorrupt: not a bzImage, or cut short. kUnsupported: another compression; the bzImage itself still boots.
 Result<std::string> extract_vmlinux(std::string_view bzimage);
 
+// What uname -r will say: boot protocol's kernel_version of a bzImage, the banner "Linux version …" of a vmlinux. Empty
+// when it is not found or not made of letters, digits and ".+-_~".
+std::string kernel_release_of(std::string_view bytes);
+
 // One LZ4 legacy stream. kCorrupt names the offset; kResourceExhausted above `limit` bytes.
 Result<std::string> decompress_lz4_legacy(std::string_view stream, std::size_t limit);
 

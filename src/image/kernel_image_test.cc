@@ -67,5 +67,22 @@ TEST(KernelImage, RefusesWhatIsNotOne) {
   EXPECT_EQ(extract_vmlinux(bzimage_with(stream_of("\x40text"))).error().code, ErrorCode::kCorrupt);
 }
 
+TEST(KernelImage, TellsItsRelease) {
+  std::string image = bzimage_with("");
+  image.replace(0x20e, 2, le(0x100, 2));
+  image.replace(0x300, 30, "6.1.4-skerry (skerry@skerry) #");
+  EXPECT_EQ(kernel_release_of(image), "6.1.4-skerry");
+  EXPECT_EQ(kernel_release_of("\x7f"
+                              "ELF junk Linux version 5.10.0-9-amd64 (me) junk"),
+            "5.10.0-9-amd64");
+  // Nothing that could break a line, and nothing from beyond the end.
+  image.replace(0x300, 6, "6.1\n.4");
+  EXPECT_EQ(kernel_release_of(image), "");
+  image.replace(0x20e, 2, le(0xffff, 2));
+  EXPECT_EQ(kernel_release_of(image), "");
+  EXPECT_EQ(kernel_release_of("Linux version " + std::string(200, 'a')), "");
+  EXPECT_EQ(kernel_release_of(""), "");
+}
+
 }  // namespace
 }  // namespace skerry

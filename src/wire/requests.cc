@@ -107,15 +107,44 @@ Result<TagRequest> parse_tag_request(std::string_view body) {
   });
 }
 
+namespace {
+
+void absolute_path_field(ObjectReader& fields, const char* name, std::string& into) {
+  fields.text(name, into, 4095);
+  if (!into.empty() && into.front() != '/') fields.error(name, "must be absolute");
+}
+
+}  // namespace
+
+Result<AddKernelRequest> parse_add_kernel_request(std::string_view body) {
+  return parse_body(body, AddKernelRequest{}, [](ObjectReader& fields, AddKernelRequest& into) {
+    fields.text("name", into.name, 64);
+    absolute_path_field(fields, "path", into.path);
+    fields.required("name");
+    fields.required("path");
+  });
+}
+
+Result<BuildKernelRequest> parse_build_kernel_request(std::string_view body) {
+  return parse_body(body, BuildKernelRequest{}, [](ObjectReader& fields, BuildKernelRequest& into) {
+    fields.text("name", into.name, 64);
+    absolute_path_field(fields, "source", into.source);
+    absolute_path_field(fields, "config", into.config);
+  });
+}
+
+Result<std::string> parse_choose_kernel_request(std::string_view body) {
+  return parse_body(body, std::string{}, [](ObjectReader& fields, std::string& into) {
+    fields.required("name");
+    fields.text("name", into, 64);
+  });
+}
+
 Result<BuildImageRequest> parse_build_image_request(std::string_view body) {
   return parse_body(body, BuildImageRequest{}, [](ObjectReader& fields, BuildImageRequest& into) {
-    const auto path = [&](const char* name, std::string& value) {
-      fields.text(name, value, 4095);
-      if (!value.empty() && value.front() != '/') fields.error(name, "must be absolute");
-    };
-    path("path", into.path);
-    path("output", into.output);
-    path("signing_key", into.signing_key);
+    absolute_path_field(fields, "path", into.path);
+    absolute_path_field(fields, "output", into.output);
+    absolute_path_field(fields, "signing_key", into.signing_key);
     fields.flag("insecure", into.insecure);
     fields.required("path");
     fields.required("output");

@@ -71,6 +71,22 @@ struct BuildImageRequest {
 };
 Result<BuildImageRequest> parse_build_image_request(std::string_view body);
 
+// POST /kernels: {"name", "path"}: a file of the daemon's host.
+struct AddKernelRequest {
+  std::string name;
+  std::string path;
+};
+Result<AddKernelRequest> parse_add_kernel_request(std::string_view body);
+// POST /kernels/build: {"name", "source", "config"}, each optional; the last two are files of the daemon's host.
+struct BuildKernelRequest {
+  std::string name;    // empty: by its release
+  std::string source;  // linux-source-*.tar.xz; empty: Debian's package
+  std::string config;  // a fragment; empty: Skerry's own
+};
+Result<BuildKernelRequest> parse_build_kernel_request(std::string_view body);
+// POST /kernels/choose: {"name"}; null: the distribution's newest, an empty text here.
+Result<std::string> parse_choose_kernel_request(std::string_view body);
+
 // POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable", "service"}; PATCH: any but the name.
 // The configuration is a creation request without a name; here only its JSON text.
 struct DeploymentRequest {

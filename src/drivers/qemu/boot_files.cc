@@ -1,12 +1,7 @@
 #include "drivers/qemu/boot_files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <memory>
 
 #include "base/file_io.h"
 #include "base/process.h"
@@ -20,34 +15,51 @@
 namespace skerry::qemu {
 namespace {
 
-constexpr std::string_view kKernelPrefix = "vmlinuz-";
-constexpr std::string_view kCloudSuffix = "-cloud-amd64";
 constexpr Duration kFormatTimeout = std::chrono::seconds(60);
 constexpr std::uint64_t kMib = 1U << 20U;
 
-InitramfsSpec initramfs_spec(const BootFilesSpec& spec, const std::string& release) {
-  InitramfsSpec initramfs{spec.agent, cat("/lib/modules/", release), {}};
+InitramfsSpec initramfs_spec(const BootFilesSpec& spec) {
+  InitramfsSpec initramfs{spec.agent, {}, {}};
+  const std::string modules = cat("/lib/modules/", spec.kernel.release);
   // A kernel without a module directory has its drivers built in.
-  if (!release.empty() && sys::exists(initramfs.modules_dir)) {
+  const bool modular = spec.kernel.origin != GuestKernel::Origin::kBuilt && !spec.kernel.release.empty();
+  if (modular && sys::exists(modules)) {
+    initramfs.modules_dir = modules;
     initramfs.modules = {"virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", spec.root_filesystem, "overlay"};
     if (spec.shares) initramfs.modules.emplace_back("virtiofs");
   }
   return initramfs;
 }
 
-Result<std::string> unpack_kernel(const std::string& kernel, const std::string& release, const std::string& cache_dir) {
-  const auto info = TRY_IN("kernel", sys::stat(kernel));
-  std::string path = cat(cache_dir, "/vmlinux-", release, "-", info.st_size, "-", info.st_mtim.tv_sec);
+// The ELF kernel inside the bzImage of the distribution.
+Result<std::string> unpack_kernel(const GuestKernel& kernel, const std::string& cache_dir) {
+  const std::string& packed = kernel.bzimage->path;
+  const auto info = TRY_IN("kernel", sys::stat(packed));
+  std::string path = cat(cache_dir, "/vmlinux-", kernel.release, "-", info.st_size, "-", info.st_mtim.tv_sec);
   if (sys::exists(path)) return path;
-  const std::string bytes = TRY_IN("kernel", read_file(kernel, kMaxKernelBytes));
-  if (is_vmlinux(bytes)) return kernel;
-  if (!is_bzimage(bytes)) return fail(ErrorCode::kCorrupt, cat(kernel, " is not a Linux kernel for x86"));
+  const std::string bytes = TRY_IN("kernel", read_file(packed, kMaxKernelBytes));
+  if (is_vmlinux(bytes)) return packed;
+  if (!is_bzimage(bytes)) return fail(ErrorCode::kCorrupt, cat(packed, " is not a Linux kernel for x86"));
   const auto vmlinux = extract_vmlinux(bytes);
   // Packed in another way: it boots all the same, only slower.
-  if (!vmlinux && vmlinux.error().code == ErrorCode::kUnsupported) return kernel;
-  if (!vmlinux) return fail(Error(vmlinux.error()).in(kernel));
+  if (!vmlinux && vmlinux.error().code == ErrorCode::kUnsupported) return packed;
+  if (!vmlinux) return fail(Error(vmlinux.error()).in(packed));
   TRY(write_file_atomic(path, *vmlinux, 0644));
   return path;
+}
+
+Result<std::string> plain_kernel(const BootFilesSpec& spec) {
+  TRY(sys::mkdir_all(spec.cache_dir, 0755));
+  if (spec.kernel.vmlinux) return spec.kernel.vmlinux->path;
+  // Of ours: nothing could be unpacked from it, or it would be here.
+  if (spec.kernel.origin != GuestKernel::Origin::kHost) return spec.kernel.bzimage->path;
+  return unpack_kernel(spec.kernel, spec.cache_dir);
+}
+
+// What tells this kernel from any other: its path says so for the distribution's, its checksum for ours.
+std::string kernel_key(const GuestKernel& kernel, const std::string& path) {
+  const auto& file = kernel.vmlinux ? kernel.vmlinux : kernel.bzimage;
+  return file->digest.empty() ? path.substr(path.rfind('/') + 1) : file->digest.short_text();
 }
 
 Status format(const std::string& path, std::uint64_t size_mib) {
@@ -88,43 +100,16 @@ Result<std::string> empty_overlay(std::uint64_t size_mib, const std::string& cac
 
 }  // namespace
 
-std::string kernel_release(const std::string& path) {
-  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
-  for (const std::string_view prefix : {kKernelPrefix, std::string_view("vmlinux-"), std::string_view("bzImage-")}) {
-    if (name.starts_with(prefix)) return std::string(name.substr(prefix.size()));
-  }
-  return {};
-}
-
-Result<std::string> newest_kernel(const std::string& boot_dir) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(boot_dir.c_str()), ::closedir);
-  std::string best;
-  const auto better = [](const std::string& left, const std::string& right) {
-    const bool left_cloud = left.ends_with(kCloudSuffix);
-    if (left_cloud != right.ends_with(kCloudSuffix)) return left_cloud;
-    return ::strverscmp(left.c_str(), right.c_str()) > 0;
-  };
-  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
-    const std::string name = entry->d_name;
-    if (name.starts_with(kKernelPrefix) && (best.empty() || better(name, best))) best = name;
-  }
-  if (best.empty()) {
-    return fail(ErrorCode::kNotFound, cat("a guest kernel in ", boot_dir),
-                "install linux-image-cloud-amd64, or give --kernel");
-  }
-  return cat(boot_dir, "/", best);
-}
-
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec) {
-  TRY(sys::mkdir_all(spec.cache_dir, 0755));
-  const std::string packed = spec.kernel.empty() ? TRY(newest_kernel("/boot")) : spec.kernel;
-  const std::string release = kernel_release(packed);
+  const auto initramfs = initramfs_spec(spec);
+  const Digest digest = TRY_IN("initramfs", initramfs_key(initramfs));
+  if (spec.kernel.bzimage && spec.kernel.boot_initramfs == digest.text()) {
+    return BootFiles{spec.kernel.bzimage->path, {}, spec.kernel.bzimage->digest.short_text()};
+  }
   BootFiles files;
-  files.kernel = TRY(unpack_kernel(packed, release, spec.cache_dir));
-  const auto initramfs = initramfs_spec(spec, release);
-  const std::string key = TRY_IN("initramfs", initramfs_key(initramfs)).short_text();
-  files.initramfs = cat(spec.cache_dir, "/initramfs-", key, ".cpio");
-  files.key = cat(files.kernel.substr(files.kernel.rfind('/') + 1), " ", key);
+  files.kernel = TRY(plain_kernel(spec));
+  files.initramfs = cat(spec.cache_dir, "/initramfs-", digest.short_text(), ".cpio");
+  files.key = cat(kernel_key(spec.kernel, files.kernel), " ", digest.short_text());
   if (!sys::exists(files.initramfs)) {
     const std::string bytes = TRY_IN("initramfs", build_initramfs(initramfs));
     TRY(write_file_atomic(files.initramfs, bytes, 0644));
@@ -132,9 +117,10 @@ Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec) {
   return files;
 }
 
-Status use_initramfs(BootFiles& files, const BootFilesSpec& spec, const std::string& theirs, const std::string& path) {
-  const std::string packed = spec.kernel.empty() ? TRY(newest_kernel("/boot")) : spec.kernel;
-  auto modules = initramfs_spec(spec, kernel_release(packed));
+Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec, const std::string& theirs, const std::string& path) {
+  BootFiles files;
+  files.kernel = TRY(plain_kernel(spec));
+  auto modules = initramfs_spec(spec);
   modules.agent.clear();
   const std::string ours = TRY_IN("initramfs", build_initramfs(modules));
   const Fd from = TRY(sys::open(theirs, O_RDONLY));
@@ -145,8 +131,8 @@ Status use_initramfs(BootFiles& files, const BootFilesSpec& spec, const std::str
     TRY(sys::write_all(to.get(), std::string_view(chunk).substr(0, got)));
   }
   files.initramfs = path;
-  files.key += cat(" ", theirs.substr(theirs.rfind('/') + 1));
-  return {};
+  files.key = cat(kernel_key(spec.kernel, files.kernel), " ", theirs.substr(theirs.rfind('/') + 1));
+  return files;
 }
 
 Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, const std::string& cache_dir) {

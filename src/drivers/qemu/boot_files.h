@@ -12,34 +12,29 @@
 #include <string>
 
 #include "base/result.h"
+#include "core/kernel.h"
 
 namespace skerry::qemu {
 
 struct BootFiles {
   std::string kernel;
-  std::string initramfs;
-  std::string key;  // of kernel and initramfs together
+  std::string initramfs;  // empty: it is in the kernel
+  std::string key;        // of kernel and initramfs together
 };
 
 struct BootFilesSpec {
-  std::string kernel;  // as QemuConfig::kernel
+  GuestKernel kernel;
   std::string agent;
   std::string cache_dir;
   std::string root_filesystem = "erofs";  // of the root disk: its driver comes along
   bool shares = false;                    // directories of the host too
 };
-// kNotFound says which package brings a kernel.
+// A bzImage that has this agent baked in boots by itself (C62); else the vmlinux and our initramfs.
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);
 
-// Boots with somebody else's initramfs instead of ours: writes to `path` our kernel modules, then their archive as it
-// is (the kernel unpacks one after the other: Documentation/driver-api/early-userspace/buffer-format.rst). `files` then
-// names it.
-Status use_initramfs(BootFiles& files, const BootFilesSpec& spec, const std::string& theirs, const std::string& path);
-
-// The newest kernel of /boot: a cloud kernel if there is one. Pure but for reading the directory.
-Result<std::string> newest_kernel(const std::string& boot_dir);
-// "/boot/vmlinuz-6.1.0-9-cloud-amd64" → "6.1.0-9-cloud-amd64"; empty when the name says none.
-std::string kernel_release(const std::string& path);
+// The kernel as it is (C63), with somebody else's initramfs instead of ours: writes to `path` our kernel modules, then
+// their archive (the kernel unpacks one after the other: Documentation/driver-api/early-userspace/buffer-format.rst).
+Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec, const std::string& theirs, const std::string& path);
 
 // Makes `path` an empty ext4 file system of that size, sparse, if it does not exist. Formats once per host and copies.
 Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, const std::string& cache_dir);

@@ -9,35 +9,51 @@
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
+#include "image/initramfs_builder.h"
+#include "image/kernel_store.h"
 
 namespace skerry::qemu {
 namespace {
-
-TEST(NewestKernel, PrefersCloudThenTheHighestVersion) {
-  const auto dir = TempDir::create("boot");
-  ASSERT_TRUE(dir);
-  EXPECT_EQ(newest_kernel(dir->path()).error().code, ErrorCode::kNotFound);
-  for (const char* name : {"vmlinuz-6.1.0-9-cloud-amd64", "vmlinuz-6.1.0-10-cloud-amd64", "vmlinuz-6.12.0-1-amd64",
-                           "initrd.img-6.1.0-99-cloud-amd64"}) {
-    ASSERT_TRUE(write_file_atomic(*dir / name, "", 0644));
-  }
-  EXPECT_EQ(newest_kernel(dir->path()).value_or(""), *dir / "vmlinuz-6.1.0-10-cloud-amd64");
-}
-
-TEST(KernelRelease, ComesFromTheName) {
-  EXPECT_EQ(kernel_release("/boot/vmlinuz-6.1.0-9-cloud-amd64"), "6.1.0-9-cloud-amd64");
-  EXPECT_EQ(kernel_release("/srv/vmlinux-5.4"), "5.4");
-  EXPECT_EQ(kernel_release("/srv/kernel"), "");
-}
 
 TEST(BootFiles, NotAKernelIsSaid) {
   const auto dir = TempDir::create("boot");
   ASSERT_TRUE(dir);
   ASSERT_TRUE(write_file_atomic(*dir / "vmlinuz-1", "not a kernel", 0644));
   ASSERT_TRUE(write_file_atomic(*dir / "agent", "agent", 0755));
-  const auto files = prepare_boot_files({*dir / "vmlinuz-1", *dir / "agent", *dir / "cache"});
+  const auto files = prepare_boot_files({kernel_of_file(*dir / "vmlinuz-1"), *dir / "agent", *dir / "cache"});
   ASSERT_FALSE(files);
   EXPECT_EQ(files.error().code, ErrorCode::kCorrupt);
+}
+
+// C62 to C64: the bzImage with this very agent inside boots alone; anything else takes the plain kernel.
+TEST(BootFiles, TheKernelIsChosenByStrategy) {
+  const auto dir = TempDir::create("boot");
+  ASSERT_TRUE(dir);
+  for (const char* name : {"vmlinux", "bzImage", "agent", "theirs"}) {
+    ASSERT_TRUE(write_file_atomic(*dir / name, name, 0755));
+  }
+  GuestKernel kernel;
+  kernel.origin = GuestKernel::Origin::kBuilt;
+  kernel.vmlinux = GuestKernel::File{*dir / "vmlinux", Digest::from_hex(std::string(64, 'a')).value(), 7};
+  kernel.bzimage = GuestKernel::File{*dir / "bzImage", Digest::from_hex(std::string(64, 'b')).value(), 7};
+  kernel.boot_initramfs = initramfs_key({*dir / "agent", {}, {}})->text();
+  const BootFilesSpec spec{kernel, *dir / "agent", *dir / "cache"};
+
+  const auto rootfs = prepare_boot_files(spec).value();
+  EXPECT_EQ(rootfs.kernel, *dir / "bzImage");
+  EXPECT_EQ(rootfs.initramfs, "");
+
+  const auto initramfs = prepare_boot_files(spec, *dir / "theirs", *dir / "out").value();
+  EXPECT_EQ(initramfs.kernel, *dir / "vmlinux");
+  EXPECT_EQ(initramfs.initramfs, *dir / "out");
+  EXPECT_TRUE(read_file(*dir / "out")->ends_with("theirs"));
+
+  // Another agent than the one inside, after an upgrade: the plain kernel carries the new one.
+  ASSERT_TRUE(write_file_atomic(*dir / "agent", "newer agent", 0755));
+  const auto upgraded = prepare_boot_files(spec).value();
+  EXPECT_EQ(upgraded.kernel, *dir / "vmlinux");
+  EXPECT_NE(upgraded.initramfs, "");
+  EXPECT_NE(upgraded.key, rootfs.key);
 }
 
 TEST(OverlayDisk, IsASparseFileSystem) {

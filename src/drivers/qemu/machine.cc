@@ -77,7 +77,7 @@ std::vector<std::string> arguments(const Machine& machine, const std::string& pr
     out.option("-incoming", "defer");
   } else {
     out.option("-kernel", machine.kernel);
-    out.option("-initrd", machine.initramfs);
+    if (!machine.initramfs.empty()) out.option("-initrd", machine.initramfs);
     out.option("-append", machine.command_line);
   }
   add_channels(out, machine);

@@ -43,7 +43,7 @@ struct Machine {
   std::uint32_t vcpus = 1;
   std::uint32_t memory_mib = 128;
   std::string kernel;     // path as QEMU sees it: bzImage or vmlinux
-  std::string initramfs;  // likewise
+  std::string initramfs;  // likewise; empty: none, or in the kernel
   std::string command_line;
   int agent_fd = -1;
   int qmp_fd = -1;

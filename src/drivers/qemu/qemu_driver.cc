@@ -152,10 +152,14 @@ class QemuDriver final : public Driver {
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
     return config_.most_templates > 0 && !spec.share && !spec.disks.empty() && spec.disks.front().serial == "root";
   }
-  [[nodiscard]] BootFilesSpec boot_files_spec() const {
-    return {config_.kernel, config_.agent, config_.cache_dir, "erofs"};
+  [[nodiscard]] Result<GuestKernel> kernel() const {
+    if (!config_.kernel.empty()) return kernel_of_file(config_.kernel);
+    return config_.kernels != nullptr ? config_.kernels->chosen() : host_kernel();
   }
-  Result<BootFiles> boot_files() { return prepare_boot_files(boot_files_spec()); }
+  [[nodiscard]] Result<BootFilesSpec> boot_files_spec() const {
+    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs"};
+  }
+  Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
   Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
   Status add_shares(const Launch& launch, VmmSpec& spec);
   Status add_disks(const Launch& launch, VmmSpec& spec);
@@ -257,12 +261,13 @@ Result<std::string> QemuDriver::base_disk(const Launch& launch) {
 }
 
 Status QemuDriver::choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec) {
-  BootFilesSpec wanted = boot_files_spec();
+  BootFilesSpec wanted = TRY(boot_files_spec());
   wanted.shares = !guest_shares(launch.spec).empty();
   if (!launch.root_disk.empty()) wanted.root_filesystem = TRY_IN("rootfs", disk_filesystem(base_disk));
-  spec.boot = TRY(prepare_boot_files(wanted));
-  if (launch.initramfs.empty()) return {};
-  return use_initramfs(spec.boot, wanted, launch.initramfs, launch.place.run_dir + "/initramfs");
+  spec.boot = launch.initramfs.empty()
+                  ? TRY(prepare_boot_files(wanted))
+                  : TRY(prepare_boot_files(wanted, launch.initramfs, launch.place.run_dir + "/initramfs"));
+  return {};
 }
 
 Status QemuDriver::add_disks(const Launch& launch, VmmSpec& spec) {

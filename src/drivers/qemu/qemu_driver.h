@@ -15,6 +15,7 @@
 
 #include "drivers/driver.h"
 #include "drivers/jail.h"
+#include "image/kernel_store.h"
 #include "image/store.h"
 
 namespace skerry {
@@ -27,8 +28,9 @@ struct QemuConfig {
   std::string program = "/usr/bin/qemu-system-x86_64";
   std::string share_server = "/usr/lib/qemu/virtiofsd";  // for directories of the host
   std::string agent;                                     // path of skerry-agent
-  std::string kernel;     // bzImage or vmlinux; empty: the newest /boot/vmlinuz-*-cloud-amd64, else the newest at all
-  std::string cache_dir;  // "<state>/boot"
+  std::string kernel;                                    // bzImage or vmlinux; empty: what `kernels` says
+  KernelStore* kernels = nullptr;                        // outlives the driver; null: the distribution's newest
+  std::string cache_dir;                                 // "<state>/boot"
   AccelChoice accel = AccelChoice::kAuto;
   std::uint64_t overlay_mib = 8192;  // most that a guest may write
   Duration boot_timeout = std::chrono::seconds(60);

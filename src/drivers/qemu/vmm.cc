@@ -33,7 +33,7 @@ Machine machine_of(const EnvironmentPlace& place, const VmmSpec& spec) {
   machine.vcpus = vcpus_of(spec);
   machine.memory_mib = spec.memory_mib;
   machine.kernel = kJailKernel;
-  machine.initramfs = kJailInitramfs;
+  if (!spec.boot.initramfs.empty()) machine.initramfs = kJailInitramfs;
   machine.command_line = spec.command_line;
   machine.agent_fd = kAgentFd;
   machine.qmp_fd = kQmpFd;

@@ -13,13 +13,13 @@ constexpr std::uint64_t kCpuPeriodUs = 100'000;
 constexpr std::int64_t kMostThreads = 256;
 
 std::vector<oci::Mount> mounts(const VmmJailInputs& inputs) {
-  auto kernel = read_only_bind(inputs.kernel, kJailKernel);
-  auto initramfs = read_only_bind(inputs.initramfs, kJailInitramfs);
-  kernel.options.emplace_back("noexec");
-  initramfs.options.emplace_back("noexec");
   auto out = jail_mounts();
-  out.push_back(std::move(kernel));
-  out.push_back(std::move(initramfs));
+  for (const auto& [source, target] :
+       {std::pair(inputs.kernel, kJailKernel), std::pair(inputs.initramfs, kJailInitramfs)}) {
+    if (source.empty()) continue;
+    out.push_back(read_only_bind(source, target));
+    out.back().options.emplace_back("noexec");
+  }
   return out;
 }
 

@@ -1,0 +1,103 @@
+// /api/v1/kernels: list, choose, remove; add and build are operations.
+#include "api/documents.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "base/text.h"
+#include "wire/requests.h"
+
+namespace skerry::api {
+namespace {
+
+constexpr std::string_view origin_text(GuestKernel::Origin origin) {
+  switch (origin) {
+    case GuestKernel::Origin::kHost: return "host";
+    case GuestKernel::Origin::kAdded: return "added";
+    case GuestKernel::Origin::kBuilt: return "built";
+  }
+  return "host";
+}
+
+void write_file(wire::JsonWriter& json, std::string_view name, const std::optional<GuestKernel::File>& file) {
+  if (!file) return;
+  json.key(name).begin_object().field("path", file->path).field("size", file->size);
+  if (!file->digest.empty()) json.field("digest", file->digest.text());
+  json.end_object();
+}
+
+void write_kernel(wire::JsonWriter& json, const GuestKernel& kernel) {
+  json.begin_object()
+      .field("name", kernel.name)
+      .field("release", kernel.release)
+      .field("origin", origin_text(kernel.origin))
+      .field("chosen", kernel.chosen)
+      .field("created_at", to_rfc3339(kernel.created))
+      .field("has_boot_initramfs", !kernel.boot_initramfs.empty());
+  write_file(json, "vmlinux", kernel.vmlinux);
+  write_file(json, "bzImage", kernel.bzimage);
+  json.end_object();
+}
+
+Status tell(Context& context, std::string_view what, const std::string& name, std::map<std::string, std::string> data) {
+  Event event;
+  event.type = cat("kernel.", what);
+  event.resource = name;
+  event.data = std::move(data);
+  event.time = context.ports.clock.now();
+  return context.ports.store.append_events({event});
+}
+
+Result<Response> start_work(Context& context, std::string_view verb, std::string_view done, const std::string& subject,
+                            const std::function<KernelPort::Outcome(OperationProgress&)>& work) {
+  const auto operation = TRY(context.ports.operations.start(
+      cat("kernel.", verb), subject, [&context, done, work](OperationProgress& progress) -> KernelPort::Outcome {
+        auto result = TRY(work(progress));
+        TRY(tell(context, done, result["name"], result));
+        return result;
+      }));
+  Response response = json_response(operation_json(operation), 202);
+  response.headers.emplace_back("Location", cat("/api/v1/operations/", operation.id));
+  return response;
+}
+
+}  // namespace
+
+Result<Response> list_kernels(Context& context, const Request& request) {
+  const auto page = TRY(read_page(request));
+  auto all = TRY(context.ports.kernels.list());
+  const std::size_t total = all.size();
+  wire::JsonWriter json;
+  json.begin_array();
+  for (const auto& kernel : cut_page(std::move(all), page)) write_kernel(json, kernel);
+  json.end_array();
+  return list_response(std::move(json).text(), total);
+}
+
+Result<Response> add_kernel(Context& context, const Request& request) {
+  const auto add = TRY(wire::parse_add_kernel_request(request.body));
+  auto& kernels = context.ports.kernels;
+  return start_work(context, "add", "added", add.name,
+                    [&kernels, add](OperationProgress& progress) { return kernels.add(add, progress); });
+}
+
+Result<Response> build_kernel(Context& context, const Request& request) {
+  const auto build = TRY(wire::parse_build_kernel_request(request.body));
+  auto& kernels = context.ports.kernels;
+  return start_work(context, "build", "built", build.name,
+                    [&kernels, build](OperationProgress& progress) { return kernels.build(build, progress); });
+}
+
+Result<Response> choose_kernel(Context& context, const Request& request) {
+  const auto name = TRY(wire::parse_choose_kernel_request(request.body));
+  TRY(context.ports.kernels.choose(name));
+  TRY(tell(context, "chosen", name, {}));
+  return no_content();
+}
+
+Result<Response> remove_kernel(Context& context, const Request& request) {
+  const auto& name = request.parameter("name");
+  TRY(context.ports.kernels.remove(name));
+  TRY(tell(context, "removed", name, {}));
+  return no_content();
+}
+
+}  // namespace skerry::api
