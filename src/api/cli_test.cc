@@ -292,7 +292,7 @@ TEST_F(CliTest, ListsAsATableAndAsJson) {
 
 TEST_F(CliTest, KernelsAreAddedBuiltChosenAndRemoved) {
   EXPECT_EQ(skerry({"kernels"}), 0);
-  EXPECT_NE(out_.find("6.1.0-9-cloud-amd64  6.1.0-9-cloud-amd64  host    yes"), std::string::npos) << out_;
+  EXPECT_NE(out_.find(" host     yes "), std::string::npos) << out_;
   EXPECT_EQ(skerry({"kernels", "add", "mine", "/somewhere/vmlinux"}), 0) << err_;
   EXPECT_NE(out_.find("skerry kernels use mine"), std::string::npos) << out_;
   EXPECT_EQ(skerry({"kernels", "build", "-q"}), 0) << err_;

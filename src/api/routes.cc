@@ -109,8 +109,8 @@ constexpr Route kOtherRoutes[] = {
     {"POST", "/api/v1/kernels/build", Role::kAdmin, plain<build_kernel>,
      "Build a small kernel from the distribution's source (an operation)", 202, "BuildKernel", "Operation", ""},
     {"POST", "/api/v1/kernels/choose", Role::kAdmin, plain<choose_kernel>,
-     "Choose what microVMs boot from their next start on; null: the distribution's newest", 204, "ChooseKernel", "",
-     ""},
+     "Choose what microVMs boot from their next start on; without a name the distribution's newest", 204,
+     "ChooseKernel", "", ""},
     {"DELETE", "/api/v1/kernels/{name}", Role::kAdmin, plain<remove_kernel>, "Remove a kernel", 204, "", "", ""},
 
     {"GET", "/api/v1/events", Role::kViewer, plain<list_events>,

@@ -113,8 +113,8 @@ constexpr Schema kSchemas[] = {
     {"BuildKernel", R"({"type":"object","additionalProperties":false,"properties":{
 "name":{"type":"string","maxLength":64},"source":{"type":"string","pattern":"^/"},
 "config":{"type":"string","pattern":"^/"}}})"},
-    {"ChooseKernel", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
-"name":{"type":["string","null"],"maxLength":64}}})"},
+    {"ChooseKernel", R"({"type":"object","additionalProperties":false,"properties":{
+"name":{"type":"string","maxLength":64}}})"},
     {"Removed", R"({"type":"object","additionalProperties":{"type":"string"}})"},
     {"Event", R"({"type":"object","required":["id","type","resource","time","data"],"properties":{
 "id":{"type":"integer"},"type":{"type":"string"},"resource":{"type":"string"},"time":{"type":"string"},

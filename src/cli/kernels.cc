@@ -62,13 +62,7 @@ Outcome choose_kernel(const Session& session, const KernelOptions& options) {
     return fail(ErrorCode::kInvalidArgument, "which kernel?", "skerry kernels use NAME, or --default");
   }
   wire::JsonWriter json;
-  json.begin_object().key("name");
-  if (options.name.empty()) {
-    json.null();
-  } else {
-    json.value(options.name);
-  }
-  json.end_object();
+  json.begin_object().field("name", options.name).end_object();
   TRY(session.http.expect("POST", cat(kKernels, "/choose"), std::move(json).text()));
   TRY(print_done(session, options.name.empty() ? "the distribution's newest" : options.name));
   return kExitSuccess;

@@ -168,6 +168,8 @@ Result<GuestKernel> build_kernel(const KernelBuild& request, const std::string& 
                                  const std::string& ready, const Work& work) {
   TRY(check_tools());
   const std::string tarball = request.source.empty() ? TRY(newest_source(source_dir)) : request.source;
+  TRY(sys::stat(tarball));
+  if (!request.config.empty()) TRY(sys::stat(request.config));
   KernelTree tree(TRY(unpack_source(tarball, scratch, work)), cat(scratch, "/out"), work);
   TRY(sys::mkdir(cat(scratch, "/out"), 0755));
   TRY(configure(tree, request, scratch));

@@ -134,10 +134,8 @@ Result<BuildKernelRequest> parse_build_kernel_request(std::string_view body) {
 }
 
 Result<std::string> parse_choose_kernel_request(std::string_view body) {
-  return parse_body(body, std::string{}, [](ObjectReader& fields, std::string& into) {
-    fields.required("name");
-    fields.text("name", into, 64);
-  });
+  return parse_body(body, std::string{},
+                    [](ObjectReader& fields, std::string& into) { fields.text("name", into, 64); });
 }
 
 Result<BuildImageRequest> parse_build_image_request(std::string_view body) {

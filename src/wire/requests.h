@@ -84,7 +84,7 @@ struct BuildKernelRequest {
   std::string config;  // a fragment; empty: Skerry's own
 };
 Result<BuildKernelRequest> parse_build_kernel_request(std::string_view body);
-// POST /kernels/choose: {"name"}; null: the distribution's newest, an empty text here.
+// POST /kernels/choose: {"name"}; without one: the distribution's newest, an empty text here.
 Result<std::string> parse_choose_kernel_request(std::string_view body);
 
 // POST /deployments: {"name", "plugin", "replicas", "config", "max_unavailable", "service"}; PATCH: any but the name.

@@ -65,7 +65,7 @@ class Kernels(KernelCase):
         self.assertIn("checksum", done.stderr)
         self.assertEqual(self.host.document("ls"), [])
 
-        self.fails(4, "kernels", "rm", "mine", holding="is what microVMs boot")
+        self.fails(1, "kernels", "rm", "mine", holding="is what microVMs boot")
         self.host.skerry("kernels", "use", "--default")
         self.host.skerry("kernels", "rm", "mine")
         self.assertEqual(self.chosen(), [distribution])
