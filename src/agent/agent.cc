@@ -10,6 +10,7 @@
 
 #include "agent/dial_session.h"
 #include "agent/identity.h"
+#include "agent/launch.h"
 #include "agent/power.h"
 #include "agent/process_session.h"
 #include "agent/secrets.h"
@@ -63,7 +64,10 @@ Status Agent::run(const std::vector<std::string>& warnings) {
   TRY(watch_signals());
   TRY(channel_.open());
   for (const auto& warning : warnings) warn(warning);
-  if (!document_.wait_for_start) {
+  if (document_.wait_for_start) {
+    // Rather now than when somebody relies on it.
+    if (const auto found = check_program(document_.workload); !found) start_error_ = found.error();
+  } else {
     if (const auto started = workload_.start(); !started) start_error_ = started.error();
     serve_workload();
   }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -88,6 +89,17 @@ Status mount_asked(const wire::GuestMount& mount) {
 
 Status make_read_only() { return sys::mount("", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY); }
 
+Status set_kernel(const std::map<std::string, std::string>& settings) {
+  for (const auto& [name, value] : settings) {
+    // The separators of sysctl(8): with a dot in an interface's name they change roles.
+    std::string path = name;
+    if (path.find('/') == std::string::npos) std::ranges::replace(path, '.', '/');
+    if (path.find("..") != std::string::npos) return fail(ErrorCode::kInvalidArgument, cat("sysctl ", name));
+    TRY_IN(cat("sysctl ", name), write_existing(cat("/proc/sys/", path), value));
+  }
+  return {};
+}
+
 std::string agent_port() {
   const std::unique_ptr<DIR, int (*)(DIR*)> ports(::opendir("/sys/class/virtio-ports"), ::closedir);
   if (!ports) return {};
@@ -157,6 +169,7 @@ Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& documen
       add_warning(warnings, provide_file("/etc/resolv.conf", resolv_conf(*document.network)));
     }
   }
+  TRY(set_kernel(document.sysctl));
   for (const auto& mount : document.mounts) TRY_IN(cat("mount ", mount.target), mount_asked(mount));
   if (has_shares(document)) unmount_shares();
   if (document.root.read_only) TRY_IN("make the root read-only", make_read_only());

@@ -49,6 +49,7 @@ struct ChildPlan {
   mode_t umask = 022;
   std::uint64_t dropped = 0;
   bool no_new_privileges = false;
+  std::vector<wire::GuestLimit> limits;
   bool terminal = false;
   int stdio[3] = {-1, -1, -1};
   int report = -1;
@@ -108,6 +109,10 @@ void child_become(const ChildPlan& plan) {
   child_set_stdio(plan);
   const rlimit files{kOpenFilesSoft, kOpenFilesHard};
   ::setrlimit(RLIMIT_NOFILE, &files);  // best effort: the kernel's own limits are good enough without
+  for (const auto& limit : plan.limits) {
+    const rlimit value{limit.soft, limit.hard};
+    if (::setrlimit(static_cast<__rlimit_resource>(limit.resource), &value) < 0) child_fail(plan, "set a limit", errno);
+  }
   ::umask(plan.umask);
   child_become(plan);
   // As the user, so that a directory closed to it is refused.
@@ -253,6 +258,20 @@ std::vector<std::string> complete_environment(const std::vector<std::string>& as
   return env;
 }
 
+Status check_program(const wire::GuestProcess& process) {
+  if (process.argv.empty() || process.argv[0].empty()) return fail(ErrorCode::kInvalidArgument, "empty command");
+  const auto env = complete_environment(process.env, {}, {}, false);
+  int refused = ENOENT;
+  for (auto candidate : candidates_for(process.argv[0], env)) {
+    if (!candidate.starts_with('/')) candidate = cat(process.cwd.empty() ? "/" : process.cwd, "/", candidate);
+    struct stat info{};
+    if (::stat(candidate.c_str(), &info) < 0) continue;
+    if (S_ISREG(info.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return {};
+    refused = EACCES;
+  }
+  return fail(exec_error({refused, "exec"}, process));
+}
+
 Result<Launched> launch(const wire::GuestProcess& process, const LaunchPlace& place) {
   if (process.argv.empty() || process.argv[0].empty()) return fail(ErrorCode::kInvalidArgument, "empty command");
   ChildPlan plan;
@@ -271,6 +290,9 @@ Result<Launched> launch(const wire::GuestProcess& process, const LaunchPlace& pl
   plan.umask = process.umask;
   plan.dropped = TRY(dropped_capabilities(process.drop_capabilities, process.keep_capabilities));
   plan.no_new_privileges = process.no_new_privileges;
+  plan.limits = process.limits;
+  auto& groups = plan.account.groups;
+  groups.insert(groups.end(), process.additional_gids.begin(), process.additional_gids.end());
   plan.terminal = process.terminal;
   Stdio stdio = process.terminal ? TRY(open_terminal(process.size)) : TRY(open_pipes(process.stdin_open));
   give_stdio(stdio, plan.account, process.terminal);

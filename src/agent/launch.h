@@ -33,6 +33,9 @@ struct LaunchPlace {
 
 Result<Launched> launch(const wire::GuestProcess& process, const LaunchPlace& place = {});
 
+// Whether its program is there and can be executed, as launch() would find it: kCommandNotFound, kNotExecutable.
+Status check_program(const wire::GuestProcess& process);
+
 // The environment the process gets: what is asked for, with PATH, HOME, HOSTNAME and (with a terminal) TERM filled in
 // where they are missing. The last entry of a name counts.
 std::vector<std::string> complete_environment(const std::vector<std::string>& asked, const std::string& home,

@@ -13,31 +13,10 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "network/netlink_attributes.h"
 
 namespace skerry::network {
 namespace {
-
-template <typename Each>
-void for_each_attribute(const void* first, const char* end, Each each) {
-  const auto* attribute = static_cast<const nlattr*>(first);
-  while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
-    each(*attribute);
-    attribute = mnl_attr_next(attribute);
-  }
-}
-
-template <typename Each>
-void for_each_child(const nlattr& parent, Each each) {
-  const auto* payload = static_cast<const char*>(mnl_attr_get_payload(&parent));
-  for_each_attribute(payload, payload + mnl_attr_get_payload_len(&parent), each);
-}
-
-template <typename Header, typename Each>
-const Header& for_each_of(const nlmsghdr& message, Each each) {
-  for_each_attribute(mnl_nlmsg_get_payload_offset(&message, sizeof(Header)),
-                     static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message)), each);
-  return *static_cast<const Header*>(mnl_nlmsg_get_payload(&message));
-}
 
 std::string text_of(const nlattr& attribute) {
   const auto* bytes = static_cast<const char*>(mnl_attr_get_payload(&attribute));

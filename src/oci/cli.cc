@@ -56,10 +56,10 @@ std::string usage_of(const Face& face, const Command& command) {
              describe_options(command.options));
 }
 
-std::string default_root() {
-  if (::geteuid() == 0) return "/run/skerry-oci";
+std::string default_root(const std::string& program) {
+  if (::geteuid() == 0) return cat("/run/", program);
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  return runtime != nullptr && *runtime == '/' ? cat(runtime, "/skerry-oci") : cat("/tmp/skerry-oci-", ::geteuid());
+  return runtime != nullptr && *runtime == '/' ? cat(runtime, "/", program) : cat("/tmp/", program, "-", ::geteuid());
 }
 
 Result<CgroupManager> cgroup_manager(const Arguments& globals) {
@@ -80,9 +80,9 @@ Status open_log(CliLog& log, const Arguments& globals) {
   return log.open(globals.value("log"), format == "json" ? CliLog::Format::kJson : CliLog::Format::kText);
 }
 
-Result<RuntimeOptions> runtime_options(const Arguments& globals, const CliLog& log) {
+Result<RuntimeOptions> runtime_options(const Face& face, const Arguments& globals, const CliLog& log) {
   RuntimeOptions options;
-  options.root = globals.given("root") ? globals.value("root") : default_root();
+  options.root = globals.given("root") ? globals.value("root") : default_root(face.program);
   if (options.root.empty()) return fail(ErrorCode::kInvalidArgument, "--root: is empty");
   options.cgroup_manager = TRY(cgroup_manager(globals));
   options.warn = [&log](std::string_view message) { log.warning(message); };
@@ -115,7 +115,7 @@ Result<int> run_words(const Face& face, CliLog& log, const std::vector<std::stri
     return 0;
   }
   const Arguments arguments = TRY_IN(command->name, parse_arguments(command->options, rest));
-  const auto runtime = face.make_runtime(TRY(runtime_options(globals, log)));
+  const auto runtime = face.make_runtime(TRY(runtime_options(face, globals, log)));
   return command->run(*runtime, arguments);
 }
 

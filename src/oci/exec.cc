@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "oci/console_socket.h"
 #include "oci/creation.h"
+#include "oci/exec_process.h"
 #include "oci/final_exec.h"
 #include "oci/foreground.h"
 #include "oci/join.h"
@@ -25,40 +26,6 @@ namespace {
 
 // From the go to the program. A process of the container may have stopped ours; without an end it would stay for ever.
 constexpr std::chrono::seconds kExecTimeout{20};
-
-void add_capabilities(Process& process, const std::vector<std::string>& names) {
-  if (names.empty()) return;
-  auto& sets = process.capabilities ? *process.capabilities : process.capabilities.emplace();
-  for (const auto& name : names) {
-    sets.bounding.push_back(name);
-    sets.effective.push_back(name);
-    sets.permitted.push_back(name);
-  }
-}
-
-// The container's own process, changed by what the command line says.
-Result<Process> process_of(const ExecRequest& request, const Spec& spec) {
-  if (request.process) return *request.process;
-  if (request.args.empty()) return fail(ErrorCode::kInvalidArgument, "exec: no command is given");
-  Process process = spec.process.value_or(Process{});
-  process.args = request.args;
-  process.terminal = request.tty;
-  process.console_size.reset();
-  process.env.insert(process.env.end(), request.env.begin(), request.env.end());
-  if (request.cwd) process.cwd = *request.cwd;
-  if (request.user) {
-    process.user.uid = request.user->uid;
-    process.user.gid = request.user->gid;
-    process.user.additional_gids.clear();
-  }
-  process.user.additional_gids.insert(process.user.additional_gids.end(), request.additional_gids.begin(),
-                                      request.additional_gids.end());
-  if (request.no_new_privileges) process.no_new_privileges = *request.no_new_privileges;
-  if (!request.apparmor_profile.empty()) process.apparmor_profile = request.apparmor_profile;
-  if (!request.process_label.empty()) process.selinux_label = request.process_label;
-  add_capabilities(process, request.capabilities);
-  return process;
-}
 
 // setns(2) refuses the user namespace one is in already.
 bool shares_user_namespace(pid_t pid) {
@@ -128,7 +95,7 @@ Result<int> LinuxRuntime::exec(const ExecRequest& request) {
                 cat("cannot exec in a container that is ", status_name(status), ": \"", request.id, "\""));
   }
   const Spec spec = TRY(parse_spec(TRY(store_.load_spec(request.id))));
-  const Process process = TRY(process_of(request, spec));
+  const Process process = TRY(exec_process(request, spec));
   TRY(check_process(process, spec.linux_part));
   const CgroupDoor door = TRY(open_door(record, request.cgroup));
   JoinPlan plan = TRY(plan_join(request, record, spec, process, door));

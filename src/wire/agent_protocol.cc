@@ -46,6 +46,13 @@ Json process_json(const GuestProcess& process) {
   if (process.no_new_privileges) json["no_new_privileges"] = true;
   if (!process.drop_capabilities.empty()) json["drop_capabilities"] = process.drop_capabilities;
   if (!process.keep_capabilities.empty()) json["keep_capabilities"] = process.keep_capabilities;
+  if (!process.additional_gids.empty()) {
+    Json& gids = json["additional_gids"] = Json::array();
+    for (const auto gid : process.additional_gids) gids.push_back(cat(gid));
+  }
+  for (const auto& limit : process.limits) {
+    json["limits"].push_back({{"resource", limit.resource}, {"soft", limit.soft}, {"hard", limit.hard}});
+  }
   return json;
 }
 
@@ -65,6 +72,20 @@ void read_process(ObjectReader& fields, GuestProcess& process) {
   fields.flag("no_new_privileges", process.no_new_privileges);
   fields.texts("drop_capabilities", process.drop_capabilities, 64);
   fields.texts("keep_capabilities", process.keep_capabilities, 64);
+  std::vector<std::string> gids;
+  fields.texts("additional_gids", gids, 65536);
+  for (const auto& text : gids) {
+    const auto gid = parse_int<std::uint32_t>(text, "gid");
+    if (!gid) return fields.error("additional_gids", "must be numbers");
+    process.additional_gids.push_back(*gid);
+  }
+  fields.objects("limits", [&](ObjectReader& limit) {
+    auto& made = process.limits.emplace_back();
+    limit.number("resource", made.resource, 0, 63);
+    limit.number("soft", made.soft);
+    limit.number("hard", made.hard);
+    limit.finish(Unknown::kRefuse);
+  });
   if (!process.cwd.empty() && !process.cwd.starts_with('/')) fields.error("cwd", "must be an absolute path");
 }
 
@@ -160,6 +181,13 @@ void read_boot_document(ObjectReader& fields, BootDocument& document) {
   fields.flag("wait_for_start", document.wait_for_start);
   fields.flag("park", document.park);
   fields.flag("keep_etc", document.keep_etc);
+  std::vector<std::string> settings;
+  fields.texts("sysctl", settings);
+  for (const auto& setting : settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) return fields.error("sysctl", "must be NAME=value");
+    document.sysctl[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
   fields.finish(Unknown::kRefuse);
 }
 
@@ -195,6 +223,7 @@ std::string encode_boot_document(const BootDocument& document) {
             {"wait_for_start", document.wait_for_start}};
   if (document.park) json["park"] = true;
   if (document.keep_etc) json["keep_etc"] = true;
+  for (const auto& [name, value] : document.sysctl) json["sysctl"].push_back(cat(name, "=", value));
   if (document.pids_max != 0) json["pids_max"] = document.pids_max;
   if (document.network) json["network"] = network_json(*document.network);
   if (!document.base_url.empty()) json["base_url"] = document.base_url;

@@ -30,6 +30,13 @@ namespace skerry::wire {
 // Most bytes of one JSON payload; one frame holds it.
 inline constexpr std::size_t kMaxAgentJson = kMaxFramePayload;
 
+// setrlimit(2); the resource by its number.
+struct GuestLimit {
+  int resource = 0;
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+
 // A process to run in the guest.
 struct GuestProcess {
   std::vector<std::string> argv;
@@ -46,6 +53,8 @@ struct GuestProcess {
   bool no_new_privileges = false;
   std::vector<std::string> drop_capabilities;  // "CAP_NET_RAW"; "ALL" drops every one not in keep_capabilities
   std::vector<std::string> keep_capabilities;
+  std::vector<std::uint32_t> additional_gids;  // beside those the user has
+  std::vector<GuestLimit> limits;              // over what every process gets
 };
 
 struct GuestNetwork {
@@ -104,13 +113,15 @@ struct BootDocument {
   GuestRestartPolicy restart;
   std::optional<GuestHealthCheck> health_check;
   std::vector<GuestMount> mounts;
-  std::uint32_t pids_max = 0;   // most processes and threads of the workload and of what exec runs; 0: no limit
-  bool wait_for_start = false;  // do not run the workload until the request "start" came
+  std::uint32_t pids_max = 0;  // most processes and threads of the workload and of what exec runs; 0: no limit
+  // Do not run the workload until the request "start" came; that its program is there is looked at all the same.
+  bool wait_for_start = false;
   // Stop before anything of one environment is there (writable layer, name, addresses) and wait for the request "boot"
   // with the real document. A snapshot taken in this state can become any environment of the same image.
   bool park = false;
   // /etc/hostname, /etc/hosts and /etc/resolv.conf are somebody else's business.
   bool keep_etc = false;
+  std::map<std::string, std::string> sysctl;  // "net.ipv4.ip_forward" → "1": settings of the guest's kernel
 };
 
 std::string encode_boot_document(const BootDocument& document);

@@ -11,7 +11,7 @@ root=$dir$PREFIX
 
 "$install" >/dev/null || die "install"
 "$install" >/dev/null || die "install again, over the first"
-for program in skerry skerryd skerry-oci skerry-keeper; do
+for program in skerry skerryd skerry-oci skerry-oci-microvm skerry-keeper; do
   "$root/bin/$program" --version | grep -q "[0-9]\.[0-9]" || die "$program does not run"
 done
 [ -x "$root/bin/skerry-agent" ] || die "no agent"

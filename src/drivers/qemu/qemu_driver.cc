@@ -16,6 +16,7 @@
 #include "base/unix_socket.h"
 #include "core/net.h"
 #include "drivers/qemu/accelerator.h"
+#include "drivers/qemu/accelerator_probe.h"
 #include "drivers/qemu/agent_client.h"
 #include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/guest_plan.h"
@@ -37,9 +38,6 @@ constexpr std::size_t kSeedBytes = 64;
 // A guest that is being shut down by its agent: what comes on top of the grace it was given.
 constexpr Duration kShutdownMargin = std::chrono::seconds(5);
 constexpr Duration kAgentTimeout = std::chrono::seconds(10);
-// Under KVM a guest is up in well under a second; an instruction emulator behind /dev/kvm takes minutes.
-constexpr Duration kProbeTimeout = std::chrono::seconds(3);
-constexpr std::uint32_t kProbeMemoryMib = 128;
 
 // Errors that another way of starting would only repeat.
 bool is_the_workloads_fault(const Error& error) {
@@ -164,7 +162,6 @@ class QemuDriver final : public Driver {
   Status add_shares(const Launch& launch, VmmSpec& spec);
   Status add_disks(const Launch& launch, VmmSpec& spec);
   Result<std::string> base_disk(const Launch& launch);
-  Status boot_probe_guest(Accelerator accelerator);
   Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
   Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
@@ -189,30 +186,6 @@ class QemuDriver final : public Driver {
 
 // ── accelerator ──
 
-Status QemuDriver::boot_probe_guest(Accelerator accelerator) {
-  const std::string dir = cat(config_.cache_dir, "/probe");
-  TRY(sys::remove_tree(dir));
-  const EnvironmentPlace place{"skerryprobe", "probe", dir + "/state", dir + "/run"};
-  TRY(sys::mkdir_all(place.state_dir, 0700));
-  TRY(sys::mkdir_all(place.run_dir, 0700));
-  Rollback undo;
-  undo.add([&] {
-    static_cast<void>(jail_.remove(place));
-    static_cast<void>(sys::remove_tree(dir));
-  });
-  VmmSpec spec;
-  spec.program = config_.program;
-  spec.boot = TRY(boot_files());
-  spec.accelerator = accelerator;
-  spec.memory_mib = kProbeMemoryMib;
-  spec.command_line = TRY(command_line(wire::BootDocument{}, {}, host_tsc_khz())).text;
-  TRY(create_vmm(jail_, place, spec));
-  TRY(jail_.start(place));
-  auto agent = TRY(AgentClient::connect(place.run_dir));
-  TRY(agent.await_ready(kProbeTimeout));
-  return {};
-}
-
 Result<AcceleratorVerdict> QemuDriver::accelerator() {
   const std::lock_guard lock(verdict_mutex_);
   if (verdict_) return *verdict_;
@@ -229,8 +202,9 @@ Result<AcceleratorVerdict> QemuDriver::accelerator() {
     case AccelChoice::kAuto:
       TRY(sys::mkdir_all(config_.cache_dir, 0755));
       const std::string key = TRY(accelerator_key(config_.program));
-      verdict_ = TRY(probe_accelerator(config_.cache_dir + "/accelerator", key,
-                                       [this] { return boot_probe_guest(Accelerator::kKvm); }));
+      verdict_ = TRY(probe_accelerator(config_.cache_dir + "/accelerator", key, [this]() -> Status {
+        return boot_under_kvm(jail_, config_.program, TRY(boot_files()), config_.cache_dir + "/probe");
+      }));
       break;
   }
   return *verdict_;
