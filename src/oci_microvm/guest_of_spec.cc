@@ -140,7 +140,8 @@ Status add_resources(const oci::Resources& resources, GuestOfSpec& guest) {
   if (resources.cpu && resources.cpu->quota_us.value_or(-1) > 0) {
     const auto period = static_cast<std::int64_t>(resources.cpu->period_us.value_or(100'000));
     const auto milli = *resources.cpu->quota_us * kMilliPerCore / std::max<std::int64_t>(period, 1);
-    guest.cpu_milli = static_cast<std::uint32_t>(std::clamp<std::int64_t>(milli, 10, 255 * kMilliPerCore));
+    guest.cpu_milli =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(milli, 10, std::int64_t{255} * kMilliPerCore));
   }
   if (resources.pids_limit.value_or(0) > 0) {
     guest.document.pids_max = static_cast<std::uint32_t>(std::min<std::int64_t>(*resources.pids_limit, 4'194'304));
