@@ -14,6 +14,7 @@
 #include "drivers/qemu/shares.h"
 #include "drivers/qemu/tsc.h"
 #include "drivers/qemu/vmm.h"
+#include "image/kernel_store.h"
 #include "network/netns.h"
 #include "network/tap_mirror.h"
 
@@ -104,7 +105,9 @@ Result<Conversation> boot_microvm(Jail& jail, const Programs& programs, const En
   TRY(sys::mkdir_all(programs.cache, 0755));
   qemu::VmmSpec spec;
   spec.program = programs.qemu;
-  spec.boot = TRY(qemu::prepare_boot_files({"", programs.directory + "/skerry-agent", programs.cache, "erofs", true}));
+  const auto kernel = TRY(host_kernel());
+  spec.boot =
+      TRY(qemu::prepare_boot_files({kernel, programs.directory + "/skerry-agent", programs.cache, "erofs", true}));
   spec.accelerator = TRY(choose_accelerator(jail, programs, spec.boot));
   spec.cpu_milli = guest.cpu_milli;
   spec.memory_mib = guest.memory_mib;
