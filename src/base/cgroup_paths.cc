@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file_io.h"
+#include "base/mount_table.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 
@@ -22,30 +23,13 @@ struct CgroupMount {
   bool unified = false;
 };
 
-// mountinfo writes space, tab, newline and backslash as \ooo (proc(5)).
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto digits = text.substr(std::min(i + 1, text.size()), 3);
-    const bool octal = text[i] == '\\' && digits.size() == 3 &&
-                       std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '7'; });
-    if (!octal) {
-      out += text[i];
-      continue;
-    }
-    out += static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 + (digits[2] - '0'));
-    i += 3;
-  }
-  return out;
-}
-
 std::optional<CgroupMount> parse_mount(std::string_view line) {
   const auto separator = line.find(" - ");
   if (separator == std::string_view::npos) return std::nullopt;
   const auto fields = split(line.substr(0, separator), ' ');
   const auto behind = split(line.substr(separator + 3), ' ');
   if (fields.size() < 5 || behind.size() < 3 || (behind[0] != "cgroup" && behind[0] != "cgroup2")) return std::nullopt;
-  CgroupMount mount{unescape(fields[3]), unescape(fields[4]), {}, behind[0] == "cgroup2"};
+  CgroupMount mount{unescape_mount_text(fields[3]), unescape_mount_text(fields[4]), {}, behind[0] == "cgroup2"};
   for (const auto option : split(behind[2], ',')) mount.options.emplace_back(option);
   return mount;
 }

@@ -47,6 +47,7 @@ struct ChildPlan {
   const char* working_directory = nullptr;
   bool new_session = false;
   int parent_death_signal = 0;
+  bool no_new_privileges = false;
   pid_t parent = 0;
   int report_fd = -1;
 };
@@ -60,6 +61,7 @@ struct ChildPlan {
     if (::prctl(PR_SET_PDEATHSIG, plan.parent_death_signal) < 0) child_fail(plan.report_fd, "prctl");
     if (::getppid() != plan.parent) ::_exit(127);  // the parent went before the prctl
   }
+  if (plan.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) child_fail(plan.report_fd, "prctl");
   if (plan.working_directory != nullptr && ::chdir(plan.working_directory) < 0) child_fail(plan.report_fd, "chdir");
   int highest = 2;
   for (const auto& fd : plan.fds) {
@@ -189,6 +191,7 @@ Result<Child> Child::spawn(const SpawnSpec& spec) {
   plan.working_directory = spec.working_directory.empty() ? nullptr : spec.working_directory.c_str();
   plan.new_session = spec.session == SpawnSpec::Session::kNew;
   plan.parent_death_signal = spec.parent_death_signal;
+  plan.no_new_privileges = spec.no_new_privileges;
   plan.parent = ::getpid();
   auto report = TRY(sys::pipe());
   int highest = 2;

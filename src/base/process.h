@@ -39,6 +39,7 @@ struct SpawnSpec {
   std::vector<InheritFd> fds;                                         // 0, 1, 2 default to /dev/null unless named here
   enum class Session { kInherit, kNew } session = Session::kInherit;  // kNew: setsid(2)
   int parent_death_signal = 0;                                        // prctl(PR_SET_PDEATHSIG); 0 for none
+  bool no_new_privileges = false;                                     // prctl(PR_SET_NO_NEW_PRIVS)
 };
 
 // A running or ended child. Going out of scope does NOT end it: call kill() and wait().

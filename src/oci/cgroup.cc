@@ -157,6 +157,13 @@ Result<CgroupDoor> open_cgroup(const CgroupRecord& record) {
   return door;
 }
 
+Status move_into_cgroup(const CgroupRecord& record, pid_t pid) {
+  for (const auto& directory : record.directories) {
+    TRY_IN("join cgroup", write_existing(directory.path + "/cgroup.procs", cat(pid)));
+  }
+  return {};
+}
+
 Status enter_v1(const CgroupDoor& door) {
   for (const auto& tasks : door.v1_tasks) TRY_IN("join cgroup", sys::write_all(tasks.get(), "0"));
   return {};

@@ -46,6 +46,8 @@ struct CgroupDoor {
   Fd unified;  // directory
 };
 Result<CgroupDoor> open_cgroup(const CgroupRecord& record);
+// Moves another process in from outside: takes the kernel's global lock, which is why nothing on the usual way does it.
+Status move_into_cgroup(const CgroupRecord& record, pid_t pid);
 // The caller joins through `door`; it must have one thread.
 Status enter_v1(const CgroupDoor& door);
 

@@ -8,26 +8,13 @@
 
 #include "base/cgroup_paths.h"
 #include "base/file_io.h"
+#include "base/mount_table.h"
 #include "base/text.h"
 
 namespace skerry::oci {
 namespace {
 
 constexpr const char* kStandardMount = "/sys/fs/cgroup";
-
-// mountinfo writes space, tab, newline and backslash as \ooo.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 struct CgroupMount {
   std::string root;
@@ -44,7 +31,8 @@ std::optional<CgroupMount> parse_mount(std::string_view line) {
   const auto right = split(line.substr(dash + 3), ' ');
   if (left.size() < 6 || right.size() < 3) return std::nullopt;
   if (right[0] != "cgroup" && right[0] != "cgroup2") return std::nullopt;
-  return CgroupMount{unescape(left[3]), unescape(left[4]), right[0] == "cgroup2", split(right[2], ',')};
+  return CgroupMount{unescape_mount_text(left[3]), unescape_mount_text(left[4]), right[0] == "cgroup2",
+                     split(right[2], ',')};
 }
 
 // /proc/self/cgroup: "4:memory:/path", "0::/path" for the unified one. Keyed by the middle field.

@@ -105,7 +105,7 @@ constexpr std::array kImageOptions = {
     Option{"ext-unix-sk", 0, kFlag, "allow external unix sockets"},
     Option{"shell-job", 0, kFlag, "allow a terminal from outside"},
     Option{"file-locks", 0, kFlag, "handle file locks"},
-    Option{"manage-cgroups-mode", 0, kValue, "soft, full or strict"},
+    Option{"manage-cgroups-mode", 0, kValue, "soft (default), full, strict or ignore"},
 };
 constexpr auto kCheckpointOptions =
     join_options(kImageOptions, std::array{Option{"parent-path", 0, kValue, "images of an earlier pre-dump"},

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 
@@ -63,8 +64,9 @@ Status check_spec(const Spec& spec, const NamespacePlan& namespaces) {
   TRY(check_rlimits(spec.process->rlimits));
   TRY(check_process_attributes(*spec.process, spec.linux_part));
   TRY(check_sysctls(spec.linux_part.sysctl, namespaces));
-  if (!spec.linux_part.net_devices.empty()) {
-    return fail(ErrorCode::kUnsupported, "/linux/netDevices: this build cannot move network devices yet");
+  if (!spec.linux_part.net_devices.empty() && !namespaces.has(CLONE_NEWNET)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "/linux/netDevices: the container does not have a network namespace of its own");
   }
   if (!spec.hostname.empty() && !namespaces.has(CLONE_NEWUTS)) {
     return fail(ErrorCode::kInvalidArgument, "/hostname: the container does not have a uts namespace of its own");
@@ -83,24 +85,31 @@ Status write_pid_file(const std::string& path, pid_t pid) {
   return annotate(write_file_atomic(path, cat(pid), 0644), "--pid-file");
 }
 
+Result<ContainerRecord> plan_record(const RuntimeOptions& options, const Bundle& bundle, const std::string& id,
+                                    const CgroupLayout& layout) {
+  const Spec& spec = bundle.spec;
+  ContainerRecord record;
+  record.id = id;
+  record.oci_version = spec.oci_version;
+  record.bundle = bundle.path;
+  record.rootfs = bundle.rootfs;
+  record.created = to_rfc3339(SystemClock().now());
+  record.owner_uid = ::geteuid();
+  record.annotations = spec.annotations;
+  record.cgroup = TRY(plan_cgroup(layout, options.cgroup_manager, spec.linux_part.cgroups_path, id));
+  TRY(check_unused(record.cgroup));
+  return record;
+}
+
 Status Creation::claim_name(const CreateRequest& request) {
   dir_ = TRY(store_.claim(request.id));
   rollback_.add([this] {
     (void)remove_intel_rdt(record_.intel_rdt_group);
     (void)dir_->remove();
   });
-  const Spec& spec = bundle_.spec;
-  record_.id = request.id;
-  record_.oci_version = spec.oci_version;
-  record_.bundle = bundle_.path;
-  record_.rootfs = bundle_.rootfs;
-  record_.created = to_rfc3339(SystemClock().now());
-  record_.owner_uid = ::geteuid();
-  record_.annotations = spec.annotations;
   layout_ = TRY(read_cgroup_layout());
-  record_.cgroup = TRY(plan_cgroup(layout_, options_.cgroup_manager, spec.linux_part.cgroups_path, request.id));
-  TRY(check_unused(record_.cgroup));
-  const std::string rdt_group = TRY(plan_intel_rdt(spec.linux_part, request.id));
+  record_ = TRY(plan_record(options_, bundle_, request.id, layout_));
+  const std::string rdt_group = TRY(plan_intel_rdt(bundle_.spec.linux_part, request.id));
   // A class that was there before belongs to somebody else.
   if (!rdt_group.empty() && !sys::exists(rdt_group)) record_.intel_rdt_group = rdt_group;
   TRY(dir_->save(record_));
@@ -145,16 +154,28 @@ Status Creation::make_groups() {
   return {};
 }
 
+// Before any hook and before the program. The process may not have joined a namespace by path yet: the path's own.
+Status Creation::move_net_devices() {
+  const auto& devices = bundle_.spec.linux_part.net_devices;
+  if (devices.empty()) return {};
+  const auto joined = std::ranges::find(namespaces_.joined, CLONE_NEWNET, &JoinedNamespace::type);
+  Fd netns = joined == namespaces_.joined.end() ? TRY(sys::open(cat("/proc/", launched_.pid, "/ns/net"), O_RDONLY))
+                                                : TRY(sys::dup(joined->fd.get()));
+  rollback_.add([this] { net_devices_.move_back(); });
+  return net_devices_.move_in(devices, std::move(netns));
+}
+
 Status Creation::make_process(const CreateRequest& request) {
   launched_ = TRY(launch(plan_));
   placeholder_.end();
   rollback_.add([this] { abandon(launched_); });
   record_.pid = launched_.pid;
   record_.pid_start_time = TRY(process_start_time(launched_.pid));
-  TRY(dir_->save(record_));
+  TRY(dir_->save_born(record_));
   if (const auto& rdt = bundle_.spec.linux_part.intel_rdt) {
     TRY(enter_intel_rdt(*rdt, TRY(plan_intel_rdt(bundle_.spec.linux_part, record_.id)), launched_.pid));
   }
+  TRY(move_net_devices());
   if (!starts_at_once(plan_)) {
     TRY(wait_until_ready(launched_, plan_));
     return write_pid_file(request.pid_file, launched_.pid);

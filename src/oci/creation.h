@@ -10,6 +10,7 @@
 #include "base/rollback.h"
 #include "oci/launch.h"
 #include "oci/linux_runtime.h"
+#include "oci/net_devices.h"
 
 namespace skerry::oci {
 
@@ -23,6 +24,10 @@ struct Bundle {
 Result<Bundle> load_bundle(const CreateRequest& request);
 // What can be known to be wrong before anything is made; errors name the JSON path.
 Status check_spec(const Spec& spec, const NamespacePlan& namespaces);
+
+// What is to be remembered about it, with its cgroups planned and found unused; the process is not there yet.
+Result<ContainerRecord> plan_record(const RuntimeOptions& options, const Bundle& bundle, const std::string& id,
+                                    const CgroupLayout& layout);
 
 enum class StartBy : std::uint8_t {
   kCommand,  // `start` connects later
@@ -40,9 +45,11 @@ class Creation {
   // kCaller: lets the program start, if it does not by itself, and waits until it was executed.
   Status go();
   // Everything stands; nothing is undone any more, and others may work on the container.
-  void commit() {
+  Status commit() {
+    TRY(dir_->publish_born());
     rollback_.commit();
     dir_->unlock();
+    return {};
   }
 
   [[nodiscard]] const Launched& launched() const { return launched_; }
@@ -53,6 +60,7 @@ class Creation {
   Status claim_name(const CreateRequest& request);
   Status make_plan(const CreateRequest& request, StartBy start_by, Fd console);
   Status make_groups();
+  Status move_net_devices();
   // The pid file is there before the program runs.
   Status make_process(const CreateRequest& request);
 
@@ -67,6 +75,7 @@ class Creation {
   Placeholder placeholder_;
   InitPlan plan_;
   Launched launched_;
+  NetDevices net_devices_;
   Rollback rollback_;
 };
 

@@ -19,6 +19,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "oci/final_exec_code.h"
+#include "oci/sealed_copy.h"
 #include "oci/seccomp_evaluation.h"
 #include "oci/status_message.h"
 
@@ -182,6 +183,7 @@ FinalPlan* fill_plan(const FinalRequest& request, Arena& arena) {
   plan->image_size = round_up(reinterpret_cast<std::uintptr_t>(_end)) - begin;
   plan->status_fd = request.status_fd;
   plan->start_listener = request.start_listener;
+  plan->hide_program = request.disguise_fd >= 0;
   plan->report_ready = request.report_ready;
   plan->fork_last = request.fork_last;
   plan->has_terminal = request.has_terminal;
@@ -245,17 +247,25 @@ std::string_view final_step_name(FinalStep step) {
   return "unknown step";
 }
 
-Result<Fd> make_disguise() {
+Result<Fd> executable_memory_file() {
   constexpr unsigned kExecutable = 0x10;  // MFD_EXEC, Linux 6.3
   int raw = ::memfd_create("skerry-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable);
   if (raw < 0 && errno == EINVAL) raw = ::memfd_create("skerry-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (raw < 0) return fail_errno("memfd_create");
-  const Fd writable(raw);
-  if (::fcntl(raw, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+  return Fd(raw);
+}
+
+Result<Fd> make_disguise() {
+  if (!can_hide_program()) {
+    if (runs_from_sealed_copy()) return Fd();
+    return fail(ErrorCode::kUnsupported, "the runtime's program cannot be hidden from the container");
+  }
+  const Fd writable = TRY(executable_memory_file());
+  if (::fcntl(writable.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
     return fail_errno("seal memory file");
   }
   // A file open for writing cannot be anybody's program: a second, read-only descriptor.
-  return sys::open(cat("/proc/self/fd/", raw), O_RDONLY);
+  return sys::open(cat("/proc/self/fd/", writable.get()), O_RDONLY);
 }
 
 Result<void> run_final_steps(const FinalRequest& request) {

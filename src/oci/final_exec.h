@@ -13,8 +13,8 @@
 // (CVE-2019-5736). Other runtimes copy themselves and exec a second time. Here the process swaps what /proc/self/exe
 // means for an empty sealed memory file (prctl(2), PR_SET_MM_MAP). The kernel allows that only when no page of the old
 // program is mapped any more, so the steps from there on run from a small copied piece of code (final_exec_code.cc)
-// with plain data (FinalPlan), and the whole runtime is unmapped. A container that waits for `start` therefore also
-// costs no memory of the runtime.
+// with plain data (FinalPlan), and the whole runtime is unmapped. Where the kernel cannot do that see sealed_copy.h. A
+// container that waits for `start` therefore also costs no memory of the runtime.
 #pragma once
 
 #include <cstdint>
@@ -63,7 +63,7 @@ struct FinalRequest {
   // That child leads a new session, with descriptor 0 as its terminal when `has_terminal`.
   bool fork_last = false;
   bool has_terminal = false;
-  int disguise_fd = -1;  // what /proc/self/exe becomes; see make_disguise()
+  int disguise_fd = -1;  // what /proc/self/exe becomes; see make_disguise(). -1: it stays, as a sealed copy
   // startContainer hooks: run between the start and the program, as what the program will be: same user, capabilities
   // and filter.
   std::vector<Hook> hooks;
@@ -71,8 +71,11 @@ struct FinalRequest {
   std::string title;       // what /proc/PID/cmdline shows while waiting
 };
 
-// An empty, sealed, executable memory file.
+// An empty, sealed, executable memory file; none where the kernel cannot use it and the runtime is a sealed copy of
+// itself anyway (sealed_copy.h). kUnsupported when it is neither.
 Result<Fd> make_disguise();
+// An empty memory file that may be sealed and executed.
+Result<Fd> executable_memory_file();
 
 // Does all of it. Only returns when the preparation fails; later failures are reported on the descriptors.
 Result<void> run_final_steps(const FinalRequest& request);

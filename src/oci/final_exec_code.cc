@@ -236,8 +236,11 @@ FINAL_INLINE void run_hook(const FinalPlan* plan, unsigned index, int report_fd)
 
 extern "C" __attribute__((section("skerry_final"), used, noinline)) void skerry_final_code(const FinalPlan* plan) {
   call(SYS_munmap, static_cast<long>(plan->image_begin), static_cast<long>(plan->image_size));
-  const long hidden = call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, address(&plan->memory_map), sizeof plan->memory_map, 0);
-  if (hidden < 0) give_up(plan->status_fd, hidden, FinalStep::kHideRuntime);
+  if (plan->hide_program) {
+    const long hidden =
+        call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, address(&plan->memory_map), sizeof plan->memory_map, 0);
+    if (hidden < 0) give_up(plan->status_fd, hidden, FinalStep::kHideRuntime);
+  }
   // Now, before anybody in the container can see this process: who may trace it must not win anything by it.
   if (plan->seccomp_early) {
     restrict_caller(plan, plan->status_fd);

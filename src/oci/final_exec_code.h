@@ -25,6 +25,7 @@ struct FinalHook {
 struct FinalPlan {
   std::uintptr_t image_begin = 0;  // the runtime's program, to be unmapped
   std::size_t image_size = 0;
+  bool hide_program = true;
   prctl_mm_map memory_map;  // with exe_fd: the disguise
   int status_fd = -1;
   int start_listener = -1;

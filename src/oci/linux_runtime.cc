@@ -138,8 +138,7 @@ Status LinuxRuntime::create(const CreateRequest& request) {
   Creation creation(options_, store_, TRY(load_bundle(request)));
   Fd console = TRY(connect_console(creation.spec(), request.console_socket));
   TRY(creation.prepare(request, StartBy::kCommand, std::move(console)));
-  creation.commit();
-  return {};
+  return creation.commit();
 }
 
 Status LinuxRuntime::start(const std::string& id) {
@@ -187,7 +186,7 @@ Result<int> LinuxRuntime::run(const RunRequest& request) {
   auto console = TRY(open_run_console(creation.spec(), request.create.console_socket, request.detach));
   TRY(creation.prepare(request.create, StartBy::kCaller, std::move(console.container_end)));
   TRY(creation.go());
-  creation.commit();
+  TRY(creation.commit());
   run_poststart(creation.record(), creation.spec().hooks);
   if (request.detach) return 0;
   const int code = TRY(wait_in_foreground(creation.launched(), signals, std::move(console.runtime_end)));
@@ -253,7 +252,7 @@ Status LinuxRuntime::end_processes(const ContainerRecord& record) {
 Status LinuxRuntime::unblock(const std::string& id) {
   const auto dir = store_.try_lock(id);
   if (dir || dir.error().code != ErrorCode::kConflict) return {};
-  return end_processes(TRY(store_.load(id)));
+  return end_processes(TRY(store_.load_born(id)));
 }
 
 Status LinuxRuntime::remove(const std::string& id, Force force) {
@@ -263,7 +262,7 @@ Status LinuxRuntime::remove(const std::string& id, Force force) {
     if (force == Force::kYes && dir.error().code == ErrorCode::kNotFound) return {};
     return fail(dir.error());
   }
-  const auto record = TRY(store_.load(id));
+  const auto record = TRY(store_.load_born(id));
   const auto status = status_of(record);
   // "creating" under our lock: its creator is dead.
   const bool ended = status == ContainerStatus::kStopped || status == ContainerStatus::kCreating;

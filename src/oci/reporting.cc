@@ -1,4 +1,4 @@
-// LinuxRuntime: what it tells about itself and its containers (features, events), and what it cannot do yet.
+// LinuxRuntime: what it tells about itself and its containers (features, events).
 #include <poll.h>
 #include <seccomp.h>
 
@@ -60,21 +60,13 @@ Result<std::string> LinuxRuntime::features() {
   out.seccomp_flags = {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
                        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
   out.systemd_cgroups = true;
+  out.net_devices = true;
   out.apparmor = sys::exists("/sys/kernel/security/apparmor");
   out.selinux = sys::exists("/sys/fs/selinux/enforce");
   const scmp_version* version = ::seccomp_version();
   out.annotations["io.github.seccomp.libseccomp.version"] =
       cat(version->major, ".", version->minor, ".", version->micro);
   return to_json(out);
-}
-
-Status LinuxRuntime::checkpoint(const CheckpointRequest& request) {
-  return fail(ErrorCode::kUnsupported, cat("checkpoint of \"", request.id, "\": this build cannot drive CRIU yet"));
-}
-
-Result<int> LinuxRuntime::restore(const RestoreRequest& request) {
-  return fail(ErrorCode::kUnsupported,
-              cat("restore of \"", request.run.create.id, "\": this build cannot drive CRIU yet"));
 }
 
 }  // namespace skerry::oci

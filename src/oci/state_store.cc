@@ -2,14 +2,19 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <ranges>
 
 #include "base/file_io.h"
+#include "base/mount_table.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
+#include "base/sys_namespace.h"
 #include "base/text.h"
 #include "oci/container_id.h"
 #include "wire/oci_spec.h"
@@ -18,6 +23,7 @@ namespace skerry::oci {
 namespace {
 
 constexpr std::string_view kRecordName = "/state.json";
+constexpr std::string_view kBornName = "/born.json";
 constexpr std::string_view kSpecName = "/config.json";
 
 std::unexpected<Error> not_there(const std::string& id) {
@@ -38,6 +44,14 @@ Status StateDir::save(const ContainerRecord& record) const {
   return write_file_atomic(path_ + std::string(kRecordName), to_json(record), 0600);
 }
 
+Status StateDir::save_born(const ContainerRecord& record) const {
+  return write_file_atomic(path_ + std::string(kBornName), to_json(record), 0600);
+}
+
+Status StateDir::publish_born() const {
+  return sys::rename(path_ + std::string(kBornName), path_ + std::string(kRecordName));
+}
+
 Status StateDir::save_spec(std::string_view json) const {
   const Fd file = TRY(sys::open(spec_file(), O_WRONLY | O_CREAT | O_EXCL, 0600));
   return sys::write_all(file.get(), json);
@@ -48,6 +62,13 @@ Status StateDir::remove() const {
   for (const auto name : {kRecordName, kSpecName}) (void)sys::unlink(path_ + std::string(name));
   const auto gone = sys::rmdir(path_);
   if (gone || gone.error().sys_errno == ENOENT) return {};
+  // Of a restore that was killed: the root it mounted, what CRIU mounted. The last one lies on top.
+  const auto mounts = read_mount_table(::getpid());
+  // By its real name: ours may lead through links.
+  const std::string below = sys::readlink(cat("/proc/self/fd/", lock_.get())).value_or(path_) + "/";
+  for (const auto& entry : std::ranges::reverse_view(mounts.value_or(std::vector<MountEntry>{}))) {
+    if (entry.mount_point.starts_with(below)) (void)sys::umount(entry.mount_point, MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
   return sys::remove_tree(path_);
 }
 
@@ -94,6 +115,13 @@ Result<ContainerRecord> StateStore::load(const std::string& id) const {
     empty.oci_version = kSpecVersion;
     return empty;
   }
+  return annotate(parse_record(*text), cat("state of container ", id));
+}
+
+Result<ContainerRecord> StateStore::load_born(const std::string& id) const {
+  TRY(check_container_id(id));
+  const auto text = read_file(directory(id) + std::string(kBornName));
+  if (!text) return load(id);
   return annotate(parse_record(*text), cat("state of container ", id));
 }
 

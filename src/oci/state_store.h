@@ -2,7 +2,11 @@
 //
 //   <root>/<id>/                 claimed by mkdir: two creators of one name cannot both win; flocked while it changes
 //   <root>/<id>/state.json       ContainerRecord, replaced atomically; written before anything else is made
+//   <root>/<id>/born.json        the same with the process, until the container stands: others see it as "creating", so
+//                                that nobody joins one whose root is still the host's; who deletes it finds the process
 //   <root>/<id>/config.json      the configuration as it was at create (later changes of the bundle have no effect)
+//   <root>/<id>/restore-root     the root file system, mounted while CRIU brings the container back
+//   <root>/<id>/criu             where CRIU works meanwhile
 //   <root>/<id>/start.sock       the container waits here for `start`; it exists exactly while the status is "created"
 #pragma once
 
@@ -25,8 +29,12 @@ class StateDir {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string start_socket() const { return path_ + "/start.sock"; }
   [[nodiscard]] std::string spec_file() const;
+  [[nodiscard]] std::string restore_root() const { return path_ + "/restore-root"; }
 
   [[nodiscard]] Status save(const ContainerRecord& record) const;
+  // The record of a container that is being made, and what makes it the record: the container stands.
+  [[nodiscard]] Status save_born(const ContainerRecord& record) const;
+  [[nodiscard]] Status publish_born() const;
   [[nodiscard]] Status save_spec(std::string_view json) const;
   // Lets others in. A cloned process shares the lock: it has to close `lock_fd` itself.
   void unlock() { lock_.reset(); }
@@ -53,6 +61,8 @@ class StateStore {
   [[nodiscard]] Result<StateDir> try_lock(const std::string& id) const;
   // Reads without a lock.
   [[nodiscard]] Result<ContainerRecord> load(const std::string& id) const;
+  // For its removal: with the process of one that was being made.
+  [[nodiscard]] Result<ContainerRecord> load_born(const std::string& id) const;
   [[nodiscard]] Result<std::string> load_spec(const std::string& id) const;
   [[nodiscard]] bool waits_for_start(const std::string& id) const;
   [[nodiscard]] std::string directory(const std::string& id) const { return root_ + "/" + id; }

@@ -46,8 +46,16 @@ void read_net_devices(const reader::JsonReader& json, std::map<std::string, NetD
   json.each_member([&](const std::string& name, const reader::JsonReader& value) {
     constexpr std::size_t kMaxName = 15;  // IFNAMSIZ without the NUL
     if (name.empty() || name.size() > kMaxName) return value.complain("is not an interface name (1 to 15 characters)");
-    value.get("name", out[name].name);
-    if (out[name].name.size() > kMaxName) value.complain_at("name", "is longer than 15 characters");
+    auto& device = out[name];
+    value.get("name", device.name);
+    if (device.name.size() > kMaxName) value.complain_at("name", "is longer than 15 characters");
+    // What the kernel takes for a name (dev_valid_name); "%d" alone is a template.
+    const auto percent = device.name.find('%');
+    const bool odd = device.name == "." || device.name == ".." ||
+                     device.name.find_first_of("/: \t\n\v\f\r") != std::string::npos ||
+                     (percent != std::string::npos && device.name.find("%d") != percent) ||
+                     device.name.find('%', percent + 1) != std::string::npos;
+    if (odd) value.complain_at("name", "is not an interface name");
   });
 }
 

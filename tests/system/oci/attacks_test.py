@@ -1,10 +1,12 @@
 """The attack table of the contract, row by row: an attacker inside a real container, racing where a race is the attack."""
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -83,6 +85,45 @@ class Attacks(ocitest.OciTest):
             self.assertIn(result.returncode, (126, 127), result.stderr)
             self.run_oci("exec", name, "true")
         self.assertNotIn("SEEN", self.output(name))
+
+    def test_where_the_kernel_cannot_hide_the_program_a_sealed_copy_runs(self):
+        """PR_SET_MM_MAP refused, as by a kernel without CONFIG_CHECKPOINT_RESTORE."""
+        def without_it():
+            # Load the number; prctl? load the first argument; PR_SET_MM? EINVAL, else allow.
+            code = [(0x20, 0, 0, 0), (0x15, 0, 3, 157 if os.uname().machine == "x86_64" else 167), (0x20, 0, 0, 16),
+                    (0x15, 0, 1, 35), (0x06, 0, 0, 0x00050000 | errno.EINVAL), (0x06, 0, 0, 0x7FFF0000)]
+            program = b"".join(struct.pack("=HBBI", *one) for one in code)
+            buffer = ctypes.create_string_buffer(program)
+            fprog = struct.pack("@HxxxxxxP", len(code), ctypes.addressof(buffer))
+            if ctypes.CDLL(None, use_errno=True).prctl(22, 2, fprog, 0, 0) != 0:
+                raise OSError(ctypes.get_errno(), "seccomp")
+
+        with open(RUNTIME, "rb") as file:
+            before = hashlib.sha256(file.read()).hexdigest()
+        with open(f"{self.rootfs}/evil", "w") as file:
+            file.write("#!/proc/self/exe\n")
+        os.chmod(f"{self.rootfs}/evil", 0o755)
+        self.assertEqual(self.sh("echo works", preexec_fn=without_it), "works\n")
+        # What it can run is a copy of ours; it cannot be changed.
+        self.run_container("/evil", change=lambda c: c["root"].update(readonly=False), code=1, preexec_fn=without_it)
+        name = self.name()
+        self.configure(["sleep", "1000"], name)
+        with open(os.devnull, "r+b") as null:
+            subprocess.run([RUNTIME, "--root", self.state, "create", "-b", f"{self.dir}/bundle", name], check=True,
+                           preexec_fn=without_it, stdin=null, stdout=null, stderr=null)
+        exe = f"/proc/{self.pid(name)}/exe"
+        self.assertTrue(os.readlink(exe).startswith("/memfd:skerry-oci"))
+        held = os.open(exe, os.O_RDONLY)
+        self.run_oci("start", name)
+        wait_for(lambda: "busybox" in os.readlink(exe), what="the program")
+        self.assertEqual(self.run_oci("exec", name, "echo", "joined", preexec_fn=without_it).stdout, "joined\n")
+        writable = os.open(f"/proc/self/fd/{held}", os.O_WRONLY)
+        with self.assertRaises(PermissionError):
+            os.write(writable, b"overwritten")
+        os.close(writable)
+        os.close(held)
+        with open(RUNTIME, "rb") as file:
+            self.assertEqual(hashlib.sha256(file.read()).hexdigest(), before)
 
     # CVE-2024-21626
     def test_no_descriptor_of_the_host_leaks(self):
