@@ -172,6 +172,10 @@ def cpu_rows(bench, rounds=40):
     actions = {name: (lambda name=name: bench.run_once(name)) for name in bench.runtimes}
     if bench.bwrap:
         actions["bwrap"] = bench.run_bwrap
+    return rows("oci.processor-time", processor_times(actions, rounds), "ms", {})
+
+
+def processor_times(actions, rounds):
     spent = dict.fromkeys(actions, 0.0)
     for _ in range(rounds):
         for name, action in actions.items():
@@ -179,7 +183,7 @@ def cpu_rows(bench, rounds=40):
             action()
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             spent[name] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return rows("oci.processor-time", {name: each * 1000 / rounds for name, each in spent.items()}, "ms", {})
+    return {name: each * 1000 / rounds for name, each in spent.items()}
 
 
 def exec_rows(bench):
@@ -226,18 +230,21 @@ def throughput_rows(bench, total=int(os.environ.get("SKERRY_BENCH_TOTAL", "1000"
 def many_rows(bench, living=int(os.environ.get("SKERRY_BENCH_LIVING", "1000"))):
     """Starting one while none, and while many, live."""
     bench.configure(seccomp=True)
-    few = take_turns({"ours": lambda: bench.run_once("ours")}, 30)["ours"]
+    action = {"ours": lambda: bench.run_once("ours")}
+    few, few_cpu = take_turns(action, 30)["ours"], processor_times(action, 30)["ours"]
     bench.configure(seccomp=True, args=("/bin/true", "wait"))
     names = []
     try:
         for _ in range(living):
             names.append(bench.create("ours"))
         bench.configure(seccomp=True)
-        many = take_turns({"ours": lambda: bench.run_once("ours")}, 30)["ours"]
+        many, many_cpu = take_turns(action, 30)["ours"], processor_times(action, 30)["ours"]
     finally:
         for name in names:
             bench.delete("ours", name)
-    return [row("oci.run.beside-many", many, few, "ms", 1.2, note=f"beside {living} living containers, against alone")]
+    note = f"beside {living} living containers, against alone"
+    return [row("oci.run.beside-many", many, few, "ms", 1.2, note=note),
+            row("oci.run.beside-many.processor-time", many_cpu, few_cpu, "ms", 1.2, note=note)]
 
 
 def syscall_rows(bench):

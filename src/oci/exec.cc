@@ -106,13 +106,15 @@ Result<int> LinuxRuntime::exec(const ExecRequest& request) {
   plan.console_socket.reset();
   const auto proceed = [&]() -> Status {
     TRY(write_pid_file(request.pid_file, launched.pid));
-    TRY(send_go(launched.status.get()));
+    const auto sent = send_go(launched.status.get());
     const auto& seccomp = spec.linux_part.seccomp;
     // Whom the filter's agent judges may take as long as the agent does.
     const bool judged = plan.seccomp && plan.seccomp->notifies;
-    return wait_until_executed(launched, process.args.front(),
-                               {seccomp ? &*seccomp : nullptr, &record, ContainerStatus::kRunning, launched.pid},
-                               judged ? std::nullopt : std::optional(SystemClock().monotonic() + kExecTimeout));
+    // Who has ended before it was told to go on says why.
+    TRY(wait_until_executed(launched, process.args.front(),
+                            {seccomp ? &*seccomp : nullptr, &record, ContainerStatus::kRunning, launched.pid},
+                            judged ? std::nullopt : std::optional(SystemClock().monotonic() + kExecTimeout)));
+    return sent;
   };
   if (const auto done = proceed(); !done) {
     abandon(launched);

@@ -74,6 +74,7 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
   entry.capabilities = plan.capabilities;
   entry.seccomp = plan.seccomp ? &*plan.seccomp : nullptr;
   entry.status_fd = status_fd;
+  entry.report_ready = false;
   entry.disguise_fd = plan.disguise.get();
   entry.preserved_fds = plan.preserved_fds;
   entry.terminal_slave = slave.get();
@@ -94,26 +95,16 @@ Result<void> join(const JoinPlan& plan, int status_fd) {
 // program.
 constexpr std::chrono::seconds kReadyTimeout{20};
 
-// Reads until the program is ready and, when the joining process makes it, its pid is known: the two speak in any
-// order. `pid` is set as soon as it is known, also when this fails.
-Status await_ready(int status, const std::string& program, bool forks, pid_t& pid) {
+// The pid of the program, told by the joining process that makes it.
+Result<pid_t> await_pid(int status, const std::string& program) {
   const MonoTime deadline = SystemClock().monotonic() + kReadyTimeout;
-  for (bool ready = false; !ready || (forks && pid == 0);) {
+  for (;;) {
     TRY(await_status(status, deadline));
     const auto message = TRY(receive_status(status));
     if (!message) return fail(ErrorCode::kIo, "the joining process ended without a word");
     if (message->header.kind == StatusKind::kFailed) return fail(failure_of(*message, program));
-    if (message->header.kind == StatusKind::kStaged) pid = message->header.value;
-    if (message->header.kind == StatusKind::kReady) ready = true;
+    if (message->header.kind == StatusKind::kStaged) return message->header.value;
   }
-  return {};
-}
-
-// The child of the joining process: ours as well (CLONE_PARENT), so its pid is its own until we have waited for it.
-void abandon_child(pid_t pid) {
-  const auto pidfd = open_pidfd(pid);
-  if (pidfd) (void)send_signal(pidfd->get(), SIGKILL);
-  (void)sys::wait_pid(pid);
 }
 
 }  // namespace
@@ -127,17 +118,15 @@ Result<Launched> join_container(const JoinPlan& plan) {
   }
   child_end.reset();
   Launched out{made.pid, std::move(made.pidfd), std::move(runtime_end)};
-  pid_t pid = 0;
-  const bool forks = (plan.namespace_flags & CLONE_NEWPID) != 0;
-  if (auto ready = await_ready(out.status.get(), plan.process->args.front(), forks, pid); !ready) {
+  if ((plan.namespace_flags & CLONE_NEWPID) == 0) return out;
+  const auto pid = await_pid(out.status.get(), plan.process->args.front());
+  if (!pid) {
     abandon(out);
-    if (pid != 0) abandon_child(pid);
-    return fail(std::move(ready).error());
+    return fail(pid.error());
   }
-  if (pid == 0) return out;
   // The joining process has done its part; the program is our child as well (CLONE_PARENT).
   TRY(sys::wait_pid(out.pid));
-  out.pid = pid;
+  out.pid = *pid;
   out.pidfd = TRY(open_pidfd(out.pid));
   return out;
 }

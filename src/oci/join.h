@@ -5,8 +5,9 @@
 //                              terminal, process_entry.h, the runtime's
 //                              program unmapped, capabilities dropped
 //     ◀── kStaged, pid ─────── clone (CLONE_PARENT) ───────────────────▶ born in the PID namespace
-//     ◀── kReady ──────────────────────────────────────────────────────── waits
-//     ─── go ─────────────────────────────────────────────────────────▶ seccomp, execve
+//     ─── go ─────────────────────────────────────────────────────────▶ waits for it, seccomp, execve
+//
+// The runtime says go as soon as it knows the pid (and has written it down), and does not wait for "ready" first.
 //
 // Only the last one is visible inside the container's PID namespace. By then it holds no descriptor of the host, no
 // page of the runtime and, with no_new_privs, no capability beyond its own: there is nothing to gain from tracing it or
@@ -41,7 +42,7 @@ struct JoinPlan {
   unsigned preserved_fds = 0;
 };
 
-// Clones the joining process and answers when the program is ready to be executed (send_go, wait_until_executed).
+// Clones the joining process and answers when the pid is known; then send_go, wait_until_executed.
 Result<Launched> join_container(const JoinPlan& plan);
 
 }  // namespace skerry::oci

@@ -175,8 +175,8 @@ Status set_personality(const Personality& personality) {
   return {};
 }
 
-Status join_session_keyring(const std::string& name) {
-  const long done = ::syscall(SYS_keyctl, kJoinSessionKeyring, name.c_str(), 0, 0, 0);
+Status join_new_session_keyring() {
+  const long done = ::syscall(SYS_keyctl, kJoinSessionKeyring, nullptr, 0, 0, 0);
   // A kernel without keyrings, or a quota used up by many containers of one user: nothing is shared by going on
   // without one only in the first case; the second is an error.
   if (done < 0 && errno != ENOSYS && errno != EPERM) return fail_errno("join a session keyring");

@@ -161,7 +161,7 @@ std::string home_of(uid_t uid) {
 Result<void> enter_process(const ProcessEntry& entry) {
   const Process& process = *entry.process;
   const CapabilityMask all = TRY(own_capabilities()).permitted;
-  if (entry.new_keyring) TRY(join_session_keyring(cat("_ses.", entry.title)));
+  if (entry.new_keyring) TRY(join_new_session_keyring());
   TRY(set_process_attributes(entry));
   TRY(set_security_labels(process));
   if (entry.terminal_slave >= 0) {

@@ -1,5 +1,6 @@
 """Every field of config.json has its effect, read from inside the container or from the kernel."""
 
+import ctypes
 import json
 import os
 import subprocess
@@ -112,8 +113,18 @@ class Process(ocitest.OciTest):
             self.assertEqual(int(file.read(), 16), 8)
 
     def test_a_session_keyring_of_its_own(self):
-        self.sh("true")  # joined without an error; the option that avoids it:
-        self.sh("true", extra=("--no-new-keyring",))
+        def with_a_key():
+            libc = ctypes.CDLL(None, use_errno=True)
+            add_key, keyctl = (248, 250) if os.uname().machine == "x86_64" else (217, 219)
+            libc.syscall(keyctl, 1, None)  # a session of our own, with a key that only its possessors see
+            key = libc.syscall(add_key, b"user", b"skerry-secret", b"x", ctypes.c_size_t(1), ctypes.c_int(-3))
+            libc.syscall(keyctl, 5, key, ctypes.c_uint(0x3F000000))
+
+        def unmasked(config):
+            config["linux"]["maskedPaths"] = []
+        look = "grep -c skerry-secret /proc/keys || true"
+        self.assertEqual(self.sh(look, unmasked, preexec_fn=with_a_key), "0\n")
+        self.assertEqual(self.sh(look, unmasked, extra=("--no-new-keyring",), preexec_fn=with_a_key), "1\n")
 
     def test_memory_policy(self):
         out = self.sh("cat /proc/1/numa_maps | head -1",
