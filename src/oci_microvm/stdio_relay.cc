@@ -3,20 +3,23 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <optional>
-
-#include "base/sys_file.h"
 
 namespace skerry::oci_microvm {
 namespace {
 
 constexpr int kKilled = 128 + SIGKILL;
+// A keeper cuts off a client that reads too slowly (base/keeper_protocol.h); a reader of ours may be this much behind.
+constexpr std::size_t kMostWaiting = 256U << 20U;
 
 class RawMode {
  public:
@@ -37,6 +40,42 @@ class RawMode {
   bool active_ = false;
 };
 
+// Bytes on their way to a descriptor that may be slow. Not made non-blocking: it is shared with whoever gave it to us.
+class Output {
+ public:
+  explicit Output(int fd) : fd_(fd) {}
+  [[nodiscard]] std::size_t waiting() const { return bytes_.size() - sent_; }
+  [[nodiscard]] pollfd watched() const { return {waiting() > 0 ? fd_ : -1, POLLOUT, 0}; }
+  void put(std::string_view bytes) {
+    if (broken_) return;
+    bytes_.append(bytes);
+  }
+  // As much as a pipe that poll(2) calls writable takes at once (pipe(7), PIPE_BUF).
+  void write_some() {
+    const auto size = std::min<std::size_t>(waiting(), PIPE_BUF);
+    const auto sent = ::write(fd_, bytes_.data() + sent_, size);
+    if (sent < 0 && errno != EINTR && errno != EAGAIN) broken_ = true;  // nobody reads any more: the process goes on
+    if (sent > 0) sent_ += static_cast<std::size_t>(sent);
+    if (broken_ || waiting() == 0) {
+      bytes_.clear();
+      sent_ = 0;
+    } else if (sent_ >= kCompactAt) {
+      bytes_.erase(0, sent_);
+      sent_ = 0;
+    }
+  }
+  void flush() {
+    while (waiting() > 0) write_some();
+  }
+
+ private:
+  static constexpr std::size_t kCompactAt = 4U << 20U;
+  int fd_;
+  std::string bytes_;
+  std::size_t sent_ = 0;
+  bool broken_ = false;
+};
+
 class Relay {
  public:
   Relay(const Conversation& conversation, Terminal terminal, const PassedSignals& signals)
@@ -48,22 +87,39 @@ class Relay {
 
   Result<int> run() {
     while (!code_) {
-      std::array<pollfd, 3> watched{pollfd{socket_, POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0},
-                                    pollfd{input_ ? STDIN_FILENO : -1, POLLIN, 0}};
+      const bool full = out_.waiting() + err_.waiting() > kMostWaiting;
+      fell_behind_ = fell_behind_ || full;
+      const bool more = input_ && to_guest_.size() < buffer_.size();
+      const auto asked = static_cast<short>((full ? 0 : POLLIN) | (to_guest_.empty() ? 0 : POLLOUT));
+      std::array<pollfd, 5> watched{pollfd{asked == 0 ? -1 : socket_, asked, 0}, pollfd{signals_.fd(), POLLIN, 0},
+                                    pollfd{more ? STDIN_FILENO : -1, POLLIN, 0}, out_.watched(), err_.watched()};
       if (::poll(watched.data(), watched.size(), -1) < 0) {
         if (errno == EINTR) continue;
         return fail_errno("poll");
       }
       if (watched[1].revents != 0) pass_signal();
       if (watched[2].revents != 0) pass_input();
-      if (watched[0].revents != 0) TRY(take_frames());
+      if (watched[3].revents != 0) out_.write_some();
+      if (watched[4].revents != 0) err_.write_some();
+      if ((watched[0].revents & POLLOUT) != 0) send_some();
+      if ((watched[0].revents & ~POLLOUT) != 0) TRY(take_frames());
     }
+    out_.flush();
+    err_.flush();
     return *code_;
   }
 
  private:
+  // Queued: while we waited for room nobody would take what comes from there.
   void send(FrameKind kind, std::string_view payload) {
-    static_cast<void>(write_frame(socket_, kind, session_, payload));
+    to_guest_ += encode_frame(kind, session_, payload);
+    send_some();
+  }
+  void send_some() {
+    const auto sent = ::send(socket_, to_guest_.data(), to_guest_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) to_guest_.erase(0, static_cast<std::size_t>(sent));
+    // The end of the conversation is seen where it is read.
+    if (sent < 0 && errno != EINTR && errno != EAGAIN) to_guest_.clear();
   }
 
   void send_size() {
@@ -95,15 +151,15 @@ class Relay {
     const auto got = ::read(socket_, buffer_.data(), buffer_.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return {};
     if (got <= 0) {
+      if (fell_behind_) err_.put("skerry-oci-microvm: its reader is too slow: output was lost\n");
       code_ = kKilled;
       return {};
     }
     parser_.feed({buffer_.data(), static_cast<std::size_t>(got)});
     while (const auto frame = TRY(parser_.next())) {
       if (frame->session != session_) continue;
-      // Nobody reads any more: the process goes on all the same.
-      if (frame->kind == FrameKind::kStdout) static_cast<void>(sys::write_all(STDOUT_FILENO, frame->payload));
-      if (frame->kind == FrameKind::kStderr) static_cast<void>(sys::write_all(STDERR_FILENO, frame->payload));
+      if (frame->kind == FrameKind::kStdout) out_.put(frame->payload);
+      if (frame->kind == FrameKind::kStderr) err_.put(frame->payload);
       if (frame->kind == FrameKind::kExit) code_ = static_cast<int>(TRY(decode_u32(frame->payload)) & 0xFFU);
     }
     return {};
@@ -114,8 +170,12 @@ class Relay {
   const PassedSignals& signals_;
   std::optional<RawMode> raw_;
   FrameParser parser_;
+  std::string to_guest_;
+  Output out_{STDOUT_FILENO};
+  Output err_{STDERR_FILENO};
   std::array<char, 65536> buffer_{};
   bool input_ = true;
+  bool fell_behind_ = false;
   std::optional<int> code_;
 };
 

@@ -1,5 +1,7 @@
 // StdioRelay: a process of the guest at our own standard input and output, as if it were ours.
 //
+// A reader of ours may fall 256 MiB behind; then its output is cut off, and that is said.
+//
 // Bytes go both ways in frames (base/frame.h) until the process's exit; signals that we get are passed on to it. With a
 // terminal, standard input is one too: it is put into raw mode (the guest's terminal has the line discipline) and its
 // size is followed.

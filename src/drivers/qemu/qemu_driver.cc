@@ -443,6 +443,14 @@ Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
     observed.phase = Phase::kBroken;
     observed.reason = "a start was cut short";
   }
+  if (observed.phase == Phase::kRunning && has_shares(place)) {
+    const auto server = TRY(jail_.observe(shares_place(place)));
+    if (server.phase != Phase::kRunning) {
+      // The guest would hang at its next look into a directory of the host; nothing can take the server's place.
+      observed.phase = Phase::kBroken;
+      observed.reason = "the server of the host's directories ended";
+    }
+  }
   observed.suspended = observed.phase == Phase::kAbsent && has_memory(suspended(place));
   return observed;
 }

@@ -109,6 +109,14 @@ TEST_F(VolumesTest, TheServerIsShutInAndGoesWithTheGuest) {
   EXPECT_THAT(status, HasSubstr("Seccomp:\t2"));
   EXPECT_THAT(status, testing::Not(HasSubstr("CapBnd:\t000001ffffffffff")));
 
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kRunning);
+  ASSERT_EQ(::kill(static_cast<pid_t>(server->pid), SIGKILL), 0);
+  EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(5)).value_or(false));
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kBroken) << "the guest cannot go on without it";
+  ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
+
+  ASSERT_OK(driver_->start(launch));
   ASSERT_OK(driver_->stop(launch.place, {0}));
   EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(5)).value_or(false));
   ASSERT_OK(driver_->collect(launch.place, Kind::kApp));

@@ -95,6 +95,26 @@ class CommandLine(Machine):
         self.assertIn("0000000000000000", out)
         self.assertEqual(self.run_oci("list", "-q").stdout, "")
 
+    def test_a_slow_reader_loses_nothing(self):
+        name = self.name()
+        self.configure(("sh", "-c", "busybox yes abcdefghijklmno | busybox head -c 8000000; echo end"), name)
+        reading = subprocess.Popen([RUNTIME, "--root", self.state, "run", "--bundle", f"{self.dir}/bundle", name],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        # Nothing is read until the guest has gone.
+        wait_for(lambda: self.run_oci("state", name, check=False).returncode == 0, 30)
+        wait_for(lambda: json.loads(self.run_oci("ps", "--format", "json", name).stdout or "null"), 30)
+        wait_for(lambda: not json.loads(self.run_oci("ps", "--format", "json", name).stdout or "null"), 30)
+        out = reading.communicate(timeout=60)[0]
+        self.assertEqual((len(out), out[-4:], reading.returncode), (8000004, b"end\n", 0))
+
+    def test_much_goes_both_ways_at_once(self):
+        data = os.urandom(6_000_000)
+        name = self.name()
+        self.configure(("cat",), name)
+        done = subprocess.run([RUNTIME, "--root", self.state, "run", "--bundle", f"{self.dir}/bundle", name], input=data,
+                              capture_output=True, timeout=60)
+        self.assertEqual((done.stdout == data, done.returncode), (True, 0), done.stderr)
+
     def test_what_cannot_be_is_refused_with_the_reason(self):
         def drop(kind):
             def change(config):
