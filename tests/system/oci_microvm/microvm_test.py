@@ -178,6 +178,12 @@ class Podman(Machine):
         self.podman("import", rootfs_tar, "bb")
         self.addCleanup(self.podman, "rm", "-af", "-t", "0", check=False)
 
+    def clean(self):
+        # podman's own cleanup runs beside us, and leaves its storage bound to itself now and then.
+        wait_for(lambda: not machines(self.dir, self.ids), 30, "the end of all processes")
+        subprocess.call(["umount", f"{self.dir}/storage/overlay"], stderr=subprocess.DEVNULL)
+        super().clean()
+
     def podman(self, *args, check=True, timeout=60, **kwargs):
         result = subprocess.run(self.base + list(args), capture_output=True, text=True, timeout=timeout,
                                 env=self.environment, **kwargs)
