@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/permit.h"
+#include "api/tls.h"
 #include "base/text.h"
 
 namespace skerry::api {
@@ -46,7 +47,7 @@ std::string_view host_name(std::string_view host) {
 bool is_our_host(const ApiConfig& config, std::string_view host) {
   const auto name = host_name(host);
   if (name == "localhost" || name == "127.0.0.1" || name == "[::1]") return true;
-  return std::ranges::find(config.hosts, name) != config.hosts.end();
+  return is_named(config.hosts, name);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "api/metrics.h"
 #include "api/request_id.h"
 #include "api/route.h"
+#include "api/tls.h"
 
 namespace skerry::api {
 
@@ -22,11 +23,12 @@ inline constexpr std::uint64_t kMaxBodiesInMemory = 128U << 20U;
 
 struct Core : std::enable_shared_from_this<Core> {
   Core(ApiConfig settings, const ApiPorts& ports, std::unique_ptr<TokenStore> token_store,
-       std::unique_ptr<AuditTrail> trail)
+       std::unique_ptr<AuditTrail> trail, std::unique_ptr<TlsFront> front)
       : config(std::move(settings)),
         events(ports.store),
         tokens(std::move(token_store)),
         audit(std::move(trail)),
+        tls(std::move(front)),
         mcp(ports.clock),
         execs(ports.clock),
         context{config, ports, events, documents, *tokens, metrics, *audit, mcp, execs, ports.clock.monotonic()},
@@ -37,6 +39,7 @@ struct Core : std::enable_shared_from_this<Core> {
   EnvironmentDocuments documents;
   const std::unique_ptr<TokenStore> tokens;
   const std::unique_ptr<AuditTrail> audit;
+  const std::unique_ptr<TlsFront> tls;  // null: TCP is plain
   Metrics metrics;
   McpCalls mcp;
   ExecCalls execs;

@@ -1,4 +1,7 @@
+#include <cstdlib>
+
 #include "api/api_testing.h"
+#include "base/file_io.h"
 #include "base/text.h"
 
 namespace skerry::api::testing {
@@ -169,13 +172,35 @@ TEST_F(EnvironmentsTest, SystemTellsWhatTheHostCanDo) {
   EXPECT_EQ(system.integer("environments.by_state.running"), 1);
 }
 
+// What Prometheus' own checker says of the form, the names and the units.
+void expect_promtool_likes(const std::string& metrics) {
+  const TempDir dir = TempDir::create("metrics").value();
+  ASSERT_TRUE(write_file_atomic(dir / "metrics", metrics, 0600));
+  const std::string command = cat("promtool check metrics < ", dir / "metrics", " > ", dir / "said", " 2>&1");
+  const int outcome = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe,cert-env33-c): the paths are ours
+  const auto said = read_file(dir / "said").value_or("");
+  if (said.find("not found") != std::string::npos) GTEST_SKIP() << "promtool is missing: apt install prometheus";
+  EXPECT_EQ(outcome, 0) << said;
+  EXPECT_EQ(said, "");
+}
+
 TEST_F(EnvironmentsTest, MetricsAreInPrometheusForm) {
   add_running("web");
   const auto answer = client().call("GET", "/metrics");
   ASSERT_EQ(answer->status, 200);
   EXPECT_TRUE(answer->headers.at("content-type").starts_with("text/plain; version=0.0.4"));
   EXPECT_NE(answer->body.find("skerry_environments{isolation=\"container\",state=\"running\"} 1\n"), std::string::npos);
-  EXPECT_NE(answer->body.find("skerry_environment_memory_bytes{name=\"web\"} 4096\n"), std::string::npos);
+  const auto has = [&](std::string_view line) {
+    EXPECT_NE(answer->body.find(cat("\n", line, "\n")), std::string::npos) << line;
+  };
+  has("skerry_environment_memory_bytes{name=\"web\"} 4096");
+  has("skerry_environment_cpu_seconds_total{name=\"web\"} 0.001000000");
+  has("skerry_start_duration_seconds_bucket{isolation=\"container\",le=\"0.01\"} 0");
+  has("skerry_start_duration_seconds_bucket{isolation=\"container\",le=\"0.025\"} 1");
+  has("skerry_start_duration_seconds_bucket{isolation=\"container\",le=\"+Inf\"} 1");
+  has("skerry_start_duration_seconds_sum{isolation=\"container\"} 0.02");
+  has("skerry_start_duration_seconds_count{isolation=\"container\"} 1");
+  expect_promtool_likes(answer->body);
 }
 
 TEST_F(EnvironmentsTest, TheDescriptionNamesOnlySchemasThatExist) {

@@ -68,6 +68,9 @@ Result<Response> enable_plugin(Context& context, const Request& request);
 Result<Response> disable_plugin(Context& context, const Request& request);
 Result<Response> remove_plugin(Context& context, const Request& request);
 
+// manifest_schema.cc
+Result<Response> show_manifest_schema(Context& context, const Request& request);
+
 // deployments.cc
 Result<Response> list_deployments(Context& context, const Request& request);
 Result<Response> show_deployment(Context& context, const Request& request);

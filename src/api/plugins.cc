@@ -86,6 +86,15 @@ Result<Response> show_manifest(Context& context, const Request& request) {
 
 Result<Response> install_plugin(Context& context, const Request& request) {
   const auto manifest = TRY(wire::parse_plugin_manifest(request.body));
+  if (context.config.check_plugin) {
+    TRY_IN(cat("plugin \"", manifest.name, "\""), context.config.check_plugin(request.body));
+  }
+  if (TRY(context.ports.store.find_plugin(manifest.name))) {
+    return fail(ErrorCode::kAlreadyExists, cat("plugin ", manifest.name, " is installed already"), "remove it first");
+  }
+  // Now, while somebody waits for it, and not at the first start; what is not what the manifest says is refused here.
+  if (manifest.rootfs) TRY_IN("rootfs", context.ports.images.fetch(*manifest.rootfs));
+  if (manifest.initramfs) TRY_IN("initramfs", context.ports.images.fetch(*manifest.initramfs));
   const Plugin plugin{manifest.name, manifest.version, manifest.runtime,
                       request.body,  manifest.enabled, context.ports.clock.now()};
   TRY(context.ports.store.install_plugin(plugin, {plugin_event(context, "installed", plugin)}));

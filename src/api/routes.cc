@@ -78,6 +78,8 @@ constexpr VerbRoute kEnvironmentRoutes[] = {
 constexpr Route kOtherRoutes[] = {
     {"GET", "/healthz", Role::kNobody, plain<show_health>, "Whether the daemon serves", 200, "", "Health", ""},
     {"GET", "/openapi.json", Role::kNobody, plain<show_openapi>, "This description", 200, "", "", ""},
+    {"GET", "/schemas/plugin-manifest.json", Role::kNobody, plain<show_manifest_schema>,
+     "The JSON Schema of plugin manifests", 200, "", "", "", "application/schema+json"},
     {"GET", "/metrics", Role::kViewer, plain<show_metrics>, "Counters in the Prometheus text format", 200, "", "", "",
      "text/plain"},
     {"GET", "/api/v1/system", Role::kViewer, plain<show_system>, "Version, what this host can do, counts", 200, "",

@@ -129,9 +129,6 @@ constexpr Schema kSchemas[] = {
     {"Plugin", R"({"type":"object","required":["name","version","runtime","enabled","created_at"],"properties":{
 "name":{"type":"string"},"version":{"type":"string"},"runtime":{"type":"string"},"enabled":{"type":"boolean"},
 "created_at":{"type":"string"}}})"},
-    {"Manifest", R"({"type":"object","required":["name","version"],"properties":{"schema_version":{"type":"string"},
-"name":{"type":"string"},"version":{"type":"string"},"runtime":{"type":"string"},"enabled":{"type":"boolean"},
-"image":{"type":"string"}}})"},
     {"Deployment", R"({"type":"object","required":["name","plugin","replicas","current","ready","config","created_at"],
 "properties":{"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer"},
 "current":{"type":"integer"},"ready":{"type":"integer"},"reason":{"type":"string"},"config":{"type":"object"},

@@ -32,7 +32,7 @@ Status give_to_group(const std::string& path, const std::string& group) {
   return sys::chown(path, static_cast<uid_t>(-1), entry.gr_gid);
 }
 
-Result<asio::ip::tcp::endpoint> parse_listen(const std::string& text) {
+Result<asio::ip::tcp::endpoint> parse_listen(const std::string& text, bool encrypted) {
   const auto wrong = [&](std::string_view why) {
     return fail(ErrorCode::kInvalidArgument, cat("listen address \"", text, "\": ", why), "for example 127.0.0.1:8080");
   };
@@ -44,8 +44,8 @@ Result<asio::ip::tcp::endpoint> parse_listen(const std::string& text) {
   beast::error_code ec;
   const auto address = asio::ip::make_address(host, ec);
   if (!port || ec) return wrong("it is no address and port");
-  if (!address.is_loopback()) {
-    return wrong("only loopback addresses: tokens must not cross a network in the clear");
+  if (!address.is_loopback() && !encrypted) {
+    return wrong("only loopback addresses without TLS: tokens must not cross a network in the clear");
   }
   return asio::ip::tcp::endpoint(address, *port);
 }
@@ -111,7 +111,11 @@ void begin_local(Core& core, asio::local::stream_protocol::socket socket) {
 void begin_tcp(Core& core, asio::ip::tcp::socket socket) {
   beast::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  start_connection(core, Stream::socket_type(std::move(socket)), std::nullopt);
+  if (!core.tls) return start_connection(core, Stream::socket_type(std::move(socket)), std::nullopt);
+  auto carried = core.tls->serve(core, std::move(socket), [&core](Stream::socket_type inner) {
+    start_connection(core, std::move(inner), std::nullopt);
+  });
+  asio::co_spawn(core.io, std::move(carried), asio::detached);
 }
 
 }  // namespace
@@ -144,7 +148,7 @@ Status ApiServer::State::listen_local() {
 Status ApiServer::State::listen_tcp() {
   const auto& text = core->config.listen;
   if (text.empty() || text == "none") return {};
-  const auto endpoint = TRY(parse_listen(text));
+  const auto endpoint = TRY(parse_listen(text, core->tls != nullptr));
   beast::error_code ec;
   tcp.open(endpoint.protocol(), ec);
   if (!ec) tcp.set_option(asio::socket_base::reuse_address(true), ec);
@@ -160,7 +164,12 @@ Status ApiServer::State::listen_tcp() {
 Result<std::unique_ptr<ApiServer>> ApiServer::create(ApiConfig config, ApiPorts ports) {
   auto tokens = TRY(TokenStore::open(config.tokens_path));
   auto trail = TRY(AuditTrail::open(config.audit_path, ports.clock));
-  auto core = std::make_shared<Core>(std::move(config), ports, std::move(tokens), std::move(trail));
+  std::unique_ptr<TlsFront> tls;
+  if (config.tls) {
+    tls = TRY(TlsFront::create(*config.tls));
+    config.hosts.insert(config.hosts.end(), tls->names().begin(), tls->names().end());
+  }
+  auto core = std::make_shared<Core>(std::move(config), ports, std::move(tokens), std::move(trail), std::move(tls));
   auto state = std::make_unique<State>(core);
   TRY(state->listen_local());
   TRY(state->listen_tcp());

@@ -10,11 +10,12 @@
 //
 // Who may: on the unix socket root and the group (peer credentials) as admin. On TCP the bearer of a token, with its
 // role; Host must name this server and Origin, if sent, must be it (no other site's page may use a browser to get
-// here).
+// here). TCP listens beyond loopback only with TLS.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,22 @@
 
 namespace skerry::api {
 
+// For the TCP port (tls.h).
+struct TlsFiles {
+  std::string certificate;  // PEM: ours, then those between it and a root
+  std::string key;          // PEM, readable by its owner alone
+  std::string client_ca;    // PEM; "": clients need no certificate
+};
+
 struct ApiConfig {
   std::string socket_path;                             // "" for none
   std::string socket_group;                            // gets the socket, when it exists: "skerry"
   std::string listen;                                  // "127.0.0.1:8080"; "" or "none" for none. Port 0: any free one
   std::vector<std::string> hosts;                      // names besides its address that TCP clients may use in Host
+  std::optional<TlsFiles> tls;                         // TCP speaks TLS, and may listen beyond loopback
   std::string tokens_path;                             // file of hashed tokens; "" for none
   std::string audit_path;                              // file that gets a line for every mutating call; "" for none
+  PluginCheck check_plugin;                            // before one is installed; empty: all may be
   unsigned workers = 8;                                // threads for handlers
   std::size_t max_connections = 1024;                  // on each of the two sockets
   Duration idle_timeout = std::chrono::seconds(75);    // between requests

@@ -337,6 +337,7 @@ void Actor::arm_watch() {
 // ── the acts ──
 
 Status Actor::do_start() {
+  const MonoTime begun = context_.clock.monotonic();
   const Environment before = snapshot();
   const bool automatic = before.status.state == State::kStopped || before.status.state == State::kFailed;
   Environment starting = before;
@@ -360,7 +361,9 @@ Status Actor::do_start() {
   if (!started) return record_start_failure(started.error());
   // Now, not when all is recorded: the workload may already be waiting for input.
   if (stdio_ && started->stdio) std::exchange(stdio_, nullptr)(std::move(*started->stdio));
-  return record_started(started->pid, false);
+  TRY(record_started(started->pid, false));
+  context_.start_times.by_isolation.at(before.spec.isolation).observe(context_.clock.monotonic() - begun);
+  return {};
 }
 
 Status Actor::record_started(std::int64_t pid, bool adopted) {

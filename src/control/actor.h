@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "control/controller.h"
+#include "control/start_times.h"
 #include "control/wakeups.h"
 #include "control/worker_pool.h"
 #include "core/environment.h"
@@ -34,6 +35,7 @@ struct ActorContext {
   Store& store;
   WorkerPool& pool;
   Wakeups& wakeups;
+  StartTimes& start_times;
   // Everything start() needs for this environment, resolved.
   std::function<Result<Launch>(const Environment&, const EnvironmentPlace&)> make_launch;
   // The published ports or addresses of this environment appear or go: the firewall must follow. Fails closed.

@@ -76,6 +76,7 @@ class LiveController final : public Controller {
   void restore(const std::string& name, const std::string& directory, Completion done) override;
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
+  std::map<Isolation, Histogram::Sample> start_times() override;
   std::map<Isolation, Availability> capabilities() override;
   Status refresh_network() override { return refresh_firewall(); }
   Result<std::string> choose_service_address(const std::string& wanted) override;
@@ -86,6 +87,7 @@ class LiveController final : public Controller {
   void create_environment(const CreateCommand& command, StdioSink stdio, Completion done);
   Result<std::shared_ptr<Actor>> store_new(const CreateCommand& command);
   Result<EnvironmentSpec> complete(const CreateCommand& command);
+  Status check_plugin(const EnvironmentSpec& spec);
   Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
   std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
   Result<std::shared_ptr<Actor>> actor(const std::string& name);
@@ -97,6 +99,7 @@ class LiveController final : public Controller {
   const ControllerConfig config_;
   const ControllerPorts ports_;
   WorkerPool pool_;
+  StartTimes start_times_;
   std::unique_ptr<Wakeups> wakeups_;
   std::unique_ptr<ActorContext> context_;
   std::mutex create_mutex_;    // one creation at a time: admission and the insert see the same facts
@@ -114,7 +117,7 @@ Status LiveController::open() {
     }
   }));
   context_ = std::make_unique<ActorContext>(ActorContext{
-      config_, ports_.clock, ports_.store, pool_, *wakeups_,
+      config_, ports_.clock, ports_.store, pool_, *wakeups_, start_times_,
       [this](const Environment& environment, const EnvironmentPlace& place) { return make_launch(environment, place); },
       [this] { return refresh_firewall(); },
       [this](const std::string& id) {
@@ -190,7 +193,18 @@ Result<std::shared_ptr<Actor>> LiveController::actor(const std::string& name) {
   return fail(ErrorCode::kNotFound, cat("environment \"", name, "\" does not exist"), "see: skerry ls");
 }
 
+// Again before each start: the keys, or the plugin of this name, may be others than when it was created.
+Status LiveController::check_plugin(const EnvironmentSpec& spec) {
+  if (spec.plugin.empty() || !config_.check_plugin) return {};
+  const auto plugin = TRY(ports_.store.find_plugin(spec.plugin));
+  if (!plugin) {
+    return fail(ErrorCode::kRefused, cat("plugin \"", spec.plugin, "\" is gone: its signature cannot be checked"));
+  }
+  return annotate(config_.check_plugin(plugin->manifest_json), cat("plugin \"", spec.plugin, "\""));
+}
+
 Result<Launch> LiveController::make_launch(const Environment& environment, const EnvironmentPlace& place) {
+  TRY(check_plugin(environment.spec));
   TRY(check_port_conflicts(environment, views()));
   for (const auto& port : environment.spec.ports) TRY(ports_.network.check_port(port));
   Launch launch;
@@ -292,6 +306,7 @@ Result<EnvironmentSpec> LiveController::complete(const CreateCommand& command) {
   if (spec.plugin.empty()) return spec;
   const auto plugin = TRY(ports_.store.find_plugin(spec.plugin));
   if (!plugin || !plugin->enabled) return spec;
+  TRY(check_plugin(spec));
   const auto manifest =
       TRY_IN(cat("plugin \"", plugin->name, "\""), wire::parse_plugin_manifest(plugin->manifest_json));
   return apply_manifest(spec, manifest, command.isolation_wish, command.restart_wish);
@@ -390,6 +405,12 @@ void LiveController::wait_exit(const std::string& name, Completion done) {
     return;
   }
   (*target)->wait_exit(std::move(done));
+}
+
+std::map<Isolation, Histogram::Sample> LiveController::start_times() {
+  std::map<Isolation, Histogram::Sample> out;
+  for (const auto& [isolation, histogram] : start_times_.by_isolation) out[isolation] = histogram.sample();
+  return out;
 }
 
 std::map<Isolation, Availability> LiveController::capabilities() {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/result.h"
 #include "core/command.h"
 #include "core/environment.h"
@@ -32,12 +33,16 @@ namespace skerry {
 class ImageStore;  // image/store.h
 class Network;     // network/network.h
 
+// Whether a plugin with this manifest (JSON) may be used on this host: kRefused says why not.
+using PluginCheck = std::function<Status(const std::string& manifest_json)>;
+
 struct ControllerConfig {
   std::string state_dir;         // environments below <state_dir>/environments/<id>
   std::string run_dir;           // runs below <run_dir>/environments/<id>
   Zone zone;                     // the default zone
   std::vector<std::string> dns;  // for environments that name none; empty: the host's resolvers
   unsigned workers = 8;
+  PluginCheck check_plugin = nullptr;  // before anything of one starts; empty: all may
 };
 
 // What the controller drives. All outlive it.
@@ -104,6 +109,8 @@ class Controller {
   // runs.
   virtual void wait_exit(const std::string& name, Completion done) = 0;
 
+  // How long starts took since this daemon lives.
+  virtual std::map<Isolation, Histogram::Sample> start_times() { return {}; }
   // What each isolation can do here, with reasons. BLOCKING the first time.
   virtual std::map<Isolation, Availability> capabilities() = 0;
   // The network as the stored deployments and environments ask for now: for whoever has changed a deployment's service.

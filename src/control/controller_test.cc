@@ -70,6 +70,42 @@ TEST_F(ControllerTest, RefusalsNameTheCauseAndStoreNothing) {
   EXPECT_EQ(controller_->environments().size(), 1U);
 }
 
+// A plugin that may not be used is refused before anything of it is there, also one that was used before.
+TEST_F(ControllerTest, APluginIsCheckedBeforeEveryStart) {
+  std::string refused = "never";
+  controller_.reset();
+  check_plugin_ = [&](const std::string& manifest) -> Status {
+    if (manifest.find(refused) == std::string::npos) return {};
+    return fail(ErrorCode::kRefused, "its signature is not that of a trusted key");
+  };
+  restart_daemon();
+  const Plugin plugin{"p", "1", "", R"({"name":"p","version":"1","image":"localhost/none:1"})", true, {}};
+  ASSERT_TRUE(store_->install_plugin(plugin, {}));
+  EnvironmentSpec wanted = spec("a");
+  wanted.plugin = "p";
+  ASSERT_TRUE(run(wanted)) << "it brings its own root";
+  ASSERT_TRUE(ask("a", Verb::kStop));
+  refused = R"("name":"p")";
+  const auto again = ask("a", Verb::kStart);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(state_of("a"), State::kFailed);
+  wanted.name = "b";
+  EXPECT_EQ(run(wanted).error().code, ErrorCode::kRefused);
+  EXPECT_EQ(controller_->find("b").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ControllerTest, StartTimesAreCounted) {
+  EXPECT_EQ(controller_->start_times().at(Isolation::kContainer).count, 0U);
+  ASSERT_TRUE(run(spec("a")));
+  ASSERT_TRUE(ask("a", Verb::kRestart));
+  const auto times = controller_->start_times();
+  EXPECT_EQ(times.at(Isolation::kContainer).count, 2U);
+  EXPECT_EQ(times.at(Isolation::kContainer).at_most.back(), 2U);
+  EXPECT_GT(times.at(Isolation::kContainer).sum_seconds, 0.0);
+  EXPECT_EQ(times.at(Isolation::kMicrovm).count, 0U);
+}
+
 TEST_F(ControllerTest, AddressesRunOutAndComeBack) {
   ASSERT_TRUE(run(spec("a")));
   ASSERT_TRUE(run(spec("b")));

@@ -23,9 +23,11 @@
 #include "drivers/container/container_driver.h"
 #include "drivers/qemu/qemu_driver.h"
 #include "image/kernel_store.h"
+#include "image/minisign.h"
 #include "image/store.h"
 #include "network/firewall.h"
 #include "store/store.h"
+#include "wire/plugin_manifest.h"
 
 namespace skerry {
 namespace {
@@ -54,6 +56,7 @@ class LiveComposition final : public Composition {
   Status lock_directories();
   Status make_drivers();
   Status make_server();
+  [[nodiscard]] PluginCheck plugin_check() const;
   [[nodiscard]] std::string program(std::string_view name) const { return cat(options_.program_dir, "/", name); }
 
   const DaemonOptions options_;
@@ -110,12 +113,24 @@ Status LiveComposition::make_drivers() {
   return {};
 }
 
+PluginCheck LiveComposition::plugin_check() const {
+  if (options_.plugin_keys.empty()) return nullptr;
+  return [keys = options_.plugin_keys](const std::string& manifest_json) -> Status {
+    const auto manifest = TRY(wire::parse_plugin_manifest(manifest_json));
+    return check_signature(TRY(wire::signed_text(manifest_json)), manifest.signature, keys);
+  };
+}
+
 Status LiveComposition::make_server() {
   api::ApiConfig config;
   config.socket_path = options_.socket_path;
   config.socket_group = options_.group;
   config.listen = options_.listen;
+  if (!options_.tls_certificate.empty()) {
+    config.tls = {options_.tls_certificate, options_.tls_key, options_.tls_client_ca};
+  }
   config.tokens_path = cat(options_.state_dir, "/tokens.json");
+  config.check_plugin = plugin_check();
   config.audit_path = cat(options_.state_dir, "/audit.log");
   deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
   snapshots_ = TRY(Snapshots::create(cat(options_.state_dir, "/snapshots"), *store_, *controller_, clock_));
@@ -130,7 +145,8 @@ Status LiveComposition::open() {
   TRY(lock_directories());
   store_ = TRY_IN("open the database", Store::open(cat(options_.state_dir, "/skerry.db")));
   feed_ = std::make_unique<EventFeed>(*store_);
-  images_ = TRY_IN("open the images", ImageStore::open({cat(options_.state_dir, "/images"), {}}));
+  images_ = TRY_IN("open the images",
+                   ImageStore::open({cat(options_.state_dir, "/images"), {}, options_.max_artifact_mib << 20U}));
   image_service_ = make_image_service(*images_, {program("skerry-agent"), program("skerry-init")});
   kernels_ = TRY_IN("open the kernels", KernelStore::open({.dir = cat(options_.state_dir, "/kernels")}, clock_));
   kernel_service_ = make_kernel_service(*kernels_, program("skerry-agent"), options_.kernel);
@@ -142,6 +158,7 @@ Status LiveComposition::open() {
   config.zone = options_.zone;
   config.dns = options_.dns;
   config.workers = options_.workers;
+  config.check_plugin = plugin_check();
   controller_ = TRY(Controller::create(
       config, {clock_, *store_, *images_, *network_, {container_driver_.get(), qemu_driver_.get()}}));
   return make_server();

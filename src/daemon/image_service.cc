@@ -43,6 +43,10 @@ class ImageService final : public api::ImagePort {
     return images_.tag(name_or_id, TRY(ImageReference::parse(name)));
   }
   Outcome remove(const std::string& name_or_id) override { return described(images_.remove(name_or_id)); }
+  Status fetch(const Artifact& artifact) override {
+    TRY(images_.artifact(artifact, {}));
+    return {};
+  }
   Outcome prune(const std::vector<std::string>& in_use) override {
     std::vector<Digest> digests;
     for (const auto& text : in_use) digests.push_back(TRY(Digest::parse(text)));

@@ -1,5 +1,6 @@
 #include "daemon/options.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,18 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_SOCKET");
   app.add_option("--listen", options.listen, "API address ADDR:PORT, or none")
       ->envname("SKERRY_LISTEN")
+      ->capture_default_str();
+  app.add_option("--tls-cert", options.tls_certificate, "TLS on --listen: our certificate and those above it, PEM")
+      ->envname("SKERRY_TLS_CERT");
+  app.add_option("--tls-key", options.tls_key, "its key, PEM, readable by its owner alone")->envname("SKERRY_TLS_KEY");
+  app.add_option("--tls-client-ca", options.tls_client_ca, "ask clients for a certificate of one of these too, PEM")
+      ->envname("SKERRY_TLS_CLIENT_CA");
+  app.add_option("--plugin-keys", options.plugin_keys, "minisign public keys: only plugins that one of them signed")
+      ->envname("SKERRY_PLUGIN_KEYS")
+      ->delimiter(',');
+  app.add_option("--max-artifact-mb", options.max_artifact_mib, "largest disk or initramfs of a plugin")
+      ->envname("SKERRY_MAX_ARTIFACT_MB")
+      ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
   app.add_option("--bridge", options.zone.bridge, "bridge of the default zone")
       ->envname("SKERRY_BRIDGE")
@@ -102,6 +115,16 @@ Result<std::string> own_directory() {
   return self.substr(0, self.rfind('/'));
 }
 
+Status check_tls(const DaemonOptions& options) {
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--tls-cert and --tls-key go together");
+  }
+  if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--tls-client-ca needs --tls-cert and --tls-key");
+  }
+  return {};
+}
+
 struct PoolGiven {
   bool first = false;
   bool last = false;
@@ -112,6 +135,8 @@ Status check(DaemonOptions& options, const RawOptions& raw, PoolGiven given) {
   options.run_dir = TRY_IN("--run-dir", absolute(options.run_dir));
   if (options.socket_path.empty()) options.socket_path = cat(options.run_dir, "/skerryd.sock");
   if (options.program_dir.empty()) options.program_dir = TRY(own_directory());
+  TRY(check_tls(options));
+  for (const auto& key : options.plugin_keys) TRY_IN("--plugin-keys", sys::open(key, O_RDONLY));
   options.log_level = TRY_IN("--log-level", log::parse_level(raw.log_level));
   options.log_format = raw.log_format == "json" ? log::Format::kJson : log::Format::kText;
   if (options.zone.bridge.empty() || options.zone.bridge.size() > 15) {

@@ -15,13 +15,18 @@ struct DaemonOptions {
   std::string run_dir = "/run/skerry";        // sockets, pids, mounts: of this boot
   std::string socket_path;                    // default <run_dir>/skerryd.sock
   std::string listen = "127.0.0.1:8080";      // or "none"
-  Zone zone;                                  // bridge, subnet, pool
-  std::vector<std::string> dns;               // for environments that name none; empty: the host's resolvers
-  std::string accelerator = "auto";           // auto, kvm or tcg
-  std::string cgroup_parent = "skerry";       // below the daemon's own cgroup, in each hierarchy
-  std::string kernel;                         // for microVMs; empty: Debian's cloud kernel of the newest version
-  std::string program_dir;                    // where skerry-oci, skerry-keeper, skerry-agent are; default: beside us
-  std::string group = "skerry";               // who may use the socket besides root
+  std::string tls_certificate;                // files in PEM for the API on TCP; all empty: plain, loopback only
+  std::vector<std::string> plugin_keys;       // minisign's, whose plugins may run; empty: all may
+  std::uint64_t max_artifact_mib = 32768;     // of a plugin's disk or initramfs
+  std::string tls_key;
+  std::string tls_client_ca;
+  Zone zone;                             // bridge, subnet, pool
+  std::vector<std::string> dns;          // for environments that name none; empty: the host's resolvers
+  std::string accelerator = "auto";      // auto, kvm or tcg
+  std::string cgroup_parent = "skerry";  // below the daemon's own cgroup, in each hierarchy
+  std::string kernel;                    // for microVMs; empty: Debian's cloud kernel of the newest version
+  std::string program_dir;               // where skerry-oci, skerry-keeper, skerry-agent are; default: beside us
+  std::string group = "skerry";          // who may use the socket besides root
   unsigned workers = 8;
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kText;

@@ -17,16 +17,22 @@ constexpr std::string_view kTemporaryPrefix = "tmp-";
 constexpr std::string_view kFile = "file://";
 constexpr std::size_t kLastWords = 1000;
 
-Status copy_file(const std::string& from, const std::string& to) {
+Status check_size(std::uint64_t size, std::uint64_t most) {
+  if (size <= most) return {};
+  return fail(ErrorCode::kResourceExhausted, cat("is larger than ", most, " bytes"), "see skerryd --max-artifact-mb");
+}
+
+Status copy_file(const std::string& from, const std::string& to, std::uint64_t most) {
   const Fd source = TRY(sys::open(from, O_RDONLY | O_NONBLOCK));
-  if (!S_ISREG(TRY(sys::fstat(source.get())).st_mode)) {
-    return fail(ErrorCode::kInvalidArgument, cat(from, " is not a file"));
-  }
+  const auto info = TRY(sys::fstat(source.get()));
+  if (!S_ISREG(info.st_mode)) return fail(ErrorCode::kInvalidArgument, cat(from, " is not a file"));
+  TRY(check_size(static_cast<std::uint64_t>(info.st_size), most));
   const Fd target = TRY(sys::open(to, O_RDWR | O_CREAT | O_EXCL, 0400));
   return copy_sparse(source.get(), target.get());
 }
 
-Status download(const std::string& url, const std::string& to, const Work& work) {
+// A server need not say how much it will send: what has come is looked at while more comes.
+Status download(const std::string& url, const std::string& to, std::uint64_t most, const Work& work) {
   SpawnSpec spec;
   // Redirects may not leave TLS. "--" so that no URL is ever an option.
   spec.argv = {"curl",
@@ -48,23 +54,28 @@ Status download(const std::string& url, const std::string& to, const Work& work)
                to,
                "--",
                url};
-  auto ran = run_watched(spec, [&] { return work.check(); }, kLastWords);
+  const auto look = [&]() -> Status {
+    TRY(work.check());
+    const auto info = sys::lstat(to);  // not there: nothing has come yet
+    return info ? check_size(static_cast<std::uint64_t>(info->st_size), most) : Status();
+  };
+  auto ran = run_watched(spec, look, kLastWords);
   if (!ran && ran.error().code == ErrorCode::kCommandNotFound) {
     return fail(ErrorCode::kUnsupported, "curl is not installed", "apt install curl");
   }
   const auto done = TRY(std::move(ran));
   if (!done.status.success()) return fail(ErrorCode::kUnavailable, cat(trim(done.err)));
-  return {};
+  return look();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<ArtifactStore>> ArtifactStore::open(std::string dir) {
+Result<std::unique_ptr<ArtifactStore>> ArtifactStore::open(std::string dir, std::uint64_t max_bytes) {
   TRY(sys::mkdir_all(dir, 0700));
   for (const auto& name : TRY(sys::list_directory(dir))) {
     if (name.starts_with(kTemporaryPrefix)) TRY(sys::remove_tree(cat(dir, "/", name)));
   }
-  return std::unique_ptr<ArtifactStore>(new ArtifactStore(std::move(dir)));
+  return std::unique_ptr<ArtifactStore>(new ArtifactStore(std::move(dir), max_bytes));
 }
 
 Status ArtifactStore::fetch(const Artifact& artifact, const Digest& wanted, const std::string& path, const Work& work) {
@@ -72,8 +83,8 @@ Status ArtifactStore::fetch(const Artifact& artifact, const Digest& wanted, cons
   const TempDir making = TRY(TempDir::create(std::string(kTemporaryPrefix), dir_));
   const std::string temporary = making / "file";
   const bool local = artifact.url.starts_with(kFile);
-  TRY_IN(artifact.url,
-         local ? copy_file(artifact.url.substr(kFile.size()), temporary) : download(artifact.url, temporary, work));
+  TRY_IN(artifact.url, local ? copy_file(artifact.url.substr(kFile.size()), temporary, max_bytes_)
+                             : download(artifact.url, temporary, max_bytes_, work));
   TRY(sys::chmod(temporary, 0400));
   // The copy is what is checked: the source may change while it is read.
   TRY(verified_.check(temporary, wanted, artifact.url));

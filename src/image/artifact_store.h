@@ -22,20 +22,24 @@ namespace skerry {
 
 class ArtifactStore {
  public:
-  static Result<std::unique_ptr<ArtifactStore>> open(std::string dir);
+  // None may be larger than `max_bytes`.
+  static Result<std::unique_ptr<ArtifactStore>> open(std::string dir, std::uint64_t max_bytes = kMaxBytes);
+  static constexpr std::uint64_t kMaxBytes = 32ULL << 30U;
 
   // The path of the verified file, fetched when it is not here: file:// is copied, https:// comes through curl(1).
-  // kCorrupt when the bytes do not have the checksum (names both), kNotFound, kUnavailable.
+  // kCorrupt when the bytes do not have the checksum (names both), kResourceExhausted when there are too many,
+  // kNotFound, kUnavailable.
   Result<std::string> get(const Artifact& artifact, const Work& work);
 
   // Removes the others; what freed how many bytes.
   Result<std::uint64_t> keep_only(const std::set<Digest>& wanted);
 
  private:
-  explicit ArtifactStore(std::string dir) : dir_(std::move(dir)) {}
+  ArtifactStore(std::string dir, std::uint64_t max_bytes) : dir_(std::move(dir)), max_bytes_(max_bytes) {}
   Status fetch(const Artifact& artifact, const Digest& wanted, const std::string& path, const Work& work);
 
   std::string dir_;
+  std::uint64_t max_bytes_;
   SingleFlight flights_;
   VerifiedFiles verified_;
 };

@@ -52,6 +52,16 @@ TEST_F(ArtifactStoreTest, ACopyThatWasChangedIsFetchedAgainOrRefused) {
   EXPECT_EQ(store_->get(artifact_, {}).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(ArtifactStoreTest, TooLargeOnesAreRefusedAndLeaveNothing) {
+  const auto small = ArtifactStore::open(dir_ / "small", 7).value();
+  const auto path = small->get(artifact_, {});
+  ASSERT_FALSE(path);
+  EXPECT_EQ(path.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_NE(path.error().message().find("larger than 7 bytes"), std::string::npos) << path.error().message();
+  EXPECT_TRUE(sys::list_directory(dir_ / "small").value().empty());
+  EXPECT_TRUE(ArtifactStore::open(dir_ / "fitting", 8).value()->get(artifact_, {}));
+}
+
 TEST_F(ArtifactStoreTest, OnlyFilesAreCopied) {
   artifact_.url = cat("file://", dir_.path());
   EXPECT_EQ(store_->get(artifact_, {}).error().code, ErrorCode::kInvalidArgument);

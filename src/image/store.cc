@@ -61,7 +61,7 @@ Result<std::unique_ptr<ImageStore>> ImageStore::open(ImageStoreConfig config) {
   auto state = std::make_unique<State>(std::move(config), std::move(lock), std::move(blobs), std::move(index));
   state->layers = TRY(LayerStore::open(cat(state->config.dir, "/layers"), state->blobs, state->config.limits));
   state->disks = TRY(DiskStore::open(cat(state->config.dir, "/disks"), state->blobs, state->config.limits));
-  state->artifacts = TRY(ArtifactStore::open(cat(state->config.dir, "/artifacts")));
+  state->artifacts = TRY(ArtifactStore::open(cat(state->config.dir, "/artifacts"), state->config.max_artifact_bytes));
   RemovedImages garbage;
   TRY(state->collect(garbage));
   if (garbage.freed_bytes != 0) log::info("image store: collected garbage", {{"bytes", cat(garbage.freed_bytes)}});

@@ -33,6 +33,7 @@ class MergedTree;
 struct ImageStoreConfig {
   std::string dir;  // "<state>/images"; made with mode 0700
   LayerLimits limits;
+  std::uint64_t max_artifact_bytes = 32ULL << 30U;  // of a file that a plugin names
 };
 
 struct RemovedImages {

@@ -102,4 +102,11 @@ Result<PluginManifest> parse_plugin_manifest(std::string_view text) {
   return manifest;
 }
 
+Result<std::string> signed_text(std::string_view text) {
+  Json json = TRY(parse_json(text, "manifest", kMaxManifestBytes));
+  if (!json.is_object()) return fail(ErrorCode::kInvalidArgument, "manifest: must be a JSON object");
+  json.erase("signature");
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace skerry::wire

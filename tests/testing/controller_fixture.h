@@ -42,6 +42,7 @@ class ControllerTest : public ::testing::Test {
     config.run_dir = dir_ / "run";
     config.zone.pool_last = pool_last_;
     config.workers = 4;
+    config.check_plugin = check_plugin_;
     auto made = Controller::create(config, {clock_, *store_, *images_, network_, {&driver_}});
     ASSERT_TRUE(made) << made.error().message();
     controller_ = std::move(*made);
@@ -110,6 +111,7 @@ class ControllerTest : public ::testing::Test {
     return out;
   }
 
+  PluginCheck check_plugin_;
   std::string pool_last_ = "192.168.127.102";
   SystemClock clock_;
   TempDir dir_ = TempDir::create("controller").value();

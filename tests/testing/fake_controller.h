@@ -51,6 +51,7 @@ class FakeController final : public Controller {
   void restore(const std::string& name, const std::string& directory, Completion done) override;
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
+  std::map<Isolation, Histogram::Sample> start_times() override;
   std::map<Isolation, Availability> capabilities() override;
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
   bool settle(Duration) override { return true; }

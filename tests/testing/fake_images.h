@@ -12,6 +12,9 @@ class FakeImages final : public api::ImagePort {
   // What a pull does; unset: succeeds at once.
   std::function<Outcome(OperationProgress&)> on_pull;
 
+  // What a fetch does; unset: succeeds.
+  std::function<Status(const Artifact&)> on_fetch;
+
   std::vector<Image> list() override { return {base()}; }
   Result<Image> find(const std::string& name_or_id) override {
     if (name_or_id == "localhost/base:1") return base();
@@ -22,6 +25,7 @@ class FakeImages final : public api::ImagePort {
     if (auto found = find(name_or_id); !found) return fail(found.error());
     return {};
   }
+  Status fetch(const Artifact& artifact) override { return on_fetch ? on_fetch(artifact) : Status(); }
   Outcome remove(const std::string& name_or_id) override {
     return std::map<std::string, std::string>{{"names", name_or_id}, {"freed_bytes", "1"}};
   }
