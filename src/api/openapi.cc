@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "api/handlers.h"
-#include "api/manifest_schema.h"
 #include "api/route.h"
 #include "api/schemas.h"
 #include "base/text.h"
@@ -109,7 +108,6 @@ std::string document() {
   }
   json.end_object().key("components").begin_object().key("schemas").begin_object();
   for (const auto& schema : schemas()) json.key(schema.name).raw(schema.json);
-  json.key("Manifest").raw(manifest_schema());
   json.end_object().key("securitySchemes").begin_object().key("bearer").begin_object();
   json.field("type", "http").field("scheme", "bearer").end_object().end_object().end_object();
   json.key("security").begin_array().begin_object().key("bearer").begin_array().end_array().end_object().end_array();

@@ -1,5 +1,9 @@
 #include "api/schemas.h"
 
+#include <vector>
+
+#include "api/manifest_schema.h"
+
 namespace skerry::api {
 namespace {
 
@@ -185,6 +189,13 @@ constexpr Schema kSchemas[] = {
 
 }  // namespace
 
-std::span<const Schema> schemas() { return kSchemas; }
+std::span<const Schema> schemas() {
+  static const std::vector<Schema> all = [] {
+    std::vector<Schema> out(std::begin(kSchemas), std::end(kSchemas));
+    out.push_back({"Manifest", manifest_schema()});
+    return out;
+  }();
+  return all;
+}
 
 }  // namespace skerry::api

@@ -68,7 +68,7 @@ class TlsTest : public ApiTest {
   }
   Error refused() {
     auto server = ApiServer::create(
-        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_});
+        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_, kernels_});
     EXPECT_FALSE(server);
     return server ? Error{} : server.error();
   }

@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "base/file_io.h"
 #include "core/plan.h"
 #include "testing/controller_fixture.h"
 
@@ -79,11 +80,19 @@ TEST_F(ControllerTest, APluginIsCheckedBeforeEveryStart) {
     return fail(ErrorCode::kRefused, "its signature is not that of a trusted key");
   };
   restart_daemon();
-  const Plugin plugin{"p", "1", "", R"({"name":"p","version":"1","image":"localhost/none:1"})", true, {}};
+  // An empty archive is one: two blocks of zeros.
+  ASSERT_TRUE(write_file_atomic(dir_ / "root.tar", std::string(1024, '\0'), 0600));
+  const auto image =
+      images_->import_rootfs(dir_ / "root.tar", ImageReference::parse("localhost/base:1").value(), {}, {});
+  ASSERT_TRUE(image) << image.error().message();
+  const Plugin plugin{"p", "1", "", R"({"name":"p","version":"1","image":"localhost/base:1"})", true, {}};
   ASSERT_TRUE(store_->install_plugin(plugin, {}));
-  EnvironmentSpec wanted = spec("a");
+  EnvironmentSpec wanted;
+  wanted.name = "a";
   wanted.plugin = "p";
-  ASSERT_TRUE(run(wanted)) << "it brings its own root";
+  wanted.command = {"/x"};
+  const auto first = run(wanted);
+  ASSERT_TRUE(first) << first.error().message();
   ASSERT_TRUE(ask("a", Verb::kStop));
   refused = R"("name":"p")";
   const auto again = ask("a", Verb::kStart);
