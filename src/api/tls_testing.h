@@ -20,7 +20,7 @@ class Certificate {
     std::string common_name;
     std::string names;          // "DNS:a,IP:127.0.0.1"; empty: an authority
     long valid_from_s = -3600;  // from now
-    long valid_until_s = 24 * 3600;
+    long valid_until_s = 24L * 3600;
   };
 
   // Signed by `issuer`, without one by itself.
