@@ -12,10 +12,10 @@ namespace skerry::wire {
 inline constexpr std::size_t kMaxManifestBytes = 1U << 20U;
 
 // Parsed and validated (core/manifest.h).
-Result<PluginManifest> parse_plugin_manifest(std::string_view json);
+Result<PluginManifest> parse_plugin_manifest(std::string_view text);
 
 // What the signature of a manifest is over: the document without `signature`, its keys sorted, nothing between the
 // tokens and nothing behind; what `jq -cjS 'del(.signature)'` writes.
-Result<std::string> signed_text(std::string_view json);
+Result<std::string> signed_text(std::string_view text);
 
 }  // namespace skerry::wire

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """skerryd and skerry as users meet them. Usage: daemon_test.py PROGRAM_DIR [unittest arguments]. Needs root."""
 
+import glob
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -99,6 +101,20 @@ class MainJob(HostCase):
             self.assertEqual(run(name, "--", "no-such-command").returncode, 127)
             self.assertEqual(run(name, "--", "/bin/not-executable").returncode, 126)
             self.assertEqual(run(name, "--", "hostname").stdout.strip(), name)
+
+    def test_a_followed_log_has_no_gap_where_the_keeper_rotates(self):
+        lines = 500_000  # with their frames about 26 MiB: two rotations
+        self.host.skerry("run", "-d", "--name", "talk", self.image, "--", "sh", "-c",
+                         f"while [ ! -e /go ]; do sleep 0.1; done; seq 1 {lines}")
+        self.addCleanup(self.host.skerry, "rm", "-f", "talk", check=False)
+        with tempfile.TemporaryFile() as out:
+            follower = subprocess.Popen([f"{PROGRAMS}/skerry", "logs", "-f", "talk"], env=self.host.environment, stdout=out)
+            self.host.skerry("exec", "talk", "--", "touch", "/go")
+            self.assertEqual(follower.wait(timeout=120), 0)
+            out.seek(0)
+            self.assertEqual(out.read(), b"".join(b"%d\n" % number for number in range(1, lines + 1)))
+        logs = glob.glob(f"{self.host.place}/**/log.1", recursive=True)
+        self.assertTrue(logs, "it has been rotated")
 
     def test_logs_and_stop(self):
         for name in self.both():
