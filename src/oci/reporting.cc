@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <seccomp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -17,6 +18,13 @@
 #include "wire/oci_spec_features.h"
 
 namespace skerry::oci {
+namespace {
+
+// The kernel wakes a watcher of v1 when it begins to look for a victim, and counts the victim when it has one.
+constexpr int kLookAgainMs = 10;
+constexpr int kLooks = 200;
+
+}  // namespace
 
 Result<std::string> LinuxRuntime::statistics(const std::string& id) {
   const auto view = TRY(state(id));
@@ -27,24 +35,35 @@ Result<std::string> LinuxRuntime::statistics(const std::string& id) {
 }
 
 Status LinuxRuntime::watch(const std::string& id, std::chrono::milliseconds interval, const TakeEvent& take) {
-  TRY(take(TRY(statistics(id))));
+  const auto first = TRY(statistics(id));
   const auto record = TRY(store_.load(id));
   const Fd process = TRY(open_same_process(record.pid, record.pid_start_time));
   auto oom = OomWatch::open(record.cgroup);
   // Without a memory controller there is no such event; the numbers go on.
   if (!oom && oom.error().code != ErrorCode::kUnsupported) return fail(std::move(oom).error());
+  // Only now: who has read the first document may rely on being told.
+  TRY(take(first));
   const SystemClock clock;
   auto next = clock.monotonic() + interval;
+  int looks = 0;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next - clock.monotonic());
     std::array<pollfd, 2> wait = {pollfd{process.get(), POLLIN, 0},
                                   pollfd{oom ? oom->fd() : -1, oom ? oom->poll_events() : short{0}, 0}};
-    const int ready = left.count() <= 0 ? 0 : ::poll(wait.data(), wait.size(), static_cast<int>(left.count()));
+    const bool due = left.count() <= 0;
+    const int timeout = static_cast<int>(looks > 0 ? std::min<std::int64_t>(left.count(), kLookAgainMs) : left.count());
+    const int ready = due ? 0 : ::poll(wait.data(), wait.size(), timeout);
     if (ready < 0 && errno != EINTR) return fail_errno("wait for events");
+    if (ready > 0 && wait[1].revents != 0) looks = kLooks;
     // Asked first: what ended the container's own process is told as well.
-    if (ready > 0 && wait[1].revents != 0 && oom->happened()) TRY(take(oom_document(id)));
-    if (ready > 0 && wait[0].revents != 0) return {};
-    if (ready != 0) continue;
+    const bool ended = ready > 0 && wait[0].revents != 0;
+    if (oom && (looks-- > 0 || ended) && oom->happened()) {
+      looks = 0;
+      TRY(take(oom_document(id)));
+    }
+    looks = std::max(looks, 0);
+    if (ended) return {};
+    if (!due) continue;
     TRY(take(TRY(statistics(id))));
     next = next + interval;
   }
