@@ -161,6 +161,7 @@ Result<wire::CreateRequest> read_create(const Request& request) {
     return fail(ErrorCode::kInvalidArgument, "isolation: a VM cannot be a container",
                 "use microvm or vm, or POST to /api/v1/environments");
   }
+  TRY(may_claim(spec));
   TRY(may_create(request.caller, spec));
   return create;
 }

@@ -113,6 +113,9 @@ Result<Response> show_image(Context& context, const Request& request) {
 
 Result<Response> pull_image(Context& context, const Request& request) {
   const auto pull = TRY(wire::parse_pull_request(request.body));
+  if (pull.insecure && request.caller.role < Role::kAdmin) {
+    return fail(ErrorCode::kRefused, "insecure: only an admin may pull without checking who answers");
+  }
   const auto reference = TRY(ImageReference::parse(pull.reference)).text();
   const auto transport = pull.insecure ? ImagePort::Transport::kInsecure : ImagePort::Transport::kVerified;
   auto& images = context.ports.images;

@@ -2,6 +2,7 @@
 
 #include "api/route.h"
 #include "base/text.h"
+#include "core/deployment_plan.h"
 #include "wire/environment_json.h"
 
 namespace skerry::api {
@@ -22,8 +23,20 @@ Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
   return {};
 }
 
+Status may_claim(const EnvironmentSpec& spec) {
+  if (!spec.deployment.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "deployment: is set by the deployment itself",
+                "scale it for one more replica");
+  }
+  if (spec.labels.contains(std::string(kRevisionLabel))) {
+    return fail(ErrorCode::kInvalidArgument, cat("labels: ", kRevisionLabel, " is set by the deployment itself"));
+  }
+  return {};
+}
+
 Status check_replica_config(const Caller& caller, std::string_view json) {
   const auto request = TRY_IN("config", wire::parse_create_request(json));
+  TRY_IN("config", may_claim(request.command.spec));
   return may_create(caller, request.command.spec);
 }
 

@@ -18,6 +18,8 @@ struct Route;
 // kRefused names the field. What would let its creator out of the environment (host directories, capabilities, another
 // seccomp profile) is for those who own the host anyway.
 Status may_create(const Caller& caller, const EnvironmentSpec& spec);
+// Nobody may say of his environment that it is a deployment's replica: it would be counted, and served to.
+Status may_claim(const EnvironmentSpec& spec);
 
 // The same for the configuration of a deployment's replicas: a creation request without a name.
 Status check_replica_config(const Caller& caller, std::string_view json);

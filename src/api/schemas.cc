@@ -11,7 +11,7 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 "name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},"hostname":{"type":"string"},
 "isolation":{"enum":["container","microvm","vm"]},"kind":{"enum":["app","disposable","template"]},
 "zone":{"type":"string"},"image":{"type":"string"},"rootfs_path":{"type":"string"},"plugin":{"type":"string"},
-"deployment":{"type":"string"},"entrypoint":{"type":"array","items":{"type":"string"}},
+"entrypoint":{"type":"array","items":{"type":"string"}},
 "command":{"type":"array","items":{"type":"string"}},
 "env":{"type":"object","additionalProperties":{"type":"string"}},"workdir":{"type":"string"},
 "user":{"type":"string"},"terminal":{"type":"boolean"},"stdin_open":{"type":"boolean"},

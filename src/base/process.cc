@@ -160,13 +160,13 @@ struct Born {
 
 // As vfork(2), but on a stack of its own: the child shares our memory and this thread waits until it has executed its
 // program. fork(2) would copy the page tables, and every page that the daemon then writes: milliseconds for each child.
-Result<Born> give_birth(const ChildPlan& plan) {
+Result<Born> give_birth(const ChildPlan& plan, int namespaces) {
   const ChildStack stack;
   if (stack.top() == nullptr) return fail_errno("memory for a child's stack");
   const auto child = [](void* argument) -> int { run_child(*static_cast<const ChildPlan*>(argument)); };
   int pidfd = -1;
   const SignalsHeldBack held_back;
-  const pid_t pid = ::clone(child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+  const pid_t pid = ::clone(child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | namespaces | SIGCHLD,
                             const_cast<ChildPlan*>(&plan), &pidfd);
   if (pid < 0) return fail_errno("clone");
   return Born{pid, Fd(pidfd)};
@@ -202,7 +202,7 @@ Result<Child> Child::spawn(const SpawnSpec& spec) {
   report.write_end.reset();
   plan.report_fd = report_write.get();
 
-  auto born = TRY(give_birth(plan));
+  auto born = TRY(give_birth(plan, spec.namespaces));
   report_write.reset();
   ChildFailure failure;
   const auto got = sys::read(report.read_end.get(), &failure, sizeof failure);

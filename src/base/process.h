@@ -40,6 +40,7 @@ struct SpawnSpec {
   enum class Session { kInherit, kNew } session = Session::kInherit;  // kNew: setsid(2)
   int parent_death_signal = 0;                                        // prctl(PR_SET_PDEATHSIG); 0 for none
   bool no_new_privileges = false;                                     // prctl(PR_SET_NO_NEW_PRIVS)
+  int namespaces = 0;  // CLONE_NEW*: which it gets of its own (clone(2)); not CLONE_NEWUSER
 };
 
 // A running or ended child. Going out of scope does NOT end it: call kill() and wait().

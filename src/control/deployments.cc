@@ -12,7 +12,6 @@ namespace skerry {
 namespace {
 
 constexpr auto kLookAnyway = std::chrono::seconds(5);
-constexpr std::string_view kRevisionLabel = "skerry.revision";
 
 // What tells two configurations apart. Not a secret and not a signature: FNV-1a is enough.
 std::string revision_of(const Deployment& deployment) {

@@ -14,6 +14,9 @@
 
 namespace skerry {
 
+// The label of a replica that says which configuration it was made from.
+inline constexpr std::string_view kRevisionLabel = "skerry.revision";
+
 struct ReplicaView {
   std::uint32_t number = 0;
   State state = State::kRunning;

@@ -147,7 +147,8 @@ Status LiveComposition::open() {
   feed_ = std::make_unique<EventFeed>(*store_);
   images_ = TRY_IN("open the images",
                    ImageStore::open({cat(options_.state_dir, "/images"), {}, options_.max_artifact_mib << 20U}));
-  image_service_ = make_image_service(*images_, {program("skerry-agent"), program("skerry-init")});
+  image_service_ =
+      make_image_service(*images_, {program("skerry-agent"), program("skerry-init"), program("skerry-oci")});
   kernels_ = TRY_IN("open the kernels", KernelStore::open({.dir = cat(options_.state_dir, "/kernels")}, clock_));
   kernel_service_ = make_kernel_service(*kernels_, program("skerry-agent"), options_.kernel);
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));

@@ -89,6 +89,7 @@ class ImageService final : public api::ImagePort {
     build.output_dir = request.output;
     build.default_agent = programs_.agent;
     build.default_init = programs_.init;
+    build.runtime = programs_.runtime;
     build.signing_key = request.signing_key;
     build.registry.insecure = request.insecure;
     const auto made = TRY(build_image(images_, build, work_of(progress)));

@@ -10,6 +10,7 @@ namespace skerry {
 struct BuildPrograms {
   std::string agent;  // paths
   std::string init;
+  std::string runtime;
 };
 
 // `images` outlives it.

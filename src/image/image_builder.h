@@ -26,6 +26,7 @@ struct BuildRequest {
   std::string output_dir;     // made when missing
   std::string default_agent;  // path of this installation's skerry-agent
   std::string default_init;   // and of skerry-init, the C shim
+  std::string runtime;        // and of skerry-oci, in which the commands of a Dockerfile run
   std::string signing_key;    // minisign secret key without a password; empty: nothing is signed
   RegistryOptions registry;
 };

@@ -30,6 +30,11 @@ struct Archive {
 
 // Puts the blobs of an OCI archive into the staging directory and keeps its index.
 Result<Archive> read_archive(const std::string& path, const std::string& staging, const Work& work) {
+  // Blobs are packed already: an archive that grows much more than that is a bomb.
+  constexpr std::uint64_t kMostGrowth = 20;
+  constexpr std::uint64_t kAlwaysGood = 256U << 20U;
+  const auto packed = static_cast<std::uint64_t>(TRY(sys::stat(path)).st_size);
+  std::uint64_t left = std::max(kAlwaysGood, packed * kMostGrowth);
   Archive out;
   const auto take = [&](ArchiveFileReader::Entry& entry) -> Status {
     TRY(work.check());
@@ -43,6 +48,10 @@ Result<Archive> read_archive(const std::string& path, const std::string& staging
     } else if (entry.name.starts_with(kBlobPrefix)) {
       const auto digest = Digest::from_hex(std::string_view(entry.name).substr(kBlobPrefix.size()));
       if (!digest) return {};
+      if (entry.size > left) {
+        return fail(ErrorCode::kResourceExhausted, cat("it unpacks to more than ", kMostGrowth, " times its size"));
+      }
+      left -= entry.size;
       const Fd file = TRY(sys::open(cat(staging, "/", digest->hex()), O_WRONLY | O_CREAT | O_TRUNC, 0600));
       TRY(entry.copy_to(file.get()));
     }

@@ -11,9 +11,10 @@
 #include <linux/tc_act/tc_mirred.h>
 #include <sys/ioctl.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -21,6 +22,7 @@
 #include "network/netlink.h"
 #include "network/netlink_attributes.h"
 #include "network/netns.h"
+#include "network/sysctl.h"
 
 namespace skerry::network {
 namespace {
@@ -70,27 +72,82 @@ void put_redirect(NetlinkMessage& message, int to) {
   });
 }
 
-// u32 with one key that every packet matches: matchall is not in every kernel.
-Status redirect(Netlink& netlink, int from, int to) {
-  TRY(add_ingress(netlink, from));
+// Four bytes of a packet, counted from its network header; what lies before it is the Ethernet header.
+tc_u32_key key_of(int offset, std::uint32_t mask, std::uint32_t value) {
+  tc_u32_key key{};
+  key.off = offset;
+  key.mask = htonl(mask);
+  key.val = htonl(value);
+  return key;
+}
+
+struct Filter {
+  std::uint32_t priority = 1;
+  std::uint16_t protocol = ETH_P_ALL;
+  std::vector<tc_u32_key> keys{tc_u32_key{}};  // one that every packet matches: matchall is not in every kernel
+  int redirect_to = 0;
+};
+
+Status add_filter(Netlink& netlink, int from, const Filter& filter) {
   NetlinkMessage message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
   auto& header = message.header<tcmsg>();
   header.tcm_ifindex = from;
   header.tcm_parent = kIngressHandle;
-  header.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));  // priority, protocol
+  header.tcm_info = TC_H_MAKE(filter.priority << 16U, htons(filter.protocol));
   message.put_text(TCA_KIND, "u32");
   message.nest(TCA_OPTIONS, [&] {
     tc_u32_sel selector{};
     selector.flags = TC_U32_TERMINAL;
-    selector.nkeys = 1;
-    const tc_u32_key key{};
-    std::array<char, sizeof selector + sizeof key> all{};
-    std::memcpy(all.data(), &selector, sizeof selector);
-    std::memcpy(all.data() + sizeof selector, &key, sizeof key);
+    selector.nkeys = static_cast<unsigned char>(filter.keys.size());
+    std::string all(reinterpret_cast<const char*>(&selector), sizeof selector);
+    all.append(reinterpret_cast<const char*>(filter.keys.data()), filter.keys.size() * sizeof(tc_u32_key));
     message.put(TCA_U32_SEL, all.data(), all.size());
-    message.nest(TCA_U32_ACT, [&] { message.nest(1, [&] { put_redirect(message, to); }); });
+    message.nest(TCA_U32_ACT, [&] { message.nest(1, [&] { put_redirect(message, filter.redirect_to); }); });
   });
   return netlink.request(message, "redirect what comes in");
+}
+
+// The machine may only say what its interface may: its own MAC address, IPv4 from its own address, ARP about itself.
+// Everything else comes to the namespace's own stack, which passes nothing on from there (quiet()).
+Status let_out(Netlink& netlink, int tap, const Link& link, Ipv4 address) {
+  const auto& mac = link.mac.octets;
+  const auto bytes = [&](std::size_t first, std::size_t count) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) value = value << 8U | mac.at(first + i);
+    return value;
+  };
+  const std::uint32_t high = bytes(0, 4);
+  const std::uint32_t low = bytes(4, 2);
+  const tc_u32_key mac_high = key_of(-8, 0xFFFFFFFF, high);
+  const tc_u32_key mac_low = key_of(-4, 0xFFFF0000, low << 16U);
+
+  TRY(add_ingress(netlink, tap));
+  // Source address (RFC 791).
+  TRY(add_filter(netlink, tap, {1, ETH_P_IP, {mac_high, mac_low, key_of(12, 0xFFFFFFFF, address.value)}, link.index}));
+  // Sender's hardware and protocol address, bytes 8 to 17 (RFC 826).
+  TRY(add_filter(
+      netlink, tap,
+      {2,
+       ETH_P_ARP,
+       {mac_high, mac_low, key_of(8, 0xFFFFFFFF, high), key_of(12, 0xFFFFFFFF, low << 16U | address.value >> 16U),
+        key_of(16, 0xFFFF0000, address.value << 16U)},
+       link.index}));
+  return {};
+}
+
+// A namespace has the host's settings for forwarding: not for the tap.
+Status quiet() {
+  TRY(set_sysctl(cat("ipv4/conf/", kTap, "/forwarding"), "0"));
+  const std::string ipv6 = cat("ipv6/conf/", kTap, "/disable_ipv6");
+  // Not there: the host has no IPv6.
+  return sys::exists(cat("/proc/sys/net/", ipv6)) ? set_sysctl(ipv6, "1") : Status{};
+}
+
+Status let_in(Netlink& netlink, int from, int tap) {
+  TRY(add_ingress(netlink, from));
+  Filter all;
+  all.redirect_to = tap;
+  return add_filter(netlink, from, all);
 }
 
 Result<std::optional<Ipv4>> default_gateway(Netlink& netlink, int index) {
@@ -146,14 +203,14 @@ Result<std::optional<MirroredInterface>> mirror_interface(int netns_fd) {
   out.gateway = TRY(default_gateway(netlink, chosen->link.index));
   TRY(run_in_netns(netns_fd, [&]() -> Status {
     out.tap = TRY(open_tap());
-    return {};
+    return quiet();
   }));
   const auto tap = TRY(find_link(netlink, kTap));
   if (!tap) return fail(ErrorCode::kInternal, "the tap is not where it was made");
   TRY(set_link_up(netlink, kTap));
   TRY(remove_ingress(netlink, chosen->link.index));
-  TRY(redirect(netlink, tap->index, chosen->link.index));
-  TRY(redirect(netlink, chosen->link.index, tap->index));
+  TRY(let_out(netlink, tap->index, chosen->link, chosen->address.address));
+  TRY(let_in(netlink, chosen->link.index, tap->index));
   return out;
 }
 

@@ -35,6 +35,12 @@ Status add_network(const EnvironmentPlace& place, const std::string& path, qemu:
                    wire::BootDocument& document) {
   if (path.empty()) return {};
   const Fd netns = TRY_IN("network namespace", sys::open(path, O_RDONLY));
+  const auto ours = TRY(sys::stat("/proc/self/ns/net"));
+  const auto theirs = TRY(sys::fstat(netns.get()));
+  if (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino) {
+    return fail(ErrorCode::kUnsupported, "the network namespace is the host's",
+                "a microVM would take its interface away");
+  }
   TRY(write_file_atomic(netns_record(place), path, 0600));
   auto interface = TRY_IN("take over the network", network::mirror_interface(netns.get()));
   if (!interface) return {};

@@ -95,7 +95,7 @@ Result<MicrovmRuntime::Created> MicrovmRuntime::make(const oci::CreateRequest& r
   const bool detached = stdio == Stdio::kSupervised;
   TRY(check_request(request, bundle.spec, detached));
   const auto guest = TRY(guest_of_spec(bundle.spec, bundle.rootfs));
-  Created made{record_of(request.id, bundle), bundle.spec, {}};
+  Created made{record_of(request.id, bundle), bundle.spec, {}, {}};
   auto& record = made.record;
   Jail own = jail(guest.control_group);
   const auto vm = place(request.id);
@@ -108,18 +108,18 @@ Result<MicrovmRuntime::Created> MicrovmRuntime::make(const oci::CreateRequest& r
     if (auto removed = remove_microvm(own, vm); !removed) options_.warn(cat("undo: ", removed.error().message()));
   });
   auto conversation = TRY(boot_microvm(own, programs_, vm, guest));
-  record.pid = ::getpid();
+  const auto surroundings = surroundings_of(bundle.spec, bundle.rootfs);
   if (detached) {
     const auto& process = *bundle.spec.process;
-    auto child = TRY(spawn_supervisor(conversation, process.terminal, process.console_size, request.console_socket));
+    auto child = TRY(
+        spawn_supervisor(conversation, process.terminal, process.console_size, request.console_socket, surroundings));
     record.pid = child.pid();
   } else {
     made.stdio = std::move(conversation);
+    made.holder = TRY(spawn_holder(surroundings));
+    record.pid = made.holder->child.pid();
   }
-  const pid_t supervisor = detached ? record.pid : 0;
-  undo.add([supervisor] {
-    if (supervisor > 0) ::kill(supervisor, SIGKILL);
-  });
+  undo.add([supervisor = record.pid] { ::kill(supervisor, SIGKILL); });
   record.pid_start_time = TRY(process_start_time(record.pid));
   TRY(dir.save(record));
   const auto state = state_document(record, ContainerStatus::kCreated);
@@ -189,7 +189,9 @@ Result<int> MicrovmRuntime::exec(const oci::ExecRequest& request) {
     if (!request.pid_file.empty()) TRY(oci::write_pid_file(request.pid_file, ::getpid()));
     return relay_stdio(conversation, process.terminal ? Terminal::kYes : Terminal::kNo, signals);
   }
-  auto child = TRY(spawn_supervisor(conversation, process.terminal, process.console_size, request.console_socket));
+  const auto record = TRY(store_.load(request.id));
+  auto child = TRY(spawn_supervisor(conversation, process.terminal, process.console_size, request.console_socket,
+                                    surroundings_of(spec, record.rootfs)));
   if (!request.pid_file.empty()) TRY(oci::write_pid_file(request.pid_file, child.pid()));
   if (request.detach) return 0;
   return TRY(child.wait()).shell_code();
@@ -199,8 +201,14 @@ Result<int> MicrovmRuntime::exec(const oci::ExecRequest& request) {
 
 Status MicrovmRuntime::kill(const oci::KillRequest& request) {
   using enum ContainerStatus;
-  const auto record = TRY(require(request.id, "kill", {kCreated, kRunning, kPaused}));
   const auto vm = place(request.id);
+  if (request.signal_number == SIGKILL) {
+    // The supervisor may be gone, or believe what its guest told it: what counts is the machine.
+    TRY(store_.load(request.id));
+    const auto observed = TRY(jail().observe(vm));
+    if (observed.phase == Phase::kRunning || observed.phase == Phase::kPaused) return jail().kill(vm);
+  }
+  const auto record = TRY(require(request.id, "kill", {kCreated, kRunning, kPaused}));
   // A workload that has not begun has nothing to end it by but the machine; so has one whose guest hangs.
   const bool begun = status_of(record) != kCreated;
   if (request.signal_number == SIGKILL || (!begun && request.signal_number == SIGTERM)) return jail().kill(vm);

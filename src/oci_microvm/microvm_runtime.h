@@ -16,6 +16,7 @@
 #include "oci/runtime.h"
 #include "oci/state_store.h"
 #include "oci_microvm/microvm.h"
+#include "oci_microvm/supervisor.h"
 
 namespace skerry::oci_microvm {
 
@@ -47,7 +48,8 @@ class MicrovmRuntime final : public oci::Runtime {
   struct Created {
     oci::ContainerRecord record;
     oci::Spec spec;
-    Conversation stdio;  // Stdio::kOurs
+    Conversation stdio;            // Stdio::kOurs
+    std::optional<Holder> holder;  // likewise
   };
   Result<Created> make(const oci::CreateRequest& request, Stdio stdio);
   [[nodiscard]] Jail jail(const std::string& control_group = {}) const {

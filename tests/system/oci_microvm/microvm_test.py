@@ -81,6 +81,37 @@ class CommandLine(Machine):
         self.run_oci("delete", name)
         self.assertNotEqual(self.run_oci("state", name, check=False).returncode, 0)
 
+    def stands_in_the_container(self, pid):
+        """Callers reach into a container by its pid: it must not lead to the host."""
+        for kind in ("net", "pid", "mnt", "ipc", "uts"):
+            self.assertNotEqual(os.readlink(f"/proc/{pid}/ns/{kind}"), os.readlink(f"/proc/self/ns/{kind}"), kind)
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/root")), sorted(os.listdir(self.rootfs)))
+        self.assertEqual(os.listdir(f"/proc/{pid}/root/root"), [])
+
+    def test_its_pid_leads_into_the_container_and_not_to_the_host(self):
+        name = self.start("sleep", "1000")
+        self.stands_in_the_container(self.pid(name))
+        # The end of the supervisor is not the end of the machine; KILL is.
+        os.kill(self.pid(name), signal.SIGKILL)
+        self.wait_stopped(name)
+        self.assertNotEqual(machines(self.dir, self.ids), [])
+        self.run_oci("kill", name, "KILL")
+        wait_for(lambda: "not running" in self.run_oci("kill", name, "KILL", check=False).stderr, what="its end")
+        self.run_oci("delete", name)
+
+    def test_the_pid_of_a_run_in_the_foreground_too(self):
+        name = self.name()
+        self.configure(("sleep", "1000"), name)
+        running = subprocess.Popen([RUNTIME, "--root", self.state, "run", "--bundle", f"{self.dir}/bundle", name],
+                                   stdin=subprocess.DEVNULL)
+        wait_for(lambda: self.run_oci("state", name, check=False).returncode == 0 and self.status(name) == "running",
+                 what="its start")
+        self.stands_in_the_container(self.pid(name))
+        running.kill()
+        running.wait()
+        self.wait_stopped(name)
+        self.run_oci("delete", "--force", name)
+
     def test_run_in_the_foreground(self):
         def change(config):
             config["process"]["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [44, 4242]}
@@ -219,7 +250,7 @@ class Podman(Machine):
             subprocess.check_call(["ip"] + line.split())
         self.addCleanup(subprocess.call, ["ip", "netns", "del", netns])
         mac = json.loads(subprocess.check_output(["ip", "-n", netns, "-j", "link", "show", "eth0"]))[0]["address"]
-        self.podman("run", "-d", "--name", "n", "--network", f"ns:/run/netns/{netns}", "bb", "sh", "-c",
+        self.podman("run", "-d", "--name", "n", "--cap-add", "NET_ADMIN", "--network", f"ns:/run/netns/{netns}", "bb", "sh", "-c",
                     "echo a page > /root/index.html; exec busybox httpd -f -p 80 -h /root")
         inside = self.podman("exec", "n", "sh", "-c", "ip addr show eth0; ip route").stdout
         self.assertIn(mac, inside)
@@ -227,6 +258,11 @@ class Podman(Machine):
         self.assertIn("default via 10.199.7.1", inside)
         self.assertEqual(self.podman("exec", "n", "busybox", "ping", "-c", "1", "-W", "5", "10.199.7.1").returncode, 0)
         self.assertEqual(subprocess.check_output(["curl", "-s", "--max-time", "20", "http://10.199.7.2/"]), b"a page\n")
+        # Nothing but its own addresses comes out, whatever the guest does.
+        for change in ("ip addr add 10.199.7.99/24 dev eth0; busybox ping -I 10.199.7.99 -c 1 -W 2 10.199.7.1",
+                       "ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:99; ip link set eth0 up; "
+                       "busybox ping -c 1 -W 2 10.199.7.1"):
+            self.assertNotEqual(self.podman("exec", "n", "sh", "-c", change, check=False).returncode, 0, change)
         self.podman("rm", "-f", "-t", "0", "n")
         wait_for(lambda: self.run_oci("list", "-q").stdout == "", what="the container's end")
         # The namespace has its interface back, as it was.
@@ -240,6 +276,11 @@ class Podman(Machine):
         self.assertEqual(self.podman("exec", "d", "sh", "-c", "exit 9", check=False).returncode, 9)
         self.assertEqual(self.podman("exec", "-i", "d", "cat", input="in\n").stdout, "in\n")
         self.assertEqual(self.podman("exec", "d", "nonexistent", check=False).returncode, 127)
+        outside = pathlib.Path(self.dir, "outside")
+        outside.write_text("copied in\n")
+        self.podman("cp", str(outside), "d:/root/inside")
+        self.assertEqual(self.podman("exec", "d", "cat", "/root/inside").stdout, "copied in\n")
+        self.assertNotEqual(self.podman("cp", f"d:{outside}", f"{self.dir}/stolen", check=False).returncode, 0)
         self.podman("pause", "d")
         self.assertIn("Paused", self.podman("ps", "--format", "{{.Status}}").stdout + "Paused" * (
             self.podman("inspect", "-f", "{{.State.Status}}", "d").stdout == "paused\n"))
