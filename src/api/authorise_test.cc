@@ -223,6 +223,25 @@ TEST_F(TcpTest, WhatReachesTheHostIsForAdmins) {
   }
 }
 
+TEST_F(TcpTest, OnlyAdminsPullUnchecked) {
+  const std::string pull = R"({"reference":"localhost/x:1","insecure":true})";
+  EXPECT_EQ(ask("POST", "/api/v1/images", bearer(token("operator")), pull), 403);
+  EXPECT_EQ(ask("POST", "/api/v1/images", bearer(token("admin")), pull), 202);
+}
+
+// A replica is counted and served to: nobody makes one but the deployment.
+TEST_F(TcpTest, NobodyForgesAReplica) {
+  const auto header = bearer(token("admin"));
+  for (const std::string claim : {R"("deployment":"web")", R"("labels":{"skerry.revision":"0123456789abcdef"})"}) {
+    EXPECT_EQ(ask("POST", "/api/v1/environments", header, cat(R"({"name":"x","image":"a",)", claim, "}")), 400)
+        << claim;
+    EXPECT_EQ(ask("POST", "/api/v1/deployments", header,
+                  cat(R"({"name":"d","replicas":0,"config":{"image":"a",)", claim, "}}")),
+              400)
+        << claim;
+  }
+}
+
 TEST_F(TcpTest, OnlyAdminsNameTheAddressOfAService) {
   const auto operator_header = bearer(token("operator"));
   const auto admin_header = bearer(token("admin"));
@@ -255,8 +274,8 @@ TEST(Listen, OnlyLoopback) {
   for (const auto* listen : {"0.0.0.0:8080", "192.168.1.1:80", "nonsense", "127.0.0.1", "127.0.0.1:99999"}) {
     ApiConfig config;
     config.listen = listen;
-    const auto server =
-        ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots, kernels});
+    const auto server = ApiServer::create(
+        config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots, kernels});
     ASSERT_FALSE(server) << listen;
     EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
   }

@@ -139,6 +139,7 @@ Status build(ImageStore& store, const Arguments& arguments) {
   request.output_dir = arguments.at(1);
   request.default_agent = arguments.at(2);
   request.default_init = arguments.at(3);
+  request.runtime = std::filesystem::canonical("/proc/self/exe").parent_path() / "skerry-oci";
   if (arguments.size() > 4) request.signing_key = arguments.at(4);
   const auto built = TRY(build_image(store, request, printing_work()));
   std::cout << built.artifact_path << "\n" << built.digest.text() << "\n" << built.size << "\n";

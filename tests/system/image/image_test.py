@@ -363,6 +363,16 @@ class Names(StoreCase):
         self.assertIn("cmd /x", self.probe("show", "from/docker:1"))
         self.assertEqual(len(self.probe("lower", "from/docker:1")), 2)
 
+    def test_load_refuses_a_bomb(self):
+        path = self.dir + "/bomb.tar.gz"
+        blob = tarfile.TarInfo("blobs/sha256/" + "a" * 64)
+        blob.size = 600 << 20
+        with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+            archive.addfile(blob, open("/dev/zero", "rb"))
+        with self.assertRaises(Failed) as caught:
+            self.probe("load", path)
+        self.assertIn("times its size", str(caught.exception))
+
     def test_load_refuses_bad_archives(self):
         image = ImageFixture([tar(entry("a", data=b"1"))])
         reference = self.pull(image)
@@ -737,6 +747,28 @@ name = "web"
         self.assertEqual(sorted(os.listdir(point)), ["run-this", "usr"])
         _, second = self.build(text, "again")
         self.assertEqual(first, second)
+
+    def test_commands_of_a_dockerfile_see_nothing_of_the_host(self):
+        shutil.copy("/bin/busybox", self.sources + "/busybox")
+        with open(self.sources + "/Dockerfile", "w") as out:
+            out.write('FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n'
+                      'RUN for n in pid net ipc mnt uts; do busybox readlink /proc/self/ns/$n; done > /seen\n'
+                      'RUN busybox ls -d /proc/[0-9]* | busybox wc -l >> /seen\n')
+        artifact, _ = self.build('strategy = "oci_rootfs"\n[source]\ndockerfile = "Dockerfile"\n[manifest]\nname = "web"\n')
+        with open(self.mounted(artifact, "erofs") + "/seen") as file:
+            *namespaces, processes = file.read().split()
+        self.assertEqual(len(namespaces), 5)
+        for name in namespaces:
+            self.assertNotEqual(os.readlink("/proc/self/ns/" + name.split(":")[0]), name)
+        self.assertLess(int(processes), 10)
+
+    def test_an_agent_is_never_run_to_ask_for_its_version(self):
+        with open(self.sources + "/tool", "w") as out:
+            out.write(f"#!/bin/sh\ntouch {self.dir}/was-run\necho skerry-agent 1.0\n")
+        os.chmod(self.sources + "/tool", 0o755)
+        with self.assertRaises(Failed):
+            self.build('strategy = "initramfs"\n[agent]\npath = "tool"\nversion = "1.0"\n[manifest]\nname = "web"\n')
+        self.assertFalse(os.path.exists(self.dir + "/was-run"))
 
     def test_bad_input(self):
         reference = self.image()
