@@ -271,6 +271,7 @@ Status Actor::converge(const StopRequest& stop) {
       context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
       return fail(std::move(observed).error());
     }
+    take_over(*observed);
     TRY(adopt(*observed));
     const Step step = plan(snapshot(), *observed, history_, context_.clock.monotonic());
     if (step.action == Action::kNone) return {};
@@ -301,6 +302,20 @@ Status Actor::act(const Step& step, const Observation& observed, const StopReque
     case Action::kWait: return {};
   }
   return {};
+}
+
+// What does not listen can still be stopped: a failure is tried again at the next look, and holds nothing up.
+void Actor::take_over(const Observation& observed) {
+  if (taken_over_ || observed.phase == Phase::kPaused) return;
+  if (observed.phase == Phase::kRunning) {
+    if (snapshot().status.goal == Goal::kDeleted) return;
+    if (auto told = driver_.adopt(place_); !told) {
+      log::warning("cannot take a run over", {{"name", place_.name}, {"error", told.error().message()}});
+      context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
+      return;
+    }
+  }
+  taken_over_ = true;
 }
 
 Status Actor::adopt(const Observation& observed) {

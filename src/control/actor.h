@@ -99,6 +99,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   // observe → plan → act, until nothing is left to do. The error of the last failed act, if any.
   Status converge(const StopRequest& stop);
   Status act(const Step& step, const Observation& observed, const StopRequest& stop);
+  // Tells the driver, once, of a run that another daemon started.
+  void take_over(const Observation& observed);
   // The state follows what is really there (an adopted run, a pause by hand).
   Status adopt(const Observation& observed);
 
@@ -144,6 +146,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   RunHistory history_;               // worker only
   MonoTime started_mono_;            // worker only
   bool ended_here_ = false;          // worker only: history_ is of this daemon
+  bool taken_over_ = false;          // worker only: no run of another daemon is there that the driver was not told of
 };
 
 }  // namespace skerry

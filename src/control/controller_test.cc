@@ -287,6 +287,30 @@ TEST_F(ControllerTest, AStartThatWasCutShortIsTriedAgain) {
   EXPECT_EQ(driver_.phase(stored.id), Phase::kRunning);
 }
 
+TEST_F(ControllerTest, ADriverIsToldOnceOfARunOfAnotherDaemon) {
+  ASSERT_TRUE(run(spec("web")));
+  ASSERT_TRUE(run(spec("still")));
+  ASSERT_TRUE(ask("still", Verb::kPause));
+  EXPECT_EQ(driver_.count(DriverCall::kAdopt), 0) << "its own are none";
+  restart_daemon();
+  EXPECT_TRUE(eventually([&] { return driver_.count(DriverCall::kAdopt) == 1; }));
+  ASSERT_TRUE(ask("still", Verb::kResume));
+  EXPECT_EQ(driver_.count(DriverCall::kAdopt), 2) << "one that was paused, when it runs";
+  ASSERT_TRUE(ask("web", Verb::kRestart));
+  ASSERT_TRUE(ask("web", Verb::kPause));
+  EXPECT_EQ(driver_.count(DriverCall::kAdopt), 2);
+}
+
+TEST_F(ControllerTest, ARunThatCannotBeTakenOverCanBeStopped) {
+  ASSERT_TRUE(run(spec("web")));
+  driver_.fail_next(DriverCall::kAdopt, {ErrorCode::kDeadlineExceeded, 0, "it does not listen", ""}, 1000);
+  restart_daemon();
+  EXPECT_TRUE(eventually([&] { return driver_.count(DriverCall::kAdopt) > 0; }));
+  EXPECT_EQ(state_of("web"), State::kRunning);
+  EXPECT_TRUE(ask("web", Verb::kStop));
+  EXPECT_TRUE(ask("web", Verb::kForceDelete));
+}
+
 TEST_F(ControllerTest, AfterARebootThePolicyDecides) {
   EnvironmentSpec always = spec("always");
   always.restart.mode = RestartMode::kAlways;

@@ -124,6 +124,13 @@ class Driver {
   // A descriptor that polls readable when the current run is over and its exit can be observed. kNotFound: no run.
   virtual Result<Fd> watch(const EnvironmentPlace& place) = 0;
 
+  // A run that goes on from before this process: whatever another daemon had begun with it when it was killed (a save,
+  // a suspend) is given up, and the guest runs. Once, before anything else is asked of that run; not for a paused one.
+  virtual Status adopt(const EnvironmentPlace& place) {
+    static_cast<void>(place);
+    return {};
+  }
+
   // Ends the run: asks, waits, kills. Returns when the main process is gone. Not running is success.
   virtual Status stop(const EnvironmentPlace& place, const StopRequest& request) = 0;
   // Sends a signal to the workload's main process.

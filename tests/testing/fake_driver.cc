@@ -19,7 +19,7 @@ bool may_overlap(DriverCall call) {
   return call == DriverCall::kObserve || call == DriverCall::kExec || call == DriverCall::kAttach ||
          call == DriverCall::kStats;
 }
-bool is_look(DriverCall call) { return may_overlap(call) || call == DriverCall::kWatch; }
+bool is_look(DriverCall call) { return may_overlap(call) || call == DriverCall::kWatch || call == DriverCall::kAdopt; }
 
 }  // namespace
 
@@ -28,6 +28,7 @@ std::string_view to_text(DriverCall call) {
     case DriverCall::kStart: return "start";
     case DriverCall::kObserve: return "observe";
     case DriverCall::kWatch: return "watch";
+    case DriverCall::kAdopt: return "adopt";
     case DriverCall::kStop: return "stop";
     case DriverCall::kSignal: return "signal";
     case DriverCall::kPause: return "pause";
@@ -270,6 +271,12 @@ Status FakeDriver::signal(const EnvironmentPlace& place, int signal_number) {
 Status FakeDriver::pause(const EnvironmentPlace& place) {
   const Turn turn = TRY(enter(DriverCall::kPause, place.id, "pause"));
   TRY(living(place.id, "pause"))->observed.phase = Phase::kPaused;
+  return {};
+}
+
+Status FakeDriver::adopt(const EnvironmentPlace& place) {
+  const Turn turn = TRY(enter(DriverCall::kAdopt, place.id, "adopt"));
+  TRY(living(place.id, "adopt"));
   return {};
 }
 

@@ -22,6 +22,7 @@ enum class DriverCall : std::uint8_t {
   kStart,
   kObserve,
   kWatch,
+  kAdopt,
   kStop,
   kSignal,
   kPause,
@@ -81,6 +82,7 @@ class FakeDriver final : public Driver {
   Result<Started> start(const Launch& launch) override;
   Result<Observation> observe(const EnvironmentPlace& place) override;
   Result<Fd> watch(const EnvironmentPlace& place) override;
+  Status adopt(const EnvironmentPlace& place) override;
   Status stop(const EnvironmentPlace& place, const StopRequest& request) override;
   Status signal(const EnvironmentPlace& place, int signal_number) override;
   Status pause(const EnvironmentPlace& place) override;

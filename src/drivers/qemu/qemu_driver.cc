@@ -121,6 +121,8 @@ class QemuDriver final : public Driver {
   Result<Observation> observe(const EnvironmentPlace& place) override;
   Result<Fd> watch(const EnvironmentPlace& place) override { return jail_.watch(place); }
 
+  Status adopt(const EnvironmentPlace& place) override;
+
   Status stop(const EnvironmentPlace& place, const StopRequest& request) override;
   Status signal(const EnvironmentPlace& place, int signal_number) override;
   Status pause(const EnvironmentPlace& place) override { return jail_.freeze(place); }
@@ -439,7 +441,8 @@ Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
       observed.reason = "the guest went down without telling why: a panic, or power off from inside";
     }
   }
-  if (observed.phase == Phase::kAbsent && sys::exists(place.run_dir + "/vmm")) {
+  // The shares are served before there is a VMM.
+  if (observed.phase == Phase::kAbsent && (sys::exists(place.run_dir + "/vmm") || has_shares(place))) {
     observed.phase = Phase::kBroken;
     observed.reason = "a start was cut short";
   }
@@ -586,12 +589,28 @@ Status QemuDriver::suspend(const EnvironmentPlace& place) {
   auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
   if (!written) {
     static_cast<void>(forget_memory(saved));
-    TRY(qmp.execute("cont"));
+    TRY(carry_on(qmp));
     return written;
   }
   TRY(jail_.kill(place));
   // The disk belongs to the memory: it stays, whatever the kind.
   return collect(place, Kind::kApp);
+}
+
+// Only a save or a suspend stops a machine by QMP (a pause freezes the VMM), and neither outlives its daemon: a guest
+// that stands still here would do so for ever.
+Status QemuDriver::adopt(const EnvironmentPlace& place) {
+  // First: from the first instruction on its disk is no longer that of this memory, be it half or whole.
+  TRY(sys::remove_tree(suspended(place).directory));
+  auto qmp = TRY(QmpClient::connect(place.run_dir));
+  const std::string status = TRY(qmp.execute("query-status")).text("status");
+  if (status != "running") {
+    TRY(carry_on(qmp));
+    log::info("a guest that a killed daemon had stopped goes on", {{"name", place.name}, {"was", status}});
+  }
+  // The next request ends the silence of the channel. A guest that is not up yet has none to end.
+  if (auto agent = AgentClient::connect(place.run_dir)) static_cast<void>(agent->request({}, kAgentTimeout));
+  return {};
 }
 
 Status QemuDriver::save(const EnvironmentPlace& place, const std::string& directory) {
@@ -610,7 +629,7 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
   auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
   if (written && sys::exists(overlay_path(place))) written = copy_disk(overlay_path(place), saved.overlay());
   if (!written) static_cast<void>(forget_memory(saved));
-  TRY(qmp.execute("cont"));
+  TRY(carry_on(qmp));
   // The next request ends the silence of the channel.
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(agent.request({}, kAgentTimeout));

@@ -86,6 +86,20 @@ Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun
   return write_file_atomic(saved.machine(), machine, 0600);
 }
 
+Status carry_on(QmpClient& qmp) {
+  const std::string migration = TRY(qmp.execute("query-migrate")).text("status");
+  const bool over = migration.empty() || migration == "none" || migration == "completed" || migration == "failed" ||
+                    migration == "cancelled";
+  if (!over) {
+    TRY(qmp.execute("migrate_cancel"));
+    // It may have come to any other end before that; processors must not run while the stream is still written.
+    auto ended = qmp.await_migration(kStallTimeout);
+    if (!ended && ended.error().code != ErrorCode::kIo) return ended;
+  }
+  TRY(qmp.execute("cont"));
+  return {};
+}
+
 Status copy_disk(const std::string& from, const std::string& to) {
   const std::string temporary = cat(to, ".tmp");
   Rollback undo;

@@ -34,6 +34,9 @@ Status forget_memory(const SavedRun& saved);
 // Writes the memory of the stopped machine behind `qmp` to `saved`. `machine` is what has to match later.
 Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine);
 
+// The machine behind `qmp` runs, whatever it was stopped for: a migration that is under way is given up first.
+Status carry_on(QmpClient& qmp);
+
 // A sparse copy that appears by rename.
 Status copy_disk(const std::string& from, const std::string& to);
 

@@ -3,12 +3,13 @@
 
 import os
 import pathlib
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image  # noqa: E402
+from skerry_host import Host, busybox_image, eventually  # noqa: E402
 
 PROGRAMS = ""
 COUNT = "n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done"
@@ -23,9 +24,9 @@ class Saved(unittest.TestCase):
         cls.image = cls.host.registry.add("test/base", busybox_image())
         cls.host.skerry("images", "pull", cls.image)
 
-    def start(self, name, *options):
-        self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", "128", "--name", name, *options, self.image,
-                         "--", "sh", "-c", COUNT)
+    def start(self, name, *options, memory=128):
+        self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", str(memory), "--name", name, *options,
+                         self.image, "--", "sh", "-c", COUNT)
         self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
 
     def inside(self, name, command):
@@ -34,6 +35,22 @@ class Saved(unittest.TestCase):
     def count(self, name):
         # The file is empty for a moment with each number.
         return int(self.inside(name, 'until c=$(cat /dev/shm/n) && [ -n "$c" ]; do sleep 0.02; done 2>/dev/null; echo $c'))
+
+    def await_count(self, name, at_least):
+        eventually(lambda: self.count(name) >= at_least, f"{name} counts to {at_least}")
+
+    def kill_while_memory_is_written(self, *words):
+        """kill -9 of the daemon when this command has written some of a guest's memory, and not all."""
+        state = pathlib.Path(self.host.place) / "state"
+        known = set(state.glob("**/memory"))
+        asked = subprocess.Popen([f"{PROGRAMS}/skerry", *words], env=self.host.environment, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        begun = eventually(lambda: [path for path in state.glob("**/memory") if path not in known and path.stat().st_size],
+                           f"{words}: memory is written")
+        self.host.kill()
+        asked.wait()
+        self.assertFalse((begun[0].parent / "machine").exists(), "killed too late: it was whole")
+        return begun[0].parent
 
     def state(self, name):
         return self.host.show(name)["state"]
@@ -53,6 +70,25 @@ class Saved(unittest.TestCase):
         self.assertEqual(self.state("sleeper"), "stopped")
         self.host.skerry("start", "sleeper")
         self.assertEqual(self.inside("sleeper", "cat /dev/shm/mark 2>/dev/null; true"), "", "its memory was given up")
+
+    def test_killed_while_it_saves_a_run(self):
+        self.start("big", memory=256)
+        # What makes writing it take its time: pages that are not zero.
+        self.inside("big", "tr '\\0' x < /dev/zero | head -c 90000000 > /dev/shm/ballast")
+        before = self.count("big")
+        half = self.kill_while_memory_is_written("snapshot", "create", "big", "half")
+        self.host.start()
+        self.await_count("big", before + 5)
+        self.assertEqual(self.host.document("snapshot", "ls"), [])
+        self.assertFalse(half.exists())
+        before = self.count("big")
+        half = self.kill_while_memory_is_written("suspend", "big")
+        self.host.start()
+        # It goes on, and is suspended as was asked.
+        eventually(lambda: self.state("big") == "suspended", "it is suspended by the next daemon")
+        self.host.skerry("resume", "big")
+        self.await_count("big", before + 5)
+        self.assertFalse((half / "memory").exists())
 
     def test_what_sees_the_host_cannot_be_saved_while_it_runs(self):
         shared = pathlib.Path(self.host.place) / "shared"
