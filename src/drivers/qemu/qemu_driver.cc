@@ -26,6 +26,7 @@
 #include "drivers/qemu/shares.h"
 #include "drivers/qemu/tsc.h"
 #include "drivers/qemu/vmm.h"
+#include "drivers/qemu/vmm_jail.h"
 #include "network/port.h"
 
 namespace skerry {
@@ -264,6 +265,7 @@ Status QemuDriver::add_shares(const Launch& launch, VmmSpec& spec) {
   ShareJailInputs inputs;
   inputs.program = config_.share_server;
   inputs.memory_mib = spec.memory_mib;
+  inputs.cpu_milli = spec.cpu_milli;
   for (const auto& mount : mounts) {
     auto share = share_of(mount);
     if (!share) return fail(std::move(share).error().in(cat("mount ", mount.target)));
@@ -585,8 +587,11 @@ Status QemuDriver::suspend(const EnvironmentPlace& place) {
   TRY(refuse_memory_with_shares(place, "suspend"));
   const SavedRun saved = suspended(place);
   TRY(sys::mkdir_all(saved.directory, 0700));
+  // Before it is stopped: nothing between that and save_memory() may fail.
+  const std::string machine = TRY(read_file(machine_path(place)));
+  const std::uint32_t memory_mib = TRY(memory_mib_of(TRY(jail_.read_config(place))));
   auto qmp = TRY(halt(place));
-  auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
+  auto written = save_memory(qmp, place, saved, machine, memory_mib);
   if (!written) {
     static_cast<void>(forget_memory(saved));
     TRY(carry_on(qmp));
@@ -625,8 +630,11 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
     return share_memory(suspended(place), saved);
   }
   TRY(refuse_memory_with_shares(place, "save"));
+  // Before it is stopped: nothing between that and save_memory() may fail.
+  const std::string machine = TRY(read_file(machine_path(place)));
+  const std::uint32_t memory_mib = TRY(memory_mib_of(TRY(jail_.read_config(place))));
   auto qmp = TRY(halt(place));
-  auto written = save_memory(qmp, place, saved, TRY(read_file(machine_path(place))));
+  auto written = save_memory(qmp, place, saved, machine, memory_mib);
   if (written && sys::exists(overlay_path(place))) written = copy_disk(overlay_path(place), saved.overlay());
   if (!written) static_cast<void>(forget_memory(saved));
   TRY(carry_on(qmp));

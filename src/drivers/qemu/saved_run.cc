@@ -21,6 +21,9 @@ constexpr const char* kSocketInJail = "/vm/save.sock";
 constexpr Duration kConnectTimeout = std::chrono::seconds(10);
 constexpr Duration kStallTimeout = std::chrono::seconds(30);
 constexpr std::size_t kChunk = 1U << 20U;
+// What a stream holds beside the guest's memory: headers of pages, the state of devices.
+constexpr std::uint32_t kMostDeviceMib = 256;
+constexpr std::uint64_t kMib = 1U << 20U;
 
 Status await_readable(int fd, Duration timeout) {
   pollfd ready{fd, POLLIN, 0};
@@ -32,17 +35,6 @@ Status await_readable(int fd, Duration timeout) {
   return {};
 }
 
-// Until the VMM closes its end.
-Status receive_stream(int socket, int file) {
-  std::string chunk(kChunk, '\0');
-  while (true) {
-    TRY(await_readable(socket, kStallTimeout));
-    const auto got = TRY(sys::read(socket, chunk.data(), chunk.size()));
-    if (got == 0) return {};
-    TRY(sys::write_all(file, std::string_view(chunk).substr(0, got)));
-  }
-}
-
 Status unlink_if_there(const std::string& path) {
   auto gone = sys::unlink(path);
   if (!gone && gone.error().code == ErrorCode::kNotFound) return {};
@@ -50,6 +42,23 @@ Status unlink_if_there(const std::string& path) {
 }
 
 }  // namespace
+
+Status receive_stream(int socket, int file, std::uint64_t most_bytes) {
+  std::string chunk(kChunk, '\0');
+  std::uint64_t left = most_bytes;
+  while (true) {
+    TRY(await_readable(socket, kStallTimeout));
+    const auto got = TRY(sys::read(socket, chunk.data(), chunk.size()));
+    if (got == 0) return {};
+    if (got > left) {
+      return fail(ErrorCode::kResourceExhausted,
+                  cat("the VMM sends more than the ", most_bytes / kMib, " MiB that its guest's memory can take"),
+                  "do not trust this guest any more: stop it");
+    }
+    left -= got;
+    TRY(sys::write_all(file, std::string_view(chunk).substr(0, got)));
+  }
+}
 
 bool has_memory(const SavedRun& saved) { return sys::exists(saved.machine()) && sys::exists(saved.memory()); }
 
@@ -66,8 +75,11 @@ Status forget_memory(const SavedRun& saved) {
   return unlink_if_there(saved.memory());
 }
 
-Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine) {
+Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine,
+                   std::uint32_t memory_mib) {
   TRY(forget_memory(saved));
+  Rollback undo;
+  undo.add([&] { static_cast<void>(forget_memory(saved)); });
   const std::string path = cat(place.run_dir, "/vmm", kSocketInJail);
   TRY(unlink_if_there(path));
   const Fd listener = TRY(unix_listen(path, 0600, 1));
@@ -81,9 +93,11 @@ Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun
   TRY(qmp.execute("migrate", cat(R"({"uri":"unix:)", kSocketInJail, R"("})")));
   TRY(await_readable(listener.get(), kConnectTimeout));
   const Fd stream = TRY(unix_accept(listener.get()));
-  TRY(receive_stream(stream.get(), file.get()));
+  TRY(receive_stream(stream.get(), file.get(), (std::uint64_t{memory_mib} + kMostDeviceMib) * kMib));
   TRY(qmp.await_migration(kStallTimeout));
-  return write_file_atomic(saved.machine(), machine, 0600);
+  TRY(write_file_atomic(saved.machine(), machine, 0600));
+  undo.commit();
+  return {};
 }
 
 Status carry_on(QmpClient& qmp) {

@@ -8,6 +8,7 @@
 // The stream leaves the VMM by a socket in its jail, made for that moment: the VMM needs no right to write files.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/clock.h"
@@ -31,8 +32,14 @@ Status share_memory(const SavedRun& from, const SavedRun& to);
 // Removes memory and machine; what is not there is fine.
 Status forget_memory(const SavedRun& saved);
 
-// Writes the memory of the stopped machine behind `qmp` to `saved`. `machine` is what has to match later.
-Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine);
+// Writes the memory of the stopped machine behind `qmp` to `saved`. `machine` is what has to match later; `memory_mib`
+// what the guest was given (kResourceExhausted when the VMM sends more than that and its devices can need). After a
+// failure nothing is left.
+Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun& saved, const std::string& machine,
+                   std::uint32_t memory_mib);
+// Everything that comes from the socket until its end, at most `most_bytes`: a VMM that its guest has taken over could
+// fill the host's disk. kResourceExhausted: it wanted to send more.
+Status receive_stream(int socket, int file, std::uint64_t most_bytes);
 
 // The machine behind `qmp` runs, whatever it was stopped for: a migration that is under way is given up first.
 Status carry_on(QmpClient& qmp);

@@ -8,7 +8,6 @@ namespace skerry::qemu {
 namespace {
 
 constexpr std::int64_t kMib = 1 << 20;
-constexpr std::uint64_t kCpuPeriodUs = 100'000;
 // vCPUs, the main loop, and a pool of 64 threads for disk I/O.
 constexpr std::int64_t kMostThreads = 256;
 
@@ -31,9 +30,7 @@ oci::Resources resources(const VmmJailInputs& inputs) {
   if (inputs.kvm) out.devices.push_back({true, "c", 10, 232, "rw"});
   out.memory.emplace();
   out.memory->limit = (std::int64_t{inputs.memory_mib} + kVmmOverheadMib) * kMib;
-  out.cpu.emplace();
-  out.cpu->period_us = kCpuPeriodUs;
-  out.cpu->quota_us = static_cast<std::int64_t>(kCpuPeriodUs * inputs.cpu_milli / 1000);
+  out.cpu = cpu_limits(inputs.cpu_milli);
   out.pids_limit = kMostThreads;
   return out;
 }
@@ -62,6 +59,13 @@ oci::Spec vmm_jail(const VmmJailInputs& inputs) {
   spec.linux_part.seccomp = vmm_seccomp();
   if (inputs.kvm) spec.linux_part.devices.push_back({"c", "/dev/kvm", 10, 232, 0600, inputs.uid, inputs.uid});
   return spec;
+}
+
+Result<std::uint32_t> memory_mib_of(const oci::Spec& jail) {
+  const auto& memory = jail.linux_part.resources.memory;
+  const std::int64_t mib = memory ? memory->limit.value_or(0) / kMib - kVmmOverheadMib : 0;
+  if (mib <= 0) return fail(ErrorCode::kCorrupt, "the VMM's jail has no limit of memory");
+  return static_cast<std::uint32_t>(mib);
 }
 
 std::uint32_t vmm_uid(const std::string& environment_id) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "wire/oci_spec.h"
 
 namespace skerry::qemu {
@@ -31,6 +32,8 @@ inline constexpr const char* kJailInitramfs = "/vm/initramfs";
 inline constexpr std::uint32_t kVmmOverheadMib = 256;
 
 oci::Spec vmm_jail(const VmmJailInputs& inputs);
+// VmmJailInputs::memory_mib of such a jail. kCorrupt when it is none.
+Result<std::uint32_t> memory_mib_of(const oci::Spec& jail);
 
 // A uid that no account of the host has and no other VM: from the environment's id (16 hexadecimal digits), above every
 // range that distributions give out.

@@ -73,6 +73,13 @@ TEST(VmmJail, OnlyKvmGetsItsDevice) {
   EXPECT_EQ(vmm_jail(inputs).linux_part.devices.at(0).path, "/dev/kvm");
 }
 
+TEST(VmmJail, TellsTheMemoryOfItsGuest) {
+  auto inputs = sample();
+  inputs.memory_mib = 300;
+  EXPECT_EQ(memory_mib_of(vmm_jail(inputs)), 300U);
+  EXPECT_EQ(memory_mib_of(oci::Spec{}).error().code, ErrorCode::kCorrupt);
+}
+
 TEST(VmmUid, IsItsOwn) {
   std::set<std::uint32_t> seen;
   for (int i = 0; i < 1000; ++i) {

@@ -113,6 +113,7 @@ class MicrovmTest : public testing::Test {
     jail.keeper = bin("skerry-keeper");
     jail.runtime_root = *temp_ / "oci";
     jail.cgroup_parent = cat("/skerry-test-", ::getpid());
+    jail_ = jail;
     QemuConfig config;
     config.agent = bin("skerry-agent");
     // Shared by all tests of a build: what is in it follows from kernel and agent alone.
@@ -222,6 +223,7 @@ class MicrovmTest : public testing::Test {
   }
 
   std::optional<TempDir> temp_;
+  JailConfig jail_;
   std::string cache_dir_;
   std::unique_ptr<ImageStore> images_;
   Image image_;

@@ -159,5 +159,22 @@ TEST_F(VolumesTest, WhatCannotBeSharedIsRefused) {
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
 }
 
+// What kill -9 leaves when it comes when the server runs and there is no VMM yet.
+TEST_F(VolumesTest, AStartThatWasCutShortBehindTheServerIsCleanedUp) {
+  const auto& launch = with_volumes("cut");
+  ASSERT_OK(sys::mkdir_all(launch.place.run_dir, 0700));
+  Jail jail(jail_);
+  qemu::ShareJailInputs inputs;
+  inputs.program = QemuConfig{}.share_server;
+  inputs.memory_mib = launch.spec.resources.memory_mib;
+  inputs.shares.push_back(qemu::share_of(launch.spec.mounts.front()).value());
+  ASSERT_OK(qemu::start_shares(jail, launch.place, std::move(inputs)));
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kBroken);
+  ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
+  ASSERT_OK(driver_->start(launch));
+  EXPECT_EQ(shell(launch, "cat /data/from-host").out, "host\n");
+}
+
 }  // namespace
 }  // namespace skerry
