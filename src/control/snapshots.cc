@@ -84,6 +84,23 @@ Status Snapshots::begin(const std::string& name) {
   return fail(ErrorCode::kConflict, cat("\"", name, "\" is being made, used or removed at this moment"), "try again");
 }
 
+Result<Snapshot> Snapshots::begin_known(const std::string& name) {
+  TRY(begin(name));
+  auto snapshot = find(name);
+  if (!snapshot) end(name);
+  return snapshot;
+}
+
+Status Snapshots::begin_new(const std::string& name) {
+  TRY(begin(name));
+  const auto snapshot = find(name);
+  if (!snapshot && snapshot.error().code == ErrorCode::kNotFound) return {};
+  end(name);
+  if (!snapshot) return fail(snapshot.error());
+  return fail(ErrorCode::kAlreadyExists, cat("snapshot \"", name, "\" exists"),
+              cat("choose another name, or: skerry snapshot rm ", name));
+}
+
 void Snapshots::end(const std::string& name) {
   const std::lock_guard lock(mutex_);
   under_way_.erase(name);
@@ -117,11 +134,7 @@ Result<Snapshot> Snapshots::record(const Environment& environment, const std::st
 void Snapshots::take(const std::string& environment, const std::string& name, const Done& done) {
   const auto prepare = [&]() -> Status {
     TRY(check_name(name));
-    if (find(name)) {
-      return fail(ErrorCode::kAlreadyExists, cat("snapshot \"", name, "\" exists"),
-                  cat("choose another name, or: skerry snapshot rm ", name));
-    }
-    return begin(name);
+    return begin_new(name);
   };
   if (auto prepared = prepare(); !prepared) return done(fail(std::move(prepared).error()));
   save_to(name, environment, [this, name, done](Result<Environment> saved) {
@@ -133,15 +146,15 @@ void Snapshots::take(const std::string& environment, const std::string& name, co
 }
 
 void Snapshots::restore(const std::string& name, const Completion& done) {
-  const auto snapshot = find(name);
+  const auto snapshot = begin_known(name);
   if (!snapshot) return done(fail(snapshot.error()));
   const auto target = controller_.find(snapshot->environment);
   if (!target || target->id != snapshot->environment_id) {
+    end(name);
     return done(fail(ErrorCode::kNotFound,
                      cat("restore ", name, ": the environment \"", snapshot->environment, "\" has been deleted"),
                      cat("make a new one of it: skerry fork --snapshot ", name, " NEW_NAME")));
   }
-  if (auto begun = begin(name); !begun) return done(fail(std::move(begun).error()));
   controller_.restore(snapshot->environment, directory(name), [this, name, done](Result<Environment> restored) {
     end(name);
     done(std::move(restored));
@@ -178,9 +191,8 @@ void Snapshots::fork(const std::string& environment, const ForkRequest& request,
 }
 
 void Snapshots::fork_snapshot(const std::string& name, const ForkRequest& request, const Completion& done) {
-  const auto snapshot = find(name);
+  const auto snapshot = begin_known(name);
   if (!snapshot) return done(fail(snapshot.error()));
-  if (auto begun = begin(name); !begun) return done(fail(std::move(begun).error()));
   create_fork(snapshot->spec, request, directory(name), [this, name, done](Result<Environment> made) {
     end(name);
     done(std::move(made));

@@ -45,6 +45,10 @@ class Snapshots {
   [[nodiscard]] std::string directory(const std::string& name) const { return dir_ + "/" + name; }
   Status clear_leftovers();
   Status begin(const std::string& name);
+  // begin() of one that exists; of one that does not. Looked for behind begin(): what is being recorded or removed
+  // right now would else be seen as it was before.
+  Result<Snapshot> begin_known(const std::string& name);
+  Status begin_new(const std::string& name);
   void save_to(const std::string& name, const std::string& environment, const Completion& done);
   void end(const std::string& name);
   Result<Snapshot> record(const Environment& environment, const std::string& name);

@@ -1,5 +1,7 @@
 #include "control/snapshots.h"
 
+#include <atomic>
+
 #include "testing/controller_fixture.h"
 
 namespace skerry::testing {
@@ -30,6 +32,9 @@ class SnapshotsTest : public ControllerTest {
   }
   Result<Environment> fork(const std::string& environment, const ForkRequest& request) {
     return answer<Environment>([&](auto done) { snapshots_->fork(environment, request, done); });
+  }
+  Result<Environment> fork_of(const std::string& snapshot, const std::string& name) {
+    return answer<Environment>([&](auto done) { snapshots_->fork_snapshot(snapshot, ForkRequest{name, {}}, done); });
   }
   [[nodiscard]] bool has_directory(const std::string& name) const { return sys::exists(dir_ / ("snapshots/" + name)); }
 
@@ -75,6 +80,34 @@ TEST_F(SnapshotsTest, NamesAreTakenOnceAndFreedByRemoval) {
   EXPECT_FALSE(has_directory("one"));
   EXPECT_EQ(snapshots_->remove("one").error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(take("web", "one"));
+}
+
+// Also the one that asks again just when the first is recorded.
+TEST_F(SnapshotsTest, OfManyThatWantOneNameOneTakesItAndNobodyHarmsIt) {
+  constexpr int kRounds = 30;
+  constexpr int kClients = 6;
+  ASSERT_TRUE(run(spec("web")));
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string name = cat("round-", round);
+    std::atomic<int> taken = 0;
+    std::vector<std::thread> clients;
+    for (int i = 0; i < kClients; ++i) {
+      clients.emplace_back([&] {
+        auto mine = take("web", name);
+        while (!mine && mine.error().code == ErrorCode::kConflict) mine = take("web", name);
+        if (mine) {
+          ++taken;
+        } else {
+          EXPECT_EQ(mine.error().code, ErrorCode::kAlreadyExists) << mine.error().message();
+        }
+      });
+    }
+    for (auto& client : clients) client.join();
+    EXPECT_EQ(taken, 1);
+    ASSERT_TRUE(has_directory(name)) << name;
+    EXPECT_TRUE(fork_of(name, cat("fork-", round))) << name;
+    ASSERT_TRUE(ask(cat("fork-", round), Verb::kForceDelete));
+  }
 }
 
 TEST_F(SnapshotsTest, AFailedOneLeavesNothing) {
