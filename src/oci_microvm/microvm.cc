@@ -60,6 +60,7 @@ Status add_shares(Jail& jail, const Programs& programs, const EnvironmentPlace& 
   qemu::ShareJailInputs inputs;
   inputs.program = programs.share_server;
   inputs.memory_mib = guest.memory_mib;
+  inputs.cpu_milli = guest.cpu_milli;
   for (const auto& mount : guest.shares) {
     inputs.shares.push_back(TRY_IN(cat("mount ", mount.target), qemu::share_of(mount)));
   }

@@ -6,6 +6,8 @@
 namespace skerry::qemu {
 namespace {
 
+constexpr std::uint64_t kCpuPeriodUs = 100'000;
+
 oci::Mount file_system(const std::string& type, const std::string& target, std::vector<std::string> options) {
   return {target, type, type, std::move(options), {}, {}};
 }
@@ -22,6 +24,13 @@ std::vector<oci::Mount> jail_mounts() {
       file_system("tmpfs", "/dev", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}),
       read_only_bind("/usr", "/usr"),
   };
+}
+
+oci::CpuLimits cpu_limits(std::uint32_t cpu_milli) {
+  oci::CpuLimits out;
+  out.period_us = kCpuPeriodUs;
+  out.quota_us = static_cast<std::int64_t>(kCpuPeriodUs * cpu_milli / 1000);
+  return out;
 }
 
 Status make_jail_root(const std::string& path) {

@@ -2,6 +2,7 @@
 // nothing but a read-only /usr. Pure, but for make_jail_root().
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace skerry::qemu {
 std::vector<oci::Mount> jail_mounts();
 // nosuid, nodev; of a directory or a file.
 oci::Mount read_only_bind(const std::string& source, const std::string& target);
+
+// At most this much of the host's processors, in thousandths of one.
+oci::CpuLimits cpu_limits(std::uint32_t cpu_milli);
 
 // The directory jail_mounts() are for: with the links that make a bare /usr a usable system (merged /usr, as Debian 12
 // has it).

@@ -75,6 +75,7 @@ oci::Spec share_jail(const ShareJailInputs& inputs) {
   resources.devices = oci::default_device_rules();
   resources.memory.emplace();
   resources.memory->limit = (std::int64_t{inputs.memory_mib} + kServerMib) * kMib;
+  resources.cpu = cpu_limits(inputs.cpu_milli);
   resources.pids_limit = kMostThreads;
   spec.linux_part.masked_paths = oci::default_masked_paths();
   spec.linux_part.readonly_paths = oci::default_readonly_paths();

@@ -22,6 +22,7 @@ struct ShareJailInputs {
   std::string program;                // virtiofsd, below /usr
   std::vector<oci::Mount> shares;     // bind mounts; the destination is filled in: share_name(index)
   std::uint32_t memory_mib = 0;       // the guest's: the server maps it
+  std::uint32_t cpu_milli = 1000;     // the VMM's quota, once more: its work is the guest's
   std::uint64_t most_files = 20'000;  // descriptors: one for each file the guest's cache knows
   int listener_fd = 3;                // the listening socket it inherits
 };

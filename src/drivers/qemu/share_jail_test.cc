@@ -47,5 +47,14 @@ TEST(ShareJail, MayActOnFilesAndNothingMore) {
   EXPECT_EQ(spec.linux_part.resources.memory->limit, std::int64_t{128 + 192} << 20U);
 }
 
+TEST(ShareJail, HasTheQuotaOfTheVmm) {
+  auto inputs = sample();
+  inputs.cpu_milli = 250;
+  const auto spec = share_jail(inputs);
+  ASSERT_TRUE(spec.linux_part.resources.cpu);
+  EXPECT_EQ(spec.linux_part.resources.cpu->period_us, 100'000U);
+  EXPECT_EQ(spec.linux_part.resources.cpu->quota_us, 25'000);
+}
+
 }  // namespace
 }  // namespace skerry::qemu
