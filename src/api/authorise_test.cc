@@ -223,6 +223,27 @@ TEST_F(TcpTest, WhatReachesTheHostIsForAdmins) {
   }
 }
 
+TEST_F(TcpTest, WhoCouldNotHaveMadeItDoesNotGetIn) {
+  Environment environment = add_running("plain");
+  environment.id = "fedcba9876543210";
+  environment.spec.name = "adm";
+  environment.spec.mounts.push_back({"/", "/host", false});
+  controller_.add(environment);
+  const auto header = bearer(token("operator"));
+  const std::string command = R"({"command":["true"]})";
+  EXPECT_EQ(ask("POST", "/api/v1/environments/adm/exec", header, command), 403);
+  EXPECT_EQ(ask("POST", "/api/v1/environments/adm/attach", header + "Upgrade: skerry-frames\r\nConnection: Upgrade\r\n",
+                "{}"),
+            403);
+  EXPECT_NE(ask("POST", "/api/v1/environments/plain/exec", header, command), 403);
+  EXPECT_NE(ask("POST", "/api/v1/environments/adm/exec", bearer(token("admin")), command), 403);
+
+  const std::string config = R"({"image":"a","mounts":["/:/host"]})";
+  ASSERT_TRUE(deployments_->add("web", "", config, 0));
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/web", header, R"({"plugin":"other"})"), 403);
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/web", header, R"({"replicas":1})"), 200);
+}
+
 TEST_F(TcpTest, OnlyAdminsPullUnchecked) {
   const std::string pull = R"({"reference":"localhost/x:1","insecure":true})";
   EXPECT_EQ(ask("POST", "/api/v1/images", bearer(token("operator")), pull), 403);

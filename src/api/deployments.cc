@@ -104,7 +104,8 @@ Result<Response> change_deployment(Context& context, const Request& request) {
   const auto change = TRY(wire::parse_deployment_change(request.body));
   auto status = TRY(find_deployment(context, request));
   if (change.config_json || change.has_plugin || change.max_unavailable || change.service) {
-    if (change.config_json) TRY(check_replica_config(request.caller, *change.config_json));
+    // What the replicas will be made from, whoever wrote it.
+    TRY(check_replica_config(request.caller, change.config_json.value_or(status.deployment.config_json)));
     TRY(may_serve(request.caller, change.service.value_or(std::nullopt)));
     Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable, change.service};
     if (change.has_plugin) update.plugin = change.plugin;
@@ -115,7 +116,9 @@ Result<Response> change_deployment(Context& context, const Request& request) {
 }
 
 Result<Response> roll_back_deployment(Context& context, const Request& request) {
-  TRY(find_deployment(context, request));
+  const auto status = TRY(find_deployment(context, request));
+  const std::string& before = status.deployment.previous_config_json;
+  if (!before.empty()) TRY(check_replica_config(request.caller, before));
   return deployment_response(TRY(context.ports.deployments.roll_back(request.parameter("name"))));
 }
 

@@ -8,6 +8,7 @@
 
 #include "api/find.h"
 #include "api/handlers.h"
+#include "api/permit.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "wire/json_writer.h"
@@ -106,11 +107,18 @@ Result<ExecOutcome> collect(const Conversation& conversation, const wire::ExecRe
   return outcome;
 }
 
+// Who could not have made it may not go in: inside, he would have all that it was given.
+Result<Environment> find_to_enter(Context& context, const Request& request) {
+  auto environment = TRY(find_environment(context, request));
+  TRY_IN(cat("enter \"", environment.spec.name, "\""), may_create(request.caller, environment.spec));
+  return environment;
+}
+
 }  // namespace
 
 Result<ExecOutcome> exec_to_end(Context& context, const Request& request, const wire::ExecRequest& exec,
                                 const std::function<bool()>& cancelled) {
-  const auto environment = TRY(find_environment(context, request));
+  const auto environment = TRY(find_to_enter(context, request));
   const auto conversation = TRY(context.ports.controller.exec(environment.spec.name, spec_of(exec)));
   return collect(conversation, exec, context.ports.clock, cancelled);
 }
@@ -119,7 +127,7 @@ namespace {
 
 Result<Response> run_exec(Context& context, const Request& request, const wire::ExecRequest& exec,
                           const std::function<bool()>& cancelled) {
-  const auto environment = TRY(find_environment(context, request));
+  const auto environment = TRY(find_to_enter(context, request));
   auto conversation = TRY(context.ports.controller.exec(environment.spec.name, spec_of(exec)));
   if (request.wants_frames) return into_frames(std::move(conversation));
   const auto outcome = TRY(collect(conversation, exec, context.ports.clock, cancelled));
@@ -157,7 +165,7 @@ void exec_environment(Context& context, Request request, Reply reply) {
 }
 
 Result<Response> attach_environment(Context& context, const Request& request) {
-  const auto environment = TRY(find_environment(context, request));
+  const auto environment = TRY(find_to_enter(context, request));
   if (!request.wants_frames) {
     return fail(ErrorCode::kInvalidArgument, "attach needs the header \"Upgrade: skerry-frames\"");
   }
