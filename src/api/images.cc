@@ -27,7 +27,7 @@ Event image_event(const Clock& clock, std::string_view what, const std::string& 
 
 // Runs `work` as an operation that stores image.WHAT when it succeeds.
 Result<Response> start_work(Context& context, std::string_view what, const std::string& subject,
-                            std::function<ImagePort::Outcome(OperationProgress&)> work) {
+                            const std::function<ImagePort::Outcome(OperationProgress&)>& work) {
   auto& ports = context.ports;
   const std::string verb = what == "pulled"     ? "pull"
                            : what == "loaded"   ? "load"

@@ -49,6 +49,7 @@ class ImageService final : public api::ImagePort {
   }
   Outcome prune(const std::vector<std::string>& in_use) override {
     std::vector<Digest> digests;
+    digests.reserve(in_use.size());
     for (const auto& text : in_use) digests.push_back(TRY(Digest::parse(text)));
     return described(images_.prune(digests));
   }

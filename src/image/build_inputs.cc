@@ -87,8 +87,8 @@ Result<std::vector<BuildInput>> expand_mappings(const std::vector<wire::BuildFil
 }
 
 Result<std::string> choose_agent(const BuildRequest& request) {
-  const std::string path = request.file.agent_path.empty() ? request.default_agent
-                                                           : resolve_path(request.directory, request.file.agent_path);
+  std::string path = request.file.agent_path.empty() ? request.default_agent
+                                                     : resolve_path(request.directory, request.file.agent_path);
   if (::access(path.c_str(), R_OK) != 0) {
     return fail(Error::last(cat("agent ", path)).with_hint("name one with [agent] path"));
   }

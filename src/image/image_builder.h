@@ -41,6 +41,6 @@ struct BuildResult {
 };
 
 // Blocking. Files appear whole or not at all; an error leaves none of a failed build.
-Result<BuildResult> build_image(ImageStore& store, const BuildRequest& request, const Work& work);
+Result<BuildResult> build_image(ImageStore& store, const BuildRequest& given, const Work& work);
 
 }  // namespace skerry
