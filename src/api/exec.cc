@@ -159,8 +159,9 @@ Status start_exec(Context& context, Request request, Reply reply) {
 }  // namespace
 
 void exec_environment(Context& context, Request request, Reply reply) {
-  if (auto started = start_exec(context, std::move(request), reply); !started) {
-    reply(fail(std::move(started).error()));
+  const Reply refuse = reply;
+  if (auto started = start_exec(context, std::move(request), std::move(reply)); !started) {
+    refuse(fail(std::move(started).error()));
   }
 }
 
