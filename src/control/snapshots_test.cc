@@ -91,6 +91,7 @@ TEST_F(SnapshotsTest, OfManyThatWantOneNameOneTakesItAndNobodyHarmsIt) {
     const std::string name = cat("round-", round);
     std::atomic<int> taken = 0;
     std::vector<std::thread> clients;
+    clients.reserve(kClients);
     for (int i = 0; i < kClients; ++i) {
       clients.emplace_back([&] {
         auto mine = take("web", name);
