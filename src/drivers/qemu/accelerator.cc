@@ -12,6 +12,10 @@ namespace {
 
 constexpr Duration kVersionTimeout = std::chrono::seconds(10);
 
+Result<AcceleratorVerdict> cached_verdict(const std::string& cache_file, std::string_view key) {
+  return decode_verdict(TRY(read_file(cache_file, 65536)), key);
+}
+
 }  // namespace
 
 std::string encode_verdict(const AcceleratorVerdict& verdict, std::string_view key) {
@@ -35,19 +39,22 @@ std::string kvm_obstacle() {
 
 Result<AcceleratorVerdict> probe_accelerator(const std::string& cache_file, std::string_view key,
                                              const std::function<Status()>& boot_under_kvm) {
-  if (const auto cached = read_file(cache_file, 65536)) {
-    if (auto verdict = decode_verdict(*cached, key)) return std::move(*verdict);
-  }
+  if (auto verdict = cached_verdict(cache_file, key)) return verdict;
+  // The guest of a probe has one place: two would remove each other's, and take that for the host's fault.
+  const Fd lock = TRY(sys::open(cat(cache_file, ".lock"), O_RDWR | O_CREAT, 0600));
+  TRY(sys::flock(lock.get(), sys::LockMode::kExclusive, sys::LockWait::kWait));
+  if (auto verdict = cached_verdict(cache_file, key)) return verdict;
   AcceleratorVerdict verdict;
   if (auto obstacle = kvm_obstacle(); !obstacle.empty()) {
     verdict.reason = cat("no hardware virtualisation (", obstacle, "): TCG, slower; the jail is the security boundary");
   } else if (const auto booted = boot_under_kvm(); booted) {
     verdict = {Accelerator::kKvm, "KVM works: a guest booted under it"};
   } else {
+    verdict.settled = booted.error().code != ErrorCode::kDeadlineExceeded;
     verdict.reason = cat("/dev/kvm is there but no guest boots under it (", booted.error().message(),
                          "): TCG, slower; the jail is the security boundary");
   }
-  TRY(write_file_atomic(cache_file, encode_verdict(verdict, key), 0644));
+  if (verdict.settled) TRY(write_file_atomic(cache_file, encode_verdict(verdict, key), 0644));
   return verdict;
 }
 

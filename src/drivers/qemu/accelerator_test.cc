@@ -1,6 +1,11 @@
 #include "drivers/qemu/accelerator.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
 
 #include "base/file_io.h"
 #include "base/sys_file.h"
@@ -33,7 +38,7 @@ TEST(Probe, BootsOnceAndRemembers) {
   int boots = 0;
   const auto boot = [&]() -> Status {
     ++boots;
-    return fail(ErrorCode::kDeadlineExceeded, "silent");
+    return fail(ErrorCode::kUnavailable, "silent");
   };
   for (int i = 0; i < 2; ++i) {
     const auto verdict = probe_accelerator(*dir / "accel", "key", boot);
@@ -44,6 +49,42 @@ TEST(Probe, BootsOnceAndRemembers) {
   EXPECT_EQ(boots, 1);
   const auto again = probe_accelerator(*dir / "accel", "other key", []() -> Status { return {}; });
   EXPECT_EQ(again->accelerator, Accelerator::kKvm);
+}
+
+TEST(Probe, OneThatWasLateDecidesNothing) {
+  if (const auto obstacle = kvm_obstacle(); !obstacle.empty())
+    GTEST_SKIP() << "needs an openable /dev/kvm: " << obstacle;
+  const auto dir = TempDir::create("probe");
+  ASSERT_TRUE(dir);
+  const auto late = probe_accelerator(*dir / "accel", "key",
+                                      []() -> Status { return fail(ErrorCode::kDeadlineExceeded, "a busy host"); });
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->accelerator, Accelerator::kTcg);
+  EXPECT_FALSE(late->settled);
+  const auto again = probe_accelerator(*dir / "accel", "key", []() -> Status { return {}; });
+  EXPECT_EQ(again->accelerator, Accelerator::kKvm);
+}
+
+TEST(Probe, OneAtATime) {
+  if (const auto obstacle = kvm_obstacle(); !obstacle.empty())
+    GTEST_SKIP() << "needs an openable /dev/kvm: " << obstacle;
+  const auto dir = TempDir::create("probe");
+  ASSERT_TRUE(dir);
+  std::atomic<int> boots = 0;
+  const auto boot = [&]() -> Status {
+    ++boots;
+    // What the others would do meanwhile, they do now.
+    ::poll(nullptr, 0, 50);
+    return {};
+  };
+  constexpr int kStarters = 4;
+  std::vector<std::thread> starters;
+  starters.reserve(kStarters);
+  for (int i = 0; i < kStarters; ++i) {
+    starters.emplace_back([&] { EXPECT_TRUE(probe_accelerator(*dir / "accel", "key", boot)); });
+  }
+  for (auto& each : starters) each.join();
+  EXPECT_EQ(boots, 1);
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ constexpr std::size_t kSeedBytes = 64;
 // A guest that is being shut down by its agent: what comes on top of the grace it was given.
 constexpr Duration kShutdownMargin = std::chrono::seconds(5);
 constexpr Duration kAgentTimeout = std::chrono::seconds(10);
+// How many guests of a probe may be late before a daemon believes that the host is as slow as that.
+constexpr int kMostLateProbes = 3;
 
 // Errors that another way of starting would only repeat.
 bool is_the_workloads_fault(const Error& error) {
@@ -183,6 +185,7 @@ class QemuDriver final : public Driver {
   QemuConfig config_;
   std::mutex verdict_mutex_;
   std::optional<AcceleratorVerdict> verdict_;
+  int late_probes_ = 0;
   std::string host_key_;
   TemplatePool templates_;
 };
@@ -205,9 +208,12 @@ Result<AcceleratorVerdict> QemuDriver::accelerator() {
     case AccelChoice::kAuto:
       TRY(sys::mkdir_all(config_.cache_dir, 0755));
       const std::string key = TRY(accelerator_key(config_.program));
-      verdict_ = TRY(probe_accelerator(config_.cache_dir + "/accelerator", key, [this]() -> Status {
+      auto verdict = TRY(probe_accelerator(config_.cache_dir + "/accelerator", key, [this]() -> Status {
         return boot_under_kvm(jail_, config_.program, TRY(boot_files()), config_.cache_dir + "/probe");
       }));
+      // The next start asks again, but not for ever: each time costs it seconds.
+      if (!verdict.settled && ++late_probes_ < kMostLateProbes) return verdict;
+      verdict_ = verdict;
       break;
   }
   return *verdict_;
