@@ -1,0 +1,113 @@
+// QemuDriver: the class behind make_qemu_driver(). Its parts, by the life of a guest:
+//
+//   qemu_driver.cc   what the host offers; observe, stop, signal, exec; the end
+//   qemu_start.cc    from a Launch to a machine, booted or forked
+//   qemu_saved.cc    a run on disk: suspend, save, restore, going on, taking over from a daemon that was killed
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "drivers/qemu/accelerator.h"
+#include "drivers/qemu/agent_client.h"
+#include "drivers/qemu/boot_files.h"
+#include "drivers/qemu/memory_template.h"
+#include "drivers/qemu/qemu_driver.h"
+#include "drivers/qemu/qmp_client.h"
+#include "drivers/qemu/saved_run.h"
+#include "drivers/qemu/vmm.h"
+
+namespace skerry::qemu {
+
+// One question to the guest's agent.
+inline constexpr Duration kAgentTimeout = std::chrono::seconds(10);
+
+// Where the next start() finds the memory to go on with.
+SavedRun suspended(const EnvironmentPlace& place);
+// The machine of the current run (SavedRun::machine).
+std::string machine_path(const EnvironmentPlace& place);
+std::string overlay_path(const EnvironmentPlace& place);
+// A machine as prepare() left it: for a boot.
+void forget_saved(VmmSpec& spec);
+
+class QemuDriver final : public Driver {
+ public:
+  QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
+      : jail_(std::move(jail)), images_(images), config_(std::move(config)), templates_(config_.most_templates) {}
+
+  [[nodiscard]] Isolation isolation() const override { return Isolation::kMicrovm; }
+  Availability availability() override;
+
+  Result<Started> start(const Launch& launch) override;
+  Result<Observation> observe(const EnvironmentPlace& place) override;
+  Result<Fd> watch(const EnvironmentPlace& place) override { return jail_.watch(place); }
+
+  Status adopt(const EnvironmentPlace& place) override;
+
+  Status stop(const EnvironmentPlace& place, const StopRequest& request) override;
+  Status signal(const EnvironmentPlace& place, int signal_number) override;
+  Status pause(const EnvironmentPlace& place) override { return jail_.freeze(place); }
+  Status resume(const EnvironmentPlace& place) override { return jail_.thaw(place); }
+
+  Status collect(const EnvironmentPlace& place, Kind kind) override;
+  Status destroy(const EnvironmentPlace& place) override;
+
+  Result<Fd> guest_events(const EnvironmentPlace& place) override {
+    const auto broken = read_file(KeeperPaths{place.run_dir}.channel_error());
+    if (broken) return fail(ErrorCode::kCorrupt, cat("its agent is lost: ", trim(*broken)));
+    return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
+  }
+  Status suspend(const EnvironmentPlace& place) override;
+  Status discard_suspended(const EnvironmentPlace& place) override { return forget_memory(suspended(place)); }
+  Status save(const EnvironmentPlace& place, const std::string& directory) override;
+  Status restore(const EnvironmentPlace& place, const std::string& directory) override;
+
+  Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
+  Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
+  Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
+
+ private:
+  Result<AcceleratorVerdict> accelerator();
+  Result<std::string> accelerator_key_once();
+  // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.
+  [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
+    return config_.most_templates > 0 && !spec.share && !spec.disks.empty() && spec.disks.front().serial == "root";
+  }
+  [[nodiscard]] Result<GuestKernel> kernel() const {
+    if (!config_.kernel.empty()) return kernel_of_file(config_.kernel);
+    return config_.kernels != nullptr ? config_.kernels->chosen() : host_kernel();
+  }
+  [[nodiscard]] Result<BootFilesSpec> boot_files_spec() const {
+    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs"};
+  }
+  Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
+  Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
+  Status add_shares(const Launch& launch, VmmSpec& spec);
+  Status add_disks(const Launch& launch, VmmSpec& spec);
+  Result<std::string> base_disk(const Launch& launch);
+  Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
+  Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
+  Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
+  Result<Started> start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
+  Result<Started> start_saved_or_cold(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
+  Status take_saved(const Launch& launch);
+  static Result<QmpClient> load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
+  Result<std::string> machine_key(const Launch& launch, const VmmSpec& spec);
+  Result<QmpClient> halt(const EnvironmentPlace& place);
+  Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
+  Error why_ended(const EnvironmentPlace& place, const Error& seen);
+  Status require_running(const EnvironmentPlace& place, std::string_view doing);
+
+  Jail jail_;
+  ImageStore& images_;
+  QemuConfig config_;
+  std::mutex verdict_mutex_;
+  std::optional<AcceleratorVerdict> verdict_;
+  int late_probes_ = 0;
+  std::string host_key_;
+  TemplatePool templates_;
+};
+
+}  // namespace skerry::qemu
