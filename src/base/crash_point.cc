@@ -26,7 +26,8 @@ std::optional<std::uint64_t> chosen_point() {
 }  // namespace
 
 void crash_point(std::string_view step) {
-  static const std::optional<std::uint64_t> chosen = chosen_point();
+  // Each time: a test that forks tells its child.
+  const std::optional<std::uint64_t> chosen = chosen_point();
   if (!chosen) return;
   static std::atomic<std::uint64_t> reached{0};
   const std::uint64_t number = ++reached;

@@ -25,6 +25,14 @@ SavedRun suspended(const EnvironmentPlace& place) { return {place.state_dir + "/
 std::string machine_path(const EnvironmentPlace& place) { return place.run_dir + "/machine"; }
 std::string overlay_path(const EnvironmentPlace& place) { return place.state_dir + "/overlay.img"; }
 
+std::string unfinished_path(const EnvironmentPlace& place) { return place.run_dir + "/unfinished"; }
+Status begin_unfinished(const EnvironmentPlace& place) { return write_file_atomic(unfinished_path(place), "", 0600); }
+Status finish(const EnvironmentPlace& place) {
+  auto gone = sys::unlink(unfinished_path(place));
+  if (!gone && gone.error().code == ErrorCode::kNotFound) return {};
+  return gone;
+}
+
 // ── accelerator ──
 
 Result<AcceleratorVerdict> QemuDriver::accelerator() {
@@ -72,7 +80,18 @@ Availability QemuDriver::availability() {
 
 // ── life ──
 
+// A guest that was never told who it is counts for nothing, alive or dead.
 Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
+  auto observed = TRY(observe_run(place));
+  if (!sys::exists(unfinished_path(place)) || observed.restarts_spent) return observed;
+  observed.phase = Phase::kBroken;
+  observed.exit_code.reset();
+  observed.suspended = false;
+  observed.reason = "a start was cut short";
+  return observed;
+}
+
+Result<Observation> QemuDriver::observe_run(const EnvironmentPlace& place) {
   auto observed = TRY(jail_.observe(place));
   if (observed.phase == Phase::kExited) {
     // The VMM's own exit code says nothing about the workload.
@@ -157,7 +176,8 @@ Status QemuDriver::collect(const EnvironmentPlace& place, Kind kind) {
   TRY(jail_.remove(place));
   TRY(stop_shares(jail_, place));
   TRY(network::detach(place.id));
-  if (kind != Kind::kApp) {
+  // A memory on disk is worth nothing with another disk: a start that could not use it leaves both.
+  if (kind != Kind::kApp && !has_memory(suspended(place))) {
     if (auto gone = sys::unlink(overlay_path(place)); !gone && gone.error().code != ErrorCode::kNotFound) return gone;
   }
   // Last: as long as there are files, there is something to collect.

@@ -29,6 +29,12 @@ SavedRun suspended(const EnvironmentPlace& place);
 // The machine of the current run (SavedRun::machine).
 std::string machine_path(const EnvironmentPlace& place);
 std::string overlay_path(const EnvironmentPlace& place);
+// Of a run that goes on from a memory: it is somebody only when it has been told who it is. Until then this file is in
+// its run directory, so that nobody takes it for a run when its daemon is killed. A guest that boots has been told
+// beforehand, and a run of a version that knew no such file is complete.
+std::string unfinished_path(const EnvironmentPlace& place);
+Status begin_unfinished(const EnvironmentPlace& place);
+Status finish(const EnvironmentPlace& place);
 // A machine as prepare() left it: for a boot.
 void forget_saved(VmmSpec& spec);
 
@@ -69,6 +75,8 @@ class QemuDriver final : public Driver {
   Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
 
  private:
+  // What is there of the run, finished or not.
+  Result<Observation> observe_run(const EnvironmentPlace& place);
   Result<AcceleratorVerdict> accelerator();
   Result<std::string> accelerator_key_once();
   // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.

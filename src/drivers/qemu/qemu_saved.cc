@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/log.h"
 #include "base/sys_file.h"
@@ -34,16 +35,22 @@ Result<Started> QemuDriver::start_saved(const Launch& launch, VmmSpec& spec, con
   spec.incoming_state = state.get();
   const Fd memory = can_fork(spec) ? TRY(memory_file(spec.memory_mib)) : Fd();
   if (memory) spec.memory = VmmMemory{memory.get(), true};
+  TRY(begin_unfinished(place));
   Started started;
   started.pid = TRY(create_vmm(jail_, place, spec));
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
   auto qmp = TRY(load(place, QmpClient::SharedMemory::kIncluded));
+  crash_point("a saved run has its memory");
   // From here on the disk is no longer that of this memory.
   TRY(forget_memory(saved));
+  crash_point("what was saved is used up");
   TRY(qmp.execute("cont"));
+  crash_point("a saved run goes on");
   TRY(agent.request(TRY(identity_request(launch)), kAgentTimeout));
+  crash_point("a saved run has been told who it is");
+  TRY(finish(place));
   return started;
 }
 
@@ -56,6 +63,7 @@ Result<Started> QemuDriver::start_saved_or_cold(const Launch& launch, VmmSpec& s
     forget_saved(spec);
     TRY(jail_.remove(launch.place));
     TRY(forget_memory(saved));
+    TRY(finish(launch.place));
     started = start_cold(launch, spec);
     // It runs in another form than it says.
     if (started) TRY(write_file_atomic(machine_path(launch.place), "booted anew", 0600));

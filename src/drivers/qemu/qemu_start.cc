@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/filesystem_magic.h"
 #include "base/log.h"
@@ -142,7 +143,7 @@ Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocume
 // What the guest's end says more than the silence of its agent.
 Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
   if (seen.code != ErrorCode::kUnavailable) return seen;
-  const auto observed = observe(place);
+  const auto observed = observe_run(place);
   std::string reason = "the guest ended before it was ready";
   if (observed && !observed->reason.empty()) reason += cat(": ", observed->reason);
   const auto vmm = read_file(place.log_path() + ".vmm", 1U << 20U).value_or("");
@@ -177,16 +178,23 @@ Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, co
   spec.incoming_state = state.get();
   Rollback give_up;  // a template whose fork fails is not tried twice
   give_up.add([&] { templates_.drop(key); });
+  TRY(begin_unfinished(place));
   Started started;
   started.pid = TRY(create_vmm(jail_, place, spec));
+  crash_point("a fork's machine waits in its jail");
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
   auto qmp = TRY(load(place, QmpClient::SharedMemory::kIgnored));
+  crash_point("a fork has its memory");
   TRY(qmp.execute("cont"));
   give_up.commit();
+  crash_point("a fork runs");
   TRY(agent.request(TRY(boot_request(document)), kAgentTimeout));
+  crash_point("a fork has been told who it is");
   TRY_IN("boot the guest", await_workload(place, agent));
+  TRY(finish(place));
+  crash_point("a fork is started");
   return started;
 }
 
@@ -238,6 +246,7 @@ Result<Started> QemuDriver::start(const Launch& launch) {
     log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", started.error().message()}});
     forget_saved(spec);
     TRY(jail_.remove(place));
+    TRY(finish(place));
     started = start_cold(launch, spec);
   }
   if (started) undo.commit();

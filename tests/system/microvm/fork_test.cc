@@ -82,6 +82,29 @@ TEST_F(ForkTest, AWorkloadThatCannotRunIsToldNotRetried) {
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
 }
 
+// A daemon killed inside a start: what lives without a name is never taken for the environment.
+TEST_F(ForkTest, AStartThatIsKilledIsNoRun) {
+  start(launch_of("first", {"sleep", "1000"}));  // makes the template
+  int killed = 0;
+  for (bool alive = false; !alive; ++killed) {
+    auto& launch = launch_of(cat("killed-", killed), {"sleep", "1000"});
+    alive = !start_killed(launch, killed + 1);
+    const auto observed = driver_->observe(launch.place);
+    ASSERT_OK(observed);
+    const bool told_all =
+        read_file(launch.place.run_dir + "/pid") && !sys::exists(launch.place.run_dir + "/unfinished");
+    EXPECT_EQ(observed->phase, told_all ? Phase::kRunning : Phase::kBroken) << killed;
+    if (!told_all) {
+      ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
+      EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
+      start(launch);
+    }
+    EXPECT_EQ(exec(launch, {"hostname"}).out, cat("killed-", killed, "\n"));
+    ASSERT_OK(driver_->destroy(launch.place));
+  }
+  EXPECT_GE(killed, 5);
+}
+
 TEST_F(ForkTest, TheTemplateLeavesNothingBehind) {
   start(launch_of("one", {"sleep", "1000"}));
   EXPECT_FALSE(sys::exists(cache_dir_ + "/template/run"));

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <csignal>
@@ -184,6 +185,21 @@ class MicrovmTest : public testing::Test {
     auto conversation = driver_->exec(launch.place, spec);
     EXPECT_TRUE(conversation) << conversation.error().message();
     return conversation ? converse(*conversation, input) : Outcome{};
+  }
+
+  // start() in a process that is killed at its crash point `at` (base/crash_point.h). False: it came to its end before.
+  bool start_killed(const Launch& launch, int at) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("SKERRY_CRASH_AT", cat(at).c_str(), 1);
+      ::_exit(driver_->start(launch) ? 0 : 1);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    if (WIFEXITED(status)) {
+      EXPECT_EQ(WEXITSTATUS(status), 0) << "the start failed";
+    }
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   }
 
   // Waits for the end of the run and gives what was seen of it.

@@ -46,6 +46,31 @@ class SavedTest : public MicrovmTest, public testing::WithParamInterface<int> {
 
 INSTANTIATE_TEST_SUITE_P(Templates, SavedTest, testing::Values(0, 1));
 
+// Killed before the memory is used up, it goes on from there at the next start, after that it boots from its disk; it
+// is never taken for a run while it stands still or has not been told the time.
+TEST_P(SavedTest, AResumptionThatIsKilledIsTriedAgain) {
+  bool killed = true;
+  for (int at = 1; killed; ++at) {
+    auto& launch = counting(cat("sleeper-", at));
+    launch.spec.kind = Kind::kDisposable;
+    start(launch);
+    await_count(launch, 5);
+    EXPECT_EQ(exec(launch, {"sh", "-c", "echo on disk > /root/file; sync"}).code, 0);
+    const std::string boot = exec(launch, {"cat", "/proc/sys/kernel/random/boot_id"}).out;
+    ASSERT_OK(driver_->suspend(launch.place));
+    killed = start_killed(launch, at);
+    const bool kept = sys::exists(launch.place.state_dir + "/suspended/machine");
+    EXPECT_EQ(driver_->observe(launch.place)->phase, killed ? Phase::kBroken : Phase::kRunning) << at;
+    if (killed) {
+      ASSERT_OK(driver_->collect(launch.place, launch.spec.kind));
+      start(launch);
+    }
+    EXPECT_EQ(exec(launch, {"cat", "/proc/sys/kernel/random/boot_id"}).out == boot, kept || !killed) << at;
+    EXPECT_EQ(exec(launch, {"cat", "/root/file"}).code == 0, kept || !killed) << at;
+    ASSERT_OK(driver_->destroy(launch.place));
+  }
+}
+
 TEST_P(SavedTest, ASuspendedRunGoesOnWhereItWas) {
   auto& launch = counting("sleeper");
   start(launch);
