@@ -5,6 +5,7 @@
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "base/unix_socket.h"
 #include "drivers/qemu/accelerator_probe.h"
 #include "drivers/qemu/qemu_driver_parts.h"
 #include "drivers/qemu/shares.h"
@@ -168,6 +169,12 @@ Result<Conversation> QemuDriver::exec(const EnvironmentPlace& place, const ExecS
   request.process.size = spec.size;
   request.process.stdin_open = true;
   return std::move(agent).open(request, kAgentTimeout);
+}
+
+Result<Fd> QemuDriver::guest_events(const EnvironmentPlace& place) {
+  const auto broken = read_file(KeeperPaths{place.run_dir}.channel_error());
+  if (broken) return fail(ErrorCode::kCorrupt, cat("its agent is lost: ", trim(*broken)));
+  return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
 }
 
 // ── end ──

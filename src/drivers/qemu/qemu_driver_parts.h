@@ -60,11 +60,7 @@ class QemuDriver final : public Driver {
   Status collect(const EnvironmentPlace& place, Kind kind) override;
   Status destroy(const EnvironmentPlace& place) override;
 
-  Result<Fd> guest_events(const EnvironmentPlace& place) override {
-    const auto broken = read_file(KeeperPaths{place.run_dir}.channel_error());
-    if (broken) return fail(ErrorCode::kCorrupt, cat("its agent is lost: ", trim(*broken)));
-    return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
-  }
+  Result<Fd> guest_events(const EnvironmentPlace& place) override;
   Status suspend(const EnvironmentPlace& place) override;
   Status discard_suspended(const EnvironmentPlace& place) override { return forget_memory(suspended(place)); }
   Status save(const EnvironmentPlace& place, const std::string& directory) override;

@@ -8,8 +8,6 @@
 namespace skerry {
 namespace {
 
-using testing::HasSubstr;
-
 class ForkTest : public MicrovmTest {
  protected:
   [[nodiscard]] std::size_t most_templates() const override { return 2; }

@@ -48,7 +48,9 @@ INSTANTIATE_TEST_SUITE_P(Templates, SavedTest, testing::Values(0, 1));
 
 // Killed before the memory is used up, it goes on from there at the next start, after that it boots from its disk; it
 // is never taken for a run while it stands still or has not been told the time.
-TEST_P(SavedTest, AResumptionThatIsKilledIsTriedAgain) {
+class KilledSavedTest : public SavedTest {};
+INSTANTIATE_TEST_SUITE_P(Templates, KilledSavedTest, testing::Values(1));
+TEST_P(KilledSavedTest, AResumptionThatIsKilledIsTriedAgain) {
   bool killed = true;
   for (int at = 1; killed; ++at) {
     auto& launch = counting(cat("sleeper-", at));
