@@ -1,7 +1,9 @@
 // For the tests of this folder: a real server over fakes, in its own directory, and a client that may misbehave.
 #pragma once
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -88,6 +90,16 @@ class ApiTest : public ::testing::Test {
   }
   cli::HttpClient client() { return cli::HttpClient(config_.socket_path); }
   RawClient raw() { return RawClient(config_.socket_path); }
+  // To the TCP port, which config_.listen asked for.
+  RawClient tcp() {
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->tcp_port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return RawClient(std::move(socket));
+  }
   static wire::JsonNode json(const Result<cli::HttpAnswer>& answer) {
     EXPECT_TRUE(answer) << (answer ? "" : answer.error().message());
     return answer ? wire::JsonNode::parse(answer->body).value_or(wire::JsonNode()) : wire::JsonNode();

@@ -1,6 +1,4 @@
 // Who may: role × route over TCP, tokens, Host and Origin.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include "api/api_testing.h"
 #include "api/permit.h"
@@ -19,15 +17,6 @@ class TcpTest : public ApiTest {
     config_.listen = "127.0.0.1:0";
     config_.max_connections = 64;
     serve();
-  }
-  RawClient tcp() {
-    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server_->tcp_port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return RawClient(std::move(socket));
   }
   // The status of one request.
   int ask(std::string_view method, std::string_view path, std::string_view headers, std::string_view content = "") {

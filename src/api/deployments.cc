@@ -70,15 +70,9 @@ Result<DeploymentStatus> find_deployment(Context& context, const Request& reques
 }  // namespace
 
 Result<Response> list_deployments(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
   auto all = TRY(context.ports.deployments.list());
   std::erase_if(all, [&](const auto& each) { return !is_visible(request, each); });
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& each : cut_page(std::move(all), page)) write_deployment(json, each);
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  return list_page(request, std::move(all), write_deployment);
 }
 
 Result<Response> show_deployment(Context& context, const Request& request) {

@@ -7,6 +7,7 @@
 #include "api/context.h"
 #include "api/http.h"
 #include "core/environment.h"
+#include "wire/json_writer.h"
 
 namespace skerry::api {
 
@@ -35,5 +36,16 @@ std::vector<T> cut_page(std::vector<T> all, const Page& page) {
 }
 // A list's answer; `total` goes into X-Total-Count.
 Response list_response(std::string json, std::size_t total);
+// The page that the request asks for, of all that its caller may see; `write(json, each)` puts one into the array.
+template <typename T, typename Write>
+Result<Response> list_page(const Request& request, std::vector<T> all, Write write) {
+  const auto page = TRY(read_page(request));
+  const std::size_t total = all.size();
+  wire::JsonWriter json;
+  json.begin_array();
+  for (const auto& each : cut_page(std::move(all), page)) write(json, each);
+  json.end_array();
+  return list_response(std::move(json).text(), total);
+}
 
 }  // namespace skerry::api

@@ -78,14 +78,7 @@ std::vector<std::string> visible_users(Context& context, const Request& request,
 }  // namespace
 
 Result<Response> list_images(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
-  auto all = context.ports.images.list();
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& image : cut_page(std::move(all), page)) write_image(json, image);
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  return list_page(request, context.ports.images.list(), write_image);
 }
 
 Result<Response> show_image(Context& context, const Request& request) {

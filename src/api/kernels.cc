@@ -8,15 +8,6 @@
 namespace skerry::api {
 namespace {
 
-constexpr std::string_view origin_text(GuestKernel::Origin origin) {
-  switch (origin) {
-    case GuestKernel::Origin::kHost: return "host";
-    case GuestKernel::Origin::kAdded: return "added";
-    case GuestKernel::Origin::kBuilt: return "built";
-  }
-  return "host";
-}
-
 void write_file(wire::JsonWriter& json, std::string_view name, const std::optional<GuestKernel::File>& file) {
   if (!file) return;
   json.key(name).begin_object().field("path", file->path).field("size", file->size);
@@ -28,7 +19,7 @@ void write_kernel(wire::JsonWriter& json, const GuestKernel& kernel) {
   json.begin_object()
       .field("name", kernel.name)
       .field("release", kernel.release)
-      .field("origin", origin_text(kernel.origin))
+      .field("origin", to_text(kernel.origin))
       .field("chosen", kernel.chosen)
       .field("created_at", to_rfc3339(kernel.created))
       .field("has_boot_initramfs", !kernel.boot_initramfs.empty());
@@ -62,14 +53,7 @@ Result<Response> start_work(Context& context, std::string_view verb, std::string
 }  // namespace
 
 Result<Response> list_kernels(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
-  auto all = TRY(context.ports.kernels.list());
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& kernel : cut_page(std::move(all), page)) write_kernel(json, kernel);
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  return list_page(request, TRY(context.ports.kernels.list()), write_kernel);
 }
 
 Result<Response> add_kernel(Context& context, const Request& request) {

@@ -46,15 +46,9 @@ Result<Operation> find_operation(Context& context, const Request& request) {
 }  // namespace
 
 Result<Response> list_operations(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
   auto all = context.ports.operations.list();
   std::erase_if(all, [&](const auto& each) { return !may_see(request.caller, each); });
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& operation : cut_page(std::move(all), page)) write_operation(json, operation);
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  return list_page(request, std::move(all), write_operation);
 }
 
 Result<Response> show_operation(Context& context, const Request& request) {

@@ -66,14 +66,7 @@ Result<Response> switch_plugin(Context& context, const Request& request, bool en
 }  // namespace
 
 Result<Response> list_plugins(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
-  auto all = TRY(context.ports.store.plugins());
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& plugin : cut_page(std::move(all), page)) write_plugin(json, plugin);
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  return list_page(request, TRY(context.ports.store.plugins()), write_plugin);
 }
 
 Result<Response> show_plugin(Context& context, const Request& request) {

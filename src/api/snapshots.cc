@@ -55,15 +55,9 @@ Completion answer(const Reply& reply, int status) {
 }  // namespace
 
 Result<Response> list_snapshots(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
   auto all = TRY(context.ports.snapshots.list());
   std::erase_if(all, [&](const Snapshot& each) { return !request.caller.may_touch_zone(each.spec.zone); });
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& each : cut_page(std::move(all), page)) write_snapshot(json, each);
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  return list_page(request, std::move(all), write_snapshot);
 }
 
 Result<Response> show_snapshot(Context& context, const Request& request) {

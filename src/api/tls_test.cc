@@ -1,8 +1,6 @@
 // TLS on the TCP port, asked by curl(1) and by clients that do not play by the rules.
 #include "api/tls.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -56,15 +54,6 @@ class TlsTest : public ApiTest {
   std::string with_token(const std::string& name = "ci") {
     const auto answer = client().call("POST", "/api/v1/tokens", cat(R"({"name":")", name, R"(","role":"viewer"})"));
     return cat(" --header 'Authorization: Bearer ", json(answer).text("token"), "'");
-  }
-  RawClient tcp() {
-    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server_->tcp_port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return RawClient(std::move(socket));
   }
   Error refused() {
     auto server = ApiServer::create(

@@ -17,18 +17,11 @@ void write_token(wire::JsonWriter& json, const Token& token) {
 }  // namespace
 
 Result<Response> list_tokens(Context& context, const Request& request) {
-  const auto page = TRY(read_page(request));
-  auto all = context.tokens.list();
-  const std::size_t total = all.size();
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& token : cut_page(std::move(all), page)) {
+  return list_page(request, context.tokens.list(), [](wire::JsonWriter& json, const Token& token) {
     json.begin_object();
     write_token(json, token);
     json.end_object();
-  }
-  json.end_array();
-  return list_response(std::move(json).text(), total);
+  });
 }
 
 Result<Response> create_token(Context& context, const Request& request) {

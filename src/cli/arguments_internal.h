@@ -23,6 +23,15 @@ void list_by_itself(CLI::App* group, Invocation& invocation, Verb list);
 inline void on_chosen(CLI::App* verb, Invocation& invocation, Verb action) {
   verb->callback([&invocation, action = std::move(action)] { invocation.verb = action; });
 }
+// A verb whose action takes options that its arguments fill.
+template <typename Options>
+CLI::App* add_action(CLI::App& parent, Invocation& invocation, const std::string& name, const std::string& summary,
+                     const std::string& examples, const std::shared_ptr<Options>& options,
+                     Outcome (*action)(const Session&, const Options&)) {
+  auto* verb = add_verb(parent, invocation, name, summary, examples);
+  on_chosen(verb, invocation, [options, action](const Session& session) { return action(session, *options); });
+  return verb;
+}
 // The words behind the options: a first one (`what`) and all that follows it, dashes or not. Throws CLI::ParseError.
 struct Words {
   std::string first;

@@ -11,12 +11,11 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
   auto* ls = add_verb(*plugins, invocation, "list", "List", "  skerry plugins list\n");
   ls->alias("ls");
   on_chosen(ls, invocation, list_plugins);
-  auto* install = add_verb(*plugins, invocation, "install", "Install a manifest",
-                           "  skerry plugins install --manifest nginx.json\n");
+  auto* install = add_action(*plugins, invocation, "install", "Install a manifest",
+                             "  skerry plugins install --manifest nginx.json\n", options, install_plugin);
   install->add_option("--manifest", options->manifest_path, "The manifest (JSON)")
       ->required()
       ->check(CLI::ExistingFile);
-  on_chosen(install, invocation, [options](const Session& session) { return install_plugin(session, *options); });
   struct Each {
     const char* name;
     const char* summary;
@@ -26,13 +25,11 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
        {Each{"show", "Show a plugin and its manifest", show_plugins},
         Each{"enable", "Let environments be made from it", enable_plugins},
         Each{"disable", "Refuse new environments of it", disable_plugins}, Each{"remove", "Remove", remove_plugins}}) {
-    auto* verb =
-        add_verb(*plugins, invocation, each.name, each.summary, cat("  skerry plugins ", each.name, " nginx\n"));
+    auto* verb = add_action(*plugins, invocation, each.name, each.summary,
+                            cat("  skerry plugins ", each.name, " nginx\n"), options, each.action);
     verb->add_option("NAME", options->names)->required();
     if (each.action == remove_plugins) verb->alias("rm");
     if (each.action == remove_plugins) verb->add_flag("-f,--force", options->force, "Also when it is in use");
-    on_chosen(verb, invocation,
-              [options, action = each.action](const Session& session) { return action(session, *options); });
   }
 }
 
@@ -52,10 +49,11 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   auto* ls = add_verb(*deployments, invocation, "list", "List", "  skerry deployments list\n");
   ls->alias("ls");
   on_chosen(ls, invocation, list_deployments);
-  auto* create = add_verb(*deployments, invocation, "create", "Create",
-                          "  skerry deployments create web --plugin nginx --replicas 3\n"
-                          "  skerry deployments create web --config web.json --replicas 3\n"
-                          "  skerry deployments create web --plugin nginx --replicas 3 --service-port 80:8080\n");
+  auto* create = add_action(*deployments, invocation, "create", "Create",
+                            "  skerry deployments create web --plugin nginx --replicas 3\n"
+                            "  skerry deployments create web --config web.json --replicas 3\n"
+                            "  skerry deployments create web --plugin nginx --replicas 3 --service-port 80:8080\n",
+                            options, create_deployment);
   create->add_option("NAME", options->names)->required()->expected(1);
   create->add_option("--plugin", options->plugin, "What its replicas run");
   create->add_option("--config", options->config_path, "Creation request of a replica, without a name (JSON)")
@@ -63,15 +61,13 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   create->add_option("--replicas", options->replicas, "How many (default 1)");
   create->add_option("--max-unavailable", options->max_unavailable, "How many may be missing during an update (1)");
   add_service_options(*create, *options);
-  on_chosen(create, invocation, [options](const Session& session) { return create_deployment(session, *options); });
-  auto* scale = add_verb(*deployments, invocation, "scale", "Change the number of replicas",
-                         "  skerry deployments scale web --replicas 5\n");
+  auto* scale = add_action(*deployments, invocation, "scale", "Change the number of replicas",
+                           "  skerry deployments scale web --replicas 5\n", options, scale_deployment);
   scale->add_option("NAME", options->names)->required()->expected(1);
   scale->add_option("--replicas", options->replicas, "How many")->required();
-  on_chosen(scale, invocation, [options](const Session& session) { return scale_deployment(session, *options); });
   auto* update_one =
-      add_verb(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
-               "  skerry deployments update web --config web-2.json\n");
+      add_action(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
+                 "  skerry deployments update web --config web-2.json\n", options, update_deployment);
   update_one->add_option("NAME", options->names)->required()->expected(1);
   update_one->add_option("--plugin", options->plugin, "What its replicas are to run");
   update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
@@ -81,21 +77,16 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   update_one->add_flag("--no-service", options->no_service, "Give the virtual address back")
       ->excludes("--service-port")
       ->excludes("--service-address");
-  on_chosen(update_one, invocation, [options](const Session& session) { return update_deployment(session, *options); });
-  auto* roll_back = add_verb(*deployments, invocation, "rollback", "Go back to what it ran before the last update",
-                             "  skerry deployments rollback web\n");
+  auto* roll_back = add_action(*deployments, invocation, "rollback", "Go back to what it ran before the last update",
+                               "  skerry deployments rollback web\n", options, roll_back_deployment);
   roll_back->add_option("NAME", options->names)->required()->expected(1);
-  on_chosen(roll_back, invocation,
-            [options](const Session& session) { return roll_back_deployment(session, *options); });
-  auto* show_one = add_verb(*deployments, invocation, "show", "Show", "  skerry deployments show web\n");
+  auto* show_one = add_action(*deployments, invocation, "show", "Show", "  skerry deployments show web\n", options,
+                              show_deployments);
   show_one->add_option("NAME", options->names)->required();
-  on_chosen(show_one, invocation, [options](const Session& session) { return show_deployments(session, *options); });
-  auto* remove_one =
-      add_verb(*deployments, invocation, "delete", "Delete it and its replicas", "  skerry deployments delete web\n");
+  auto* remove_one = add_action(*deployments, invocation, "delete", "Delete it and its replicas",
+                                "  skerry deployments delete web\n", options, delete_deployments);
   remove_one->alias("rm");
   remove_one->add_option("NAME", options->names)->required();
-  on_chosen(remove_one, invocation,
-            [options](const Session& session) { return delete_deployments(session, *options); });
 }
 
 }  // namespace

@@ -6,25 +6,24 @@ void add_snapshot_verbs(CLI::App& app, Invocation& invocation) {
   auto* snapshot = add_group(app, "snapshot", "Environments as they were: disk, and memory of what ran");
   snapshot->alias("snapshots");
   auto options = std::make_shared<SnapshotOptions>();
-  auto* create = add_verb(*snapshot, invocation, "create", "Keep it as it is now, under a name; what runs goes on",
-                          "  skerry snapshot create db before-update\n");
+  auto* create = add_action(*snapshot, invocation, "create", "Keep it as it is now, under a name; what runs goes on",
+                            "  skerry snapshot create db before-update\n", options, create_snapshot);
   create->add_option("ENVIRONMENT", options->environment, "Of what")->required();
   create->add_option("NAME", options->names, "Name of the snapshot")->required()->expected(1);
-  on_chosen(create, invocation, [options](const Session& session) { return create_snapshot(session, *options); });
   auto* ls = add_verb(*snapshot, invocation, "ls", "List", "  skerry snapshot ls\n");
   ls->alias("list");
   on_chosen(ls, invocation, list_snapshots);
-  auto* show = add_verb(*snapshot, invocation, "show", "Show", "  skerry snapshot show before-update\n");
+  auto* show = add_action(*snapshot, invocation, "show", "Show", "  skerry snapshot show before-update\n", options,
+                          show_snapshots);
   show->add_option("NAME", options->names)->required();
-  on_chosen(show, invocation, [options](const Session& session) { return show_snapshots(session, *options); });
-  auto* restore = add_verb(*snapshot, invocation, "restore", "Make what it was taken of, stopped, what it was then",
-                           "  skerry stop db && skerry snapshot restore before-update && skerry resume db\n");
+  auto* restore = add_action(*snapshot, invocation, "restore", "Make what it was taken of, stopped, what it was then",
+                             "  skerry stop db && skerry snapshot restore before-update && skerry resume db\n", options,
+                             restore_snapshot);
   restore->add_option("NAME", options->names)->required()->expected(1);
-  on_chosen(restore, invocation, [options](const Session& session) { return restore_snapshot(session, *options); });
-  auto* rm = add_verb(*snapshot, invocation, "rm", "Remove", "  skerry snapshot rm before-update\n");
+  auto* rm = add_action(*snapshot, invocation, "rm", "Remove", "  skerry snapshot rm before-update\n", options,
+                        remove_snapshots);
   rm->alias("remove");
   rm->add_option("NAME", options->names)->required();
-  on_chosen(rm, invocation, [options](const Session& session) { return remove_snapshots(session, *options); });
 }
 
 void add_fork_verb(CLI::App& app, Invocation& invocation, Scope scope) {

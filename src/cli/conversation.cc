@@ -10,9 +10,9 @@
 #include <optional>
 
 #include "base/sys_file.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "cli/output.h"
-#include "cli/terminal.h"
 
 namespace skerry::cli {
 namespace {

@@ -1,6 +1,7 @@
 // skerry deployments: list, create, scale, update, show, delete.
 #include "base/file_io.h"
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -58,19 +59,17 @@ Status report(const Session& session, const std::string& body) {
 }  // namespace
 
 Outcome list_deployments(const Session& session) {
-  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kDeployments)).body));
-  if (session.settings.output == OutputForm::kJson) {
-    TRY(print_json(json));
-    return kExitSuccess;
-  }
-  Table table({"NAME", "RUNS", "WANTED", "CURRENT", "READY", "SERVICE", "CREATED"});
-  for (const auto& each : json.items()) {
-    const auto plugin = each.text("plugin");
-    table.add({each.text("name"), plugin.empty() ? each.text("config.image") : plugin, each.text("replicas"),
-               each.text("current"), each.text("ready"), service_text(each), human_age(each.text("created_at"))});
-  }
-  TRY(print(table.text()));
-  return kExitSuccess;
+  return print_list(session, kDeployments, {"NAME", "RUNS", "WANTED", "CURRENT", "READY", "SERVICE", "CREATED"},
+                    [](const wire::JsonNode& each) {
+                      const auto plugin = each.text("plugin");
+                      return std::vector<std::string>{each.text("name"),
+                                                      plugin.empty() ? each.text("config.image") : plugin,
+                                                      each.text("replicas"),
+                                                      each.text("current"),
+                                                      each.text("ready"),
+                                                      service_text(each),
+                                                      human_age(each.text("created_at"))};
+                    });
 }
 
 Outcome create_deployment(const Session& session, const DeploymentOptions& options) {
@@ -118,18 +117,11 @@ Outcome roll_back_deployment(const Session& session, const DeploymentOptions& op
 }
 
 Outcome show_deployments(const Session& session, const DeploymentOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(print_json(TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", deployment_path(name))).body))));
-  }
-  return kExitSuccess;
+  return show_each(session, options.names, deployment_path);
 }
 
 Outcome delete_deployments(const Session& session, const DeploymentOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(session.http.expect("DELETE", deployment_path(name)));
-    TRY(print_done(session, name));
-  }
-  return kExitSuccess;
+  return remove_each(session, options.names, deployment_path);
 }
 
 }  // namespace skerry::cli

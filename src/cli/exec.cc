@@ -3,10 +3,10 @@
 
 #include <cerrno>
 
+#include "base/terminal.h"
 #include "base/text.h"
 #include "cli/conversation.h"
 #include "cli/output.h"
-#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "wire/json_node.h"
 #include "wire/requests.h"

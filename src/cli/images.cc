@@ -7,6 +7,7 @@
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/quantities.h"
@@ -78,24 +79,11 @@ Outcome list_images(const Session& session) {
 }
 
 Outcome inspect_images(const Session& session, const ImageOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(print_json(TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", image_path(name))).body))));
-  }
-  return kExitSuccess;
+  return show_each(session, options.names, image_path);
 }
 
 Outcome remove_images(const Session& session, const ImageOptions& options) {
-  int code = kExitSuccess;
-  for (const auto& name : options.names) {
-    const auto removed = session.http.expect("DELETE", image_path(name));
-    if (!removed) {
-      complain(removed.error());
-      code = exit_code_of(removed.error());
-    } else {
-      TRY(print_done(session, name));
-    }
-  }
-  return code;
+  return remove_each(session, options.names, image_path);
 }
 
 Outcome prune_images(const Session& session) {

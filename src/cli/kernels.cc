@@ -1,5 +1,6 @@
 // skerry kernels: ls, add, build, use, rm.
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/quantities.h"
@@ -23,21 +24,16 @@ Status print_made(const Session& session, const wire::JsonNode& operation) {
 }  // namespace
 
 Outcome list_kernels(const Session& session) {
-  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kKernels)).body));
-  if (session.settings.output == OutputForm::kJson) {
-    TRY(print_json(json));
-    return kExitSuccess;
-  }
-  Table table({"NAME", "RELEASE", "ORIGIN", "CHOSEN", "SIZE", "CREATED"});
-  std::string names;
-  for (const auto& each : json.items()) {
-    names += cat(each.text("name"), "\n");
-    const auto size = each.integer("vmlinux.size") + each.integer("bzImage.size");
-    table.add({each.text("name"), each.text("release"), each.text("origin"), each.at("chosen").flag() ? "yes" : "",
-               human_bytes(static_cast<std::uint64_t>(size)), human_age(each.text("created_at"))});
-  }
-  TRY(print(session.settings.quiet ? names : table.text()));
-  return kExitSuccess;
+  return print_list(session, kKernels, {"NAME", "RELEASE", "ORIGIN", "CHOSEN", "SIZE", "CREATED"},
+                    [](const wire::JsonNode& each) {
+                      const auto size = each.integer("vmlinux.size") + each.integer("bzImage.size");
+                      return std::vector<std::string>{each.text("name"),
+                                                      each.text("release"),
+                                                      each.text("origin"),
+                                                      each.at("chosen").flag() ? "yes" : "",
+                                                      human_bytes(static_cast<std::uint64_t>(size)),
+                                                      human_age(each.text("created_at"))};
+                    });
 }
 
 Outcome add_kernel(const Session& session, const KernelOptions& options) {
@@ -69,17 +65,7 @@ Outcome choose_kernel(const Session& session, const KernelOptions& options) {
 }
 
 Outcome remove_kernels(const Session& session, const KernelOptions& options) {
-  int code = kExitSuccess;
-  for (const auto& name : options.names) {
-    const auto removed = session.http.expect("DELETE", cat(kKernels, "/", escape(name)));
-    if (!removed) {
-      complain(removed.error());
-      code = exit_code_of(removed.error());
-    } else {
-      TRY(print_done(session, name));
-    }
-  }
-  return code;
+  return remove_each(session, options.names, [](const std::string& name) { return cat(kKernels, "/", escape(name)); });
 }
 
 }  // namespace skerry::cli

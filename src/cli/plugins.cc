@@ -1,6 +1,7 @@
 // skerry plugins: list, install, show, enable, disable, remove.
 #include "base/file_io.h"
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -28,18 +29,11 @@ Outcome switch_plugins(const Session& session, const PluginOptions& options, std
 }  // namespace
 
 Outcome list_plugins(const Session& session) {
-  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kPlugins)).body));
-  if (session.settings.output == OutputForm::kJson) {
-    TRY(print_json(json));
-    return kExitSuccess;
-  }
-  Table table({"NAME", "VERSION", "RUNTIME", "ENABLED", "INSTALLED"});
-  for (const auto& each : json.items()) {
-    table.add({each.text("name"), each.text("version"), each.text("runtime"), each.at("enabled").flag() ? "yes" : "no",
-               human_age(each.text("created_at"))});
-  }
-  TRY(print(table.text()));
-  return kExitSuccess;
+  return print_list(
+      session, kPlugins, {"NAME", "VERSION", "RUNTIME", "ENABLED", "INSTALLED"}, [](const wire::JsonNode& each) {
+        return std::vector<std::string>{each.text("name"), each.text("version"), each.text("runtime"),
+                                        each.at("enabled").flag() ? "yes" : "no", human_age(each.text("created_at"))};
+      });
 }
 
 Outcome install_plugin(const Session& session, const PluginOptions& options) {
@@ -56,11 +50,7 @@ Outcome install_plugin(const Session& session, const PluginOptions& options) {
 }
 
 Outcome show_plugins(const Session& session, const PluginOptions& options) {
-  for (const auto& name : options.names) {
-    const auto answer = TRY(session.http.expect("GET", plugin_path(name) + "/manifest"));
-    TRY(print_json(TRY(wire::JsonNode::parse(answer.body))));
-  }
-  return kExitSuccess;
+  return show_each(session, options.names, [](const std::string& name) { return plugin_path(name) + "/manifest"; });
 }
 
 Outcome enable_plugins(const Session& session, const PluginOptions& options) {
@@ -71,11 +61,9 @@ Outcome disable_plugins(const Session& session, const PluginOptions& options) {
 }
 
 Outcome remove_plugins(const Session& session, const PluginOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(session.http.expect("DELETE", plugin_path(name) + (options.force ? "?force=1" : "")));
-    TRY(print_done(session, name));
-  }
-  return kExitSuccess;
+  return remove_each(session, options.names, [&options](const std::string& name) {
+    return plugin_path(name) + (options.force ? "?force=1" : "");
+  });
 }
 
 }  // namespace skerry::cli

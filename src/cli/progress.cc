@@ -6,10 +6,10 @@
 #include <csignal>
 
 #include "base/sys_file.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "cli/interrupt.h"
 #include "cli/table.h"
-#include "cli/terminal.h"
 #include "wire/problem.h"
 
 namespace skerry::cli {

@@ -1,5 +1,6 @@
 // skerry snapshot create, ls, show, restore, rm; skerry fork.
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -29,25 +30,15 @@ Outcome create_snapshot(const Session& session, const SnapshotOptions& options) 
 }
 
 Outcome list_snapshots(const Session& session) {
-  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kSnapshots)).body));
-  if (session.settings.output == OutputForm::kJson) {
-    TRY(print_json(json));
-    return kExitSuccess;
-  }
-  Table table({"NAME", "OF", "KEEPS", "SIZE", "TAKEN"});
-  for (const auto& each : json.items()) {
-    table.add({each.text("name"), each.text("environment"), each.at("memory").flag() ? "disk and memory" : "disk",
-               human_bytes(static_cast<std::uint64_t>(each.integer("size"))), human_age(each.text("created_at"))});
-  }
-  TRY(print(table.text()));
-  return kExitSuccess;
+  return print_list(session, kSnapshots, {"NAME", "OF", "KEEPS", "SIZE", "TAKEN"}, [](const wire::JsonNode& each) {
+    return std::vector<std::string>{
+        each.text("name"), each.text("environment"), each.at("memory").flag() ? "disk and memory" : "disk",
+        human_bytes(static_cast<std::uint64_t>(each.integer("size"))), human_age(each.text("created_at"))};
+  });
 }
 
 Outcome show_snapshots(const Session& session, const SnapshotOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(print_json(TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", snapshot_path(name))).body))));
-  }
-  return kExitSuccess;
+  return show_each(session, options.names, snapshot_path);
 }
 
 Outcome restore_snapshot(const Session& session, const SnapshotOptions& options) {
@@ -65,11 +56,7 @@ Outcome restore_snapshot(const Session& session, const SnapshotOptions& options)
 }
 
 Outcome remove_snapshots(const Session& session, const SnapshotOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(session.http.expect("DELETE", snapshot_path(name)));
-    TRY(print_done(session, name));
-  }
-  return kExitSuccess;
+  return remove_each(session, options.names, snapshot_path);
 }
 
 Outcome fork(const Session& session, const ForkOptions& options) {

@@ -1,5 +1,6 @@
 // skerry token create, ls, revoke.
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -29,28 +30,16 @@ Outcome create_token(const Session& session, const TokenOptions& options) {
 }
 
 Outcome list_tokens(const Session& session) {
-  const auto json = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", kTokens)).body));
-  if (session.settings.output == OutputForm::kJson) {
-    TRY(print_json(json));
-    return kExitSuccess;
-  }
-  Table table({"NAME", "ROLE", "ZONES", "CREATED"});
-  for (const auto& each : json.items()) {
+  return print_list(session, kTokens, {"NAME", "ROLE", "ZONES", "CREATED"}, [](const wire::JsonNode& each) {
     std::string zones;
     for (const auto& zone : each.at("zones").items()) zones += cat(zones.empty() ? "" : ", ", zone.text());
-    table.add(
-        {each.text("name"), each.text("role"), zones.empty() ? "all" : zones, human_age(each.text("created_at"))});
-  }
-  TRY(print(table.text()));
-  return kExitSuccess;
+    return std::vector<std::string>{each.text("name"), each.text("role"), zones.empty() ? "all" : zones,
+                                    human_age(each.text("created_at"))};
+  });
 }
 
 Outcome revoke_token(const Session& session, const TokenOptions& options) {
-  for (const auto& name : options.names) {
-    TRY(session.http.expect("DELETE", cat(kTokens, "/", escape(name))));
-    TRY(print_done(session, name));
-  }
-  return kExitSuccess;
+  return remove_each(session, options.names, [](const std::string& name) { return cat(kTokens, "/", escape(name)); });
 }
 
 }  // namespace skerry::cli

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "core/digest.h"
@@ -33,5 +34,14 @@ struct GuestKernel {
   WallTime created;
   bool chosen = false;  // what microVMs boot
 };
+
+constexpr std::string_view to_text(GuestKernel::Origin origin) {
+  switch (origin) {
+    case GuestKernel::Origin::kHost: return "host";
+    case GuestKernel::Origin::kAdded: return "added";
+    case GuestKernel::Origin::kBuilt: return "built";
+  }
+  return "host";
+}
 
 }  // namespace skerry

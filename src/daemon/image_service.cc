@@ -2,6 +2,7 @@
 
 #include "base/file_io.h"
 #include "base/text.h"
+#include "daemon/work_of.h"
 #include "image/image_builder.h"
 #include "wire/build_file.h"
 
@@ -15,11 +16,6 @@ constexpr const char* kArchitecture = "arm64";
 #else
 constexpr const char* kArchitecture = "amd64";
 #endif
-
-Work work_of(OperationProgress& progress) {
-  return {[&](const Progress& now) { progress.report(now.stage, now.done, now.total); },
-          [&] { return progress.cancelled(); }};
-}
 
 Outcome described(const Result<Image>& image) {
   if (!image) return fail(image.error());

@@ -1,16 +1,12 @@
 #include "daemon/kernel_service.h"
 
 #include "base/text.h"
+#include "daemon/work_of.h"
 
 namespace skerry {
 namespace {
 
 using Outcome = api::KernelPort::Outcome;
-
-Work work_of(OperationProgress& progress) {
-  return {[&](const Progress& now) { progress.report(now.stage, now.done, now.total); },
-          [&] { return progress.cancelled(); }};
-}
 
 Outcome described(const Result<GuestKernel>& kernel) {
   if (!kernel) return fail(kernel.error());

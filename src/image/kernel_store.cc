@@ -25,15 +25,6 @@ constexpr std::string_view kHostPrefix = "vmlinuz-";
 constexpr std::string_view kCloudSuffix = "-cloud-amd64";
 constexpr std::size_t kMaxDocument = 1U << 16U;
 
-constexpr std::string_view origin_name(GuestKernel::Origin origin) {
-  switch (origin) {
-    case GuestKernel::Origin::kHost: return "host";
-    case GuestKernel::Origin::kAdded: return "added";
-    case GuestKernel::Origin::kBuilt: return "built";
-  }
-  return "host";
-}
-
 void write_file_field(wire::JsonWriter& json, std::string_view name, const std::optional<GuestKernel::File>& file) {
   if (!file) return;
   json.key(name).begin_object().field("digest", file->digest.text()).field("size", file->size).end_object();
@@ -44,7 +35,7 @@ std::string document_of(const GuestKernel& kernel) {
   json.begin_object()
       .field("name", kernel.name)
       .field("release", kernel.release)
-      .field("origin", origin_name(kernel.origin))
+      .field("origin", to_text(kernel.origin))
       .field("created", to_rfc3339(kernel.created))
       .field("boot_initramfs", kernel.boot_initramfs);
   write_file_field(json, "vmlinux", kernel.vmlinux);
@@ -67,8 +58,8 @@ Result<GuestKernel> read_document(const std::string& folder, const std::string& 
   GuestKernel kernel;
   kernel.name = name;
   kernel.release = json.text("release");
-  kernel.origin = json.text("origin") == origin_name(GuestKernel::Origin::kBuilt) ? GuestKernel::Origin::kBuilt
-                                                                                  : GuestKernel::Origin::kAdded;
+  kernel.origin = json.text("origin") == to_text(GuestKernel::Origin::kBuilt) ? GuestKernel::Origin::kBuilt
+                                                                              : GuestKernel::Origin::kAdded;
   kernel.created = TRY_IN(path, parse_rfc3339(json.text("created")));
   kernel.boot_initramfs = json.text("boot_initramfs");
   kernel.vmlinux = TRY_IN(path, read_file_field(json.at("vmlinux"), cat(folder, "/vmlinux")));

@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,30 +14,11 @@
 #include "base/process.h"
 #include "base/sys_file.h"
 #include "base/sys_process.h"
+#include "base/terminal.h"
 #include "base/unix_socket.h"
 
 namespace skerry::oci {
 namespace {
-
-// Puts our own terminal into raw mode, and back.
-class RawMode {
- public:
-  RawMode() {
-    if (::tcgetattr(STDIN_FILENO, &saved_) < 0) return;
-    termios raw = saved_;
-    ::cfmakeraw(&raw);
-    active_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-  }
-  RawMode(const RawMode&) = delete;
-  RawMode& operator=(const RawMode&) = delete;
-  ~RawMode() {
-    if (active_) ::tcsetattr(STDIN_FILENO, TCSANOW, &saved_);
-  }
-
- private:
-  termios saved_{};
-  bool active_ = false;
-};
 
 void copy_window_size(int master) {
   winsize size{};
@@ -63,7 +43,7 @@ class Session {
     if (message.fds.empty()) return fail(ErrorCode::kIo, "the container did not hand over its terminal");
     master_ = std::move(message.fds.front());
     copy_window_size(master_.get());
-    raw_.emplace();
+    if (auto raw = RawMode::enter(STDIN_FILENO)) raw_.emplace(std::move(*raw));  // our input may be no terminal
     return {};
   }
 

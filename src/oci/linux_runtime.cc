@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "oci/console_socket.h"
+#include "oci/container_list.h"
 #include "oci/creation.h"
 #include "oci/foreground.h"
 #include "oci/hooks.h"
@@ -277,18 +278,7 @@ Result<ContainerView> LinuxRuntime::state(const std::string& id) {
   return view;
 }
 
-Result<std::vector<ContainerView>> LinuxRuntime::list() {
-  std::vector<ContainerView> out;
-  for (const auto& id : TRY(store_.ids())) {
-    auto view = state(id);
-    if (view) {
-      out.push_back(std::move(*view));
-    } else if (view.error().code != ErrorCode::kNotFound) {
-      options_.warn(view.error().message());
-    }
-  }
-  return out;
-}
+Result<std::vector<ContainerView>> LinuxRuntime::list() { return list_containers(*this, store_, options_); }
 
 Result<std::vector<int>> LinuxRuntime::processes(const std::string& id) {
   const auto record = TRY(store_.load(id));

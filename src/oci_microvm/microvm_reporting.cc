@@ -2,6 +2,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "oci/container_list.h"
 #include "oci_microvm/microvm_runtime.h"
 #include "wire/oci_spec_features.h"
 
@@ -13,18 +14,7 @@ Result<oci::ContainerView> MicrovmRuntime::state(const std::string& id) {
   return view;
 }
 
-Result<std::vector<oci::ContainerView>> MicrovmRuntime::list() {
-  std::vector<oci::ContainerView> out;
-  for (const auto& id : TRY(store_.ids())) {
-    auto view = state(id);
-    if (view) {
-      out.push_back(std::move(*view));
-    } else if (view.error().code != ErrorCode::kNotFound) {
-      options_.warn(view.error().message());
-    }
-  }
-  return out;
-}
+Result<std::vector<oci::ContainerView>> MicrovmRuntime::list() { return oci::list_containers(*this, store_, options_); }
 
 // The VMM: the guest's own processes have no number here.
 Result<std::vector<int>> MicrovmRuntime::processes(const std::string& id) {

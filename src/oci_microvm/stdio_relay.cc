@@ -1,10 +1,8 @@
 #include "oci_microvm/stdio_relay.h"
 
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,31 +12,14 @@
 #include <csignal>
 #include <optional>
 
+#include "base/terminal.h"
+
 namespace skerry::oci_microvm {
 namespace {
 
 constexpr int kKilled = 128 + SIGKILL;
 // A keeper cuts off a client that reads too slowly (base/keeper_protocol.h); a reader of ours may be this much behind.
 constexpr std::size_t kMostWaiting = 256U << 20U;
-
-class RawMode {
- public:
-  RawMode() {
-    if (::tcgetattr(STDIN_FILENO, &saved_) < 0) return;
-    termios raw = saved_;
-    ::cfmakeraw(&raw);
-    active_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-  }
-  RawMode(const RawMode&) = delete;
-  RawMode& operator=(const RawMode&) = delete;
-  ~RawMode() {
-    if (active_) ::tcsetattr(STDIN_FILENO, TCSANOW, &saved_);
-  }
-
- private:
-  termios saved_{};
-  bool active_ = false;
-};
 
 // Bytes on their way to a descriptor that may be slow. Not made non-blocking: it is shared with whoever gave it to us.
 class Output {
@@ -80,8 +61,10 @@ class Relay {
  public:
   Relay(const Conversation& conversation, Terminal terminal, const PassedSignals& signals)
       : socket_(conversation.socket.get()), session_(conversation.session), signals_(signals) {
-    if (terminal == Terminal::kNo || ::isatty(STDIN_FILENO) == 0) return;
-    raw_.emplace();
+    if (terminal == Terminal::kNo) return;
+    auto raw = RawMode::enter(STDIN_FILENO);
+    if (!raw) return;  // no terminal
+    raw_.emplace(std::move(*raw));
     send_size();
   }
 
@@ -123,9 +106,7 @@ class Relay {
   }
 
   void send_size() {
-    winsize size{};
-    if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0) return;
-    send(FrameKind::kResize, encode_size({size.ws_col, size.ws_row}));
+    if (const auto size = terminal_size(STDIN_FILENO)) send(FrameKind::kResize, encode_size(*size));
   }
 
   void pass_signal() {

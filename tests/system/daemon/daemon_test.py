@@ -23,18 +23,12 @@ PROGRAMS = ""
 HTTPD = ("sh", "-c", "echo serving; exec httpd -f -p 80 -h /www")
 
 
-class HostCase(unittest.TestCase):
-    """One host and daemon for each suite; every test removes what it made."""
-    maxDiff = None
-    settings = {}
+class DaemonCase(skerry_host.HostCase):
+    """Every test removes what it made."""
 
     @classmethod
-    def setUpClass(cls):
-        cls.host = Host(PROGRAMS, **cls.settings)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
-        cls.image = cls.host.registry.add("test/web", busybox_image(HTTPD))
-        cls.host.skerry("images", "pull", cls.image)
+    def make_image(cls):
+        return busybox_image(HTTPD)
 
     def tearDown(self):
         if self.host.daemon is None:
@@ -66,7 +60,7 @@ class HostCase(unittest.TestCase):
         return eventually(answer, f"a page from {address}:{port}")
 
 
-class MainJob(HostCase):
+class MainJob(DaemonCase):
     def test_one_image_as_container_and_as_microvm(self):
         container = self.run_detached("c", "--isolation", "container", self.image)
         microvm = self.run_detached("m", "--isolation", "microvm", "--memory", "192", self.image)
@@ -137,7 +131,7 @@ class MainJob(HostCase):
                     self.host.skerry("rm", "--force", "w")
 
 
-class Lifecycle(HostCase):
+class Lifecycle(DaemonCase):
     def test_a_foreground_run_has_the_streams_and_the_exit_code(self):
         for isolation in ("container", "microvm"):
             with self.subTest(isolation=isolation):
@@ -200,7 +194,7 @@ class Lifecycle(HostCase):
             self.assertIn("Read-only", done.stderr)
 
 
-class Files(HostCase):
+class Files(DaemonCase):
     def test_images_from_and_to_files(self):
         place = f"{self.host.place}/files"
         os.makedirs(f"{place}/rootfs/bin")
@@ -228,7 +222,7 @@ class Files(HostCase):
         self.assertEqual(self.host.document("images", "ls"), before)
 
 
-class Survival(HostCase):
+class Survival(DaemonCase):
     def test_kill_9_of_the_daemon_loses_nothing(self):
         count = "i=0; while :; do i=$((i+1)); echo line $i; usleep 5000; done"
         for isolation in ("container", "microvm"):
@@ -298,7 +292,7 @@ class Survival(HostCase):
         self.assertIn("another skerryd", done.stdout)
 
 
-class BadInput(HostCase):
+class BadInput(DaemonCase):
     settings = {"SKERRY_POOL_LAST": "192.168.229.101"}
 
     def nothing_left(self):

@@ -8,24 +8,13 @@ import sys
 import unittest
 
 import skerry_host
-from skerry_host import Host, busybox_image, eventually
+from skerry_host import eventually
 
-PROGRAMS = ""
 # Ends at once when asked: an ordinary program as first process would not hear SIGTERM.
 SERVE = ["sh", "-c", "trap 'exit 0' TERM; echo $WORD > /www/index.html; httpd -f -p 80 -h /www & wait"]
 
 
-class Deployments(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
-        cls.image = cls.host.registry.add("test/web", busybox_image())
-        cls.host.skerry("images", "pull", cls.image)
-
+class Deployments(skerry_host.HostCase):
     def setUp(self):
         self.addCleanup(self.delete)
 
@@ -99,5 +88,4 @@ class Deployments(unittest.TestCase):
 
 if __name__ == "__main__":
     skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

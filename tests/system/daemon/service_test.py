@@ -16,9 +16,8 @@ import time
 import unittest
 
 import skerry_host
-from skerry_host import Host, busybox_image, eventually
+from skerry_host import eventually
 
-PROGRAMS = ""
 # Each replica says who it is; asked to end it does so at once, as an ordinary first process would not.
 SERVE = ["sh", "-c", "trap 'exit 0' TERM; hostname > /www/index.html; httpd -f -p 8080 -h /www & wait"]
 CLIENTS = 8
@@ -64,16 +63,10 @@ def kill(pid):
         os.close(handle)
 
 
-class Services(unittest.TestCase):
-    maxDiff = None
-
+class Services(skerry_host.HostCase):
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
-        cls.image = cls.host.registry.add("test/web", busybox_image())
-        cls.host.skerry("images", "pull", cls.image)
+        super().setUpClass()
         cls.config = f"{cls.host.place}/web.json"
         with open(cls.config, "w") as file:
             json.dump({"image": cls.image, "memory_mb": 64, "command": SERVE, "health_check": {
@@ -217,5 +210,4 @@ class Services(unittest.TestCase):
 
 if __name__ == "__main__":
     skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

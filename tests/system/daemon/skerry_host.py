@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "image"))
 from oci_fixture import ImageFixture, LyingRegistry, entry, tar  # noqa: E402
@@ -139,3 +140,22 @@ class Host:
         if os.path.isdir(environments):
             left += [f"state {name}" for name in os.listdir(environments)]
         return left
+
+
+class HostCase(unittest.TestCase):
+    """One host, daemon and image for each suite. The programs are in the directory that is the test's first argument."""
+    maxDiff = None
+    settings = {}  # the daemon's, as variables
+    image_name = "test/base"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host(os.path.abspath(sys.argv[1]), **cls.settings)
+        cls.addClassCleanup(cls.host.close)
+        cls.host.start()
+        cls.image = cls.host.registry.add(cls.image_name, cls.make_image())
+        cls.host.skerry("images", "pull", cls.image)
+
+    @classmethod
+    def make_image(cls):
+        return busybox_image()

@@ -19,7 +19,7 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image, eventually  # noqa: E402
+from skerry_host import eventually  # noqa: E402
 
 PROGRAMS = ""
 MODULES = ""
@@ -116,16 +116,12 @@ class TokenProxy:
             target.shutdown(socket.SHUT_WR)
 
 
-class McpCase(unittest.TestCase):
-    maxDiff = None
+class McpCase(skerry_host.HostCase):
+    settings = {"SKERRY_LISTEN": f"127.0.0.1:{PORT}"}
 
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(PROGRAMS, SKERRY_LISTEN=f"127.0.0.1:{PORT}")
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
-        cls.image = cls.host.registry.add("test/base", busybox_image())
-        cls.host.skerry("images", "pull", cls.image)
+        super().setUpClass()
         cls.tokens = {role: cls.new_token(role, "--role", role) for role in ("viewer", "operator", "admin")}
 
     @classmethod

@@ -13,23 +13,11 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image  # noqa: E402
 
-PROGRAMS = ""
 PLUGIN = os.path.join(os.path.dirname(__file__), "../../../examples/plugin")
 
 
-class KernelCase(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
-        cls.image = cls.host.registry.add("test/base", busybox_image())
-        cls.host.skerry("images", "pull", cls.image)
-
+class KernelCase(skerry_host.HostCase):
     def release_of_a_guest(self):
         return self.host.skerry("run", "--rm", "--isolation", "microvm", "--memory", "192", self.image, "uname",
                                 "-r").stdout.strip()
@@ -111,5 +99,4 @@ class Own(KernelCase):
 
 if __name__ == "__main__":
     skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

@@ -16,9 +16,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image, eventually  # noqa: E402
+from skerry_host import eventually  # noqa: E402
 
-PROGRAMS = ""
 
 ROOTFS = """
 version = "1"
@@ -50,17 +49,7 @@ with open(os.path.join(os.path.dirname(__file__), "../../../examples/plugin/sker
     INITRAMFS = example.read()
 
 
-class PluginCase(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
-        cls.host.start()
-        cls.addClassCleanup(cls.host.close)
-        cls.image = cls.host.registry.add("test/site", busybox_image())
-        cls.host.skerry("images", "pull", cls.image)
-
+class PluginCase(skerry_host.HostCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="skerry-plugin.")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
@@ -188,5 +177,4 @@ class Runs(PluginCase):
 
 if __name__ == "__main__":
     skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)

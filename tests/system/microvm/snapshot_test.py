@@ -9,21 +9,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image, eventually  # noqa: E402
+from skerry_host import eventually  # noqa: E402
 
 PROGRAMS = ""
 COUNT = "n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done"
 
 
-class Saved(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
-        cls.host.start()
-        cls.addClassCleanup(cls.host.close)
-        cls.image = cls.host.registry.add("test/base", busybox_image())
-        cls.host.skerry("images", "pull", cls.image)
-
+class Saved(skerry_host.HostCase):
     def start(self, name, *options, memory=128):
         self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", str(memory), "--name", name, *options,
                          self.image, "--", "sh", "-c", COUNT)

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import pty
-import select
 import shutil
 import subprocess
 import unittest
@@ -90,22 +88,10 @@ class Podman(Client):
         wait_for(lambda: self.podman("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", "d").stdout == "137 exited\n")
 
     def test_a_terminal(self):
-        pid, master = pty.fork()
-        if pid == 0:
-            os.execvpe("podman", self.base + ["run", "-it", "--rm", "--network", "none", "bb", "sh", "-c", "tty; exit 4"],
-                       self.environment)
-        out = b""
-        while select.select([master], [], [], 30)[0]:
-            try:
-                data = os.read(master, 4096)
-            except OSError:
-                break
-            if not data:
-                break
-            out += data
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 4)
-        os.close(master)
-        self.assertIn(b"/dev/pts/0", out)
+        out, code = ocitest.in_terminal(["podman", *self.base, "run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
+                                         "tty; exit 4"], self.environment)
+        self.assertEqual(code, 4, out)
+        self.assertIn("/dev/pts/0", out)
 
     def test_healthchecks(self):
         self.podman("run", "-d", "--name", "h", "--network", "none", "--health-cmd", "test -e /tmp/ok", "--health-interval",

@@ -2,8 +2,6 @@
 
 import json
 import os
-import pty
-import select
 import shutil
 import signal
 import socket
@@ -275,38 +273,16 @@ class Lifecycle(ocitest.OciTest):
 
 
 class Terminals(ocitest.OciTest):
-    def in_terminal(self, argv):
-        """Runs below a terminal of ours; what appeared on it, and the exit code."""
-        pid, master = pty.fork()
-        if pid == 0:
-            os.execv(argv[0], argv)
-        out = b""
-        while True:
-            ready, _, _ = select.select([master], [], [], 20)
-            if not ready:
-                os.kill(pid, signal.SIGKILL)
-                break
-            try:
-                data = os.read(master, 4096)
-            except OSError:
-                break
-            if not data:
-                break
-            out += data
-        _, status = os.waitpid(pid, 0)
-        os.close(master)
-        return out.decode(), os.waitstatus_to_exitcode(status)
-
     def test_run_passes_the_terminal_through(self):
         name = self.name()
         self.configure(["sh", "-c", "tty; test -t 0 && test -t 1 && test -c /dev/console && echo yes; exit 3"], name,
                        lambda c: c["process"].update(terminal=True, consoleSize={"height": 11, "width": 22}))
-        out, code = self.in_terminal([RUNTIME, "--root", self.state, "run", "-b", f"{self.dir}/bundle", name])
+        out, code = ocitest.in_terminal([RUNTIME, "--root", self.state, "run", "-b", f"{self.dir}/bundle", name])
         self.assertEqual((out, code), ("/dev/pts/0\r\nyes\r\n", 3))
 
     def test_exec_with_a_terminal(self):
         name = self.start("sleep", "1000")
-        out, code = self.in_terminal([RUNTIME, "--root", self.state, "exec", "-t", name, "sh", "-c", "tty; exit 4"])
+        out, code = ocitest.in_terminal([RUNTIME, "--root", self.state, "exec", "-t", name, "sh", "-c", "tty; exit 4"])
         self.assertEqual((out, code), ("/dev/pts/0\r\n", 4))
 
     def test_the_console_socket_gets_the_master(self):

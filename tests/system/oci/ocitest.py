@@ -4,6 +4,8 @@ its own. Everything made here is removed when the test ends, also when it fails.
 import copy
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -44,6 +46,29 @@ def wait_for(condition, seconds=10, what="condition"):
             return value
         time.sleep(0.005)
     raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+def in_terminal(argv, environment=None, typed=b"", seconds=60):
+    """Runs below a terminal of ours, with `typed` typed into it; what appeared on it, and the exit code."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvpe(argv[0], argv, environment or os.environ)
+    os.write(master, typed)
+    out = b""
+    while True:
+        if not select.select([master], [], [], seconds)[0]:
+            os.kill(pid, signal.SIGKILL)
+            break
+        try:
+            data = os.read(master, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not data:
+            break
+        out += data
+    _, status = os.waitpid(pid, 0)
+    os.close(master)
+    return out.decode(), os.waitstatus_to_exitcode(status)
 
 
 def cgroup_directories(name):

@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import pty
-import select
 import shutil
 import signal
 import subprocess
@@ -296,24 +294,11 @@ class Podman(Machine):
         self.podman("rm", "d")
 
     def test_a_terminal(self):
-        pid, master = pty.fork()
-        if pid == 0:
-            os.execvpe("podman", self.base + ["run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
-                                              "tty; stty size; read line; echo got $line; exit 4"], self.environment)
-        os.write(master, b"hello\n")
-        out = b""
-        while select.select([master], [], [], 60)[0]:
-            try:
-                data = os.read(master, 4096)
-            except OSError:
-                break
-            if not data:
-                break
-            out += data
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 4, out)
-        os.close(master)
-        self.assertIn(b"/dev/pts/0", out)
-        self.assertIn(b"got hello", out)
+        out, code = ocitest.in_terminal(["podman", *self.base, "run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
+                                         "tty; stty size; read line; echo got $line; exit 4"], self.environment, b"hello\n")
+        self.assertEqual(code, 4, out)
+        self.assertIn("/dev/pts/0", out)
+        self.assertIn("got hello", out)
 
 
 if __name__ == "__main__":

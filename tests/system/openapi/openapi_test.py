@@ -17,7 +17,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image, eventually  # noqa: E402
+from skerry_host import Host, eventually  # noqa: E402
 
 PROGRAMS = ""
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "number": (int, float),
@@ -102,13 +102,10 @@ MUST_SUCCEED = {"GET": None, "POST /api/v1/environments/{name}/exec": {"command"
                 "POST /api/v1/plugins/{name}/enable": None, "POST /api/v1/images/prune": None}
 
 
-class Answers(unittest.TestCase):
+class Answers(skerry_host.HostCase):
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
-        cls.addClassCleanup(cls.host.close)
-        cls.host.start()
-        cls.image = cls.host.registry.add("test/base", busybox_image())
+        super().setUpClass()
         cls.document = json.loads(cls.ask("GET", "/openapi.json")[1])
         cls.schemas = Schemas(cls.document)
 

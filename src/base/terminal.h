@@ -4,15 +4,17 @@
 #include <termios.h>
 
 #include <optional>
+#include <utility>
 
 #include "base/frame.h"
 #include "base/result.h"
 
-namespace skerry::cli {
+namespace skerry {
 
 // Raw mode (termios(3), cfmakeraw) as long as it lives; the old mode comes back whatever happens but SIGKILL.
 class RawMode {
  public:
+  // kIo where `fd` is no terminal (ENOTTY) or has hung up.
   static Result<RawMode> enter(int fd);
   RawMode(RawMode&& other) noexcept : fd_(std::exchange(other.fd_, -1)), before_(other.before_) {}
   RawMode& operator=(RawMode&&) = delete;
@@ -29,4 +31,4 @@ class RawMode {
 // nullopt when it is no terminal.
 std::optional<TerminalSize> terminal_size(int fd);
 
-}  // namespace skerry::cli
+}  // namespace skerry

@@ -1,8 +1,8 @@
-#include "cli/terminal.h"
+#include "base/terminal.h"
 
 #include <sys/ioctl.h>
 
-namespace skerry::cli {
+namespace skerry {
 
 Result<RawMode> RawMode::enter(int fd) {
   termios before{};
@@ -23,4 +23,4 @@ std::optional<TerminalSize> terminal_size(int fd) {
   return TerminalSize{size.ws_col, size.ws_row};
 }
 
-}  // namespace skerry::cli
+}  // namespace skerry
