@@ -270,6 +270,7 @@ TEST(RenderServices, TheSameCommandsMakeAndRemoveThem) {
       "add chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
       "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip addr . port to numgen random "
       "mod 2 map { 0 : 192.168.127.100 . 8080, 1 : 192.168.127.101 . 8080 }\n"
+      "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip to 192.168.127.100:8080\n"
       "add element inet skerry-vbr0 services { 192.168.127.2 . tcp . 80 : goto service_192_168_127_2_tcp_80 }\n"
       "add chain inet skerry-vbr0 service_192_168_127_2_udp_53\n"
       "add element inet skerry-vbr0 services { 192.168.127.2 . udp . 53 : goto service_192_168_127_2_udp_53 }\n"
@@ -292,10 +293,10 @@ TEST(RenderServices, AnEndpointReplacesOneRule) {
   auto after = before;
   after.services[0].endpoints.pop_back();
   std::ranges::reverse(after.services);
-  EXPECT_EQ(render_change(before, after)->commands,
-            "flush chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
-            "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip addr . port to numgen "
-            "random mod 1 map { 0 : 192.168.127.100 . 8080 }\n");
+  EXPECT_EQ(
+      render_change(before, after)->commands,
+      "flush chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
+      "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip to 192.168.127.100:8080\n");
   auto reordered = before;
   std::ranges::reverse(reordered.services[0].endpoints);
   EXPECT_EQ(render_change(before, reordered)->commands, "");

@@ -45,15 +45,21 @@ std::string element_of(const Key& key) {
 }
 
 // Without endpoints the chain is empty, and the packet goes on to the host's input, which refuses it.
-std::string add_rule(const std::string& table, const Key& key, const std::set<Endpoint>& endpoints) {
+//
+// The last rule is for a packet that was already on its way when the rules were exchanged: it still walks the old ones,
+// but the elements of their map are gone by then, and it would fall through and be refused.
+std::string add_rules(const std::string& table, const Key& key, const std::set<Endpoint>& endpoints) {
   if (endpoints.empty()) return {};
+  const auto rule =
+      cat("add rule inet ", table, ' ', chain_of(key), " meta l4proto ", to_text(key.protocol), " dnat ip ");
+  const auto only = cat(rule, "to ", endpoints.begin()->address.text(), ':', endpoints.begin()->port, '\n');
+  if (endpoints.size() == 1) return only;
   std::vector<std::string> choices;
   choices.reserve(endpoints.size());
   for (const auto& each : endpoints) {
     choices.push_back(cat(choices.size(), " : ", each.address.text(), " . ", each.port));
   }
-  return cat("add rule inet ", table, ' ', chain_of(key), " meta l4proto ", to_text(key.protocol),
-             " dnat ip addr . port to numgen random mod ", choices.size(), " map { ", join(choices, ", "), " }\n");
+  return cat(rule, "addr . port to numgen random mod ", choices.size(), " map { ", join(choices, ", "), " }\n", only);
 }
 
 std::string remove_service(const std::string& table, const Key& key) {
@@ -62,7 +68,7 @@ std::string remove_service(const std::string& table, const Key& key) {
 }
 
 std::string add_service(const std::string& table, const Key& key, const std::set<Endpoint>& endpoints) {
-  return cat("add chain inet ", table, ' ', chain_of(key), '\n', add_rule(table, key, endpoints), "add element inet ",
+  return cat("add chain inet ", table, ' ', chain_of(key), '\n', add_rules(table, key, endpoints), "add element inet ",
              table, " services { ", element_of(key), " : goto ", chain_of(key), " }\n");
 }
 
@@ -123,7 +129,7 @@ std::string service_commands(const std::string& table, const std::vector<Service
     if (old == before.end()) {
       out += add_service(table, key, endpoints);
     } else if (old->second != endpoints) {
-      out += cat("flush chain inet ", table, ' ', chain_of(key), '\n', add_rule(table, key, endpoints));
+      out += cat("flush chain inet ", table, ' ', chain_of(key), '\n', add_rules(table, key, endpoints));
     }
   }
   return out + address_commands("add", table, addresses_of(after), addresses_of(before));

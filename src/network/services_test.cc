@@ -1,9 +1,13 @@
 // Services in the kernel: connections of the host, of guests and from outside, while endpoints come, refuse and die.
 #include "network/services.h"
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -193,6 +197,47 @@ TEST_F(Services, DatagramsOfAForgottenEndpointGoToAnother) {
   serve({"192.168.127.101"}, Protocol::kUdp);
   ASSERT_OK(forget_connections_to({Ipv4::parse("192.168.127.100").value()}));
   EXPECT_TRUE(arrives(second));
+}
+
+// A packet on its way through the rules while they are exchanged must not fall through them.
+TEST_F(Services, WhileEndpointsComeAndGoNobodyIsRefused) {
+  const Fd first = serve_in(a_.get(), "192.168.127.100", 8080);
+  const Fd second = serve_in(b_.get(), "192.168.127.101", 8080);
+  std::atomic<bool> over = false;
+  std::atomic<int> refused = 0;
+  std::atomic<int> asked = 0;
+  const auto ask = [&] {
+    const auto to = socket_address("192.168.127.2", 80);
+    while (!over) {
+      const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const linger reset{1, 0};  // no port stays in use behind a closed connection
+      ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+        refused += errno == ECONNREFUSED ? 1 : 0;
+      ++asked;
+    }
+  };
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 3; ++i) clients.emplace_back(ask);
+  std::thread server([&] {
+    while (!over) {
+      std::array<pollfd, 2> wait{pollfd{first.get(), POLLIN, 0}, pollfd{second.get(), POLLIN, 0}};
+      ::poll(wait.data(), wait.size(), 10);
+      while (has_one(first) || has_one(second)) continue;
+    }
+  });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  int changes = 0;
+  while (std::chrono::steady_clock::now() < end) {
+    serve({"192.168.127.100", "192.168.127.101"});
+    serve({changes % 2 == 0 ? "192.168.127.100" : "192.168.127.101"});
+    changes += 2;
+  }
+  over = true;
+  for (auto& each : clients) each.join();
+  server.join();
+  EXPECT_GT(asked, 10);
+  EXPECT_EQ(refused, 0) << "of " << asked << " during " << changes << " changes";
 }
 
 }  // namespace

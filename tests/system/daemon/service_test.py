@@ -32,15 +32,19 @@ class Client(threading.Thread):
         self.address = address
         self.ending = threading.Event()
         self.asked = []  # (begun, ended, who answered or None)
+        self.errors = {}  # of the requests that were lost, by when they ended
 
     def ask(self):
         connection = http.client.HTTPConnection(self.address, 80, timeout=CONNECT_SECONDS)
         try:
             connection.request("GET", "/index.html")
             answer = connection.getresponse()
-            return answer.read().decode().strip() if answer.status == 200 else None
-        except (OSError, http.client.HTTPException):
-            return None
+            text = answer.read().decode().strip()
+            if answer.status == 200:
+                return text
+            self.error = f"{answer.status} {text}"
+        except (OSError, http.client.HTTPException) as error:
+            self.error = repr(error)
         finally:
             connection.close()
 
@@ -49,6 +53,8 @@ class Client(threading.Thread):
             begun = time.monotonic()
             answer = self.ask()
             self.asked.append((begun, time.monotonic(), answer))
+            if answer is None:
+                self.errors[self.asked[-1][1]] = self.error
 
 
 def kill(pid):
@@ -145,9 +151,10 @@ class Services(skerry_host.HostCase):
         slowest = max(ended - begun for begun, ended, answer in asked if answer)
         print(f"{len(asked)} requests, {len(kills)} replicas killed, {len(lost)} lost, slowest answer {slowest:.2f} s",
               file=sys.stderr)
-        unexplained = [(begun, ended) for begun, ended in lost
+        errors = {ended: error for client in clients for ended, error in client.errors.items()}
+        unexplained = [(begun, ended, errors[ended]) for begun, ended in lost
                        if not any(begun <= died and killed <= ended for killed, died in kills)]
-        # Rarely one in ten thousand is lost within a second of a death and not in it (docs/PROGRESS.md).
+        # Seen once in 80,000 requests before a fallback closed the gap that it fell through (src/network/services.cc).
         self.assertLessEqual(len(unexplained), max(1, len(asked) // 5000), f"lost without a death: {unexplained}, {kills}")
         self.assertLessEqual(len(lost), CLIENTS * len(kills))
         self.assertEqual({answer for _, _, answer in asked if answer}, {f"web-{i}" for i in (1, 2, 3, 4)})

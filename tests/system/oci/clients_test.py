@@ -88,7 +88,7 @@ class Podman(Client):
         wait_for(lambda: self.podman("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", "d").stdout == "137 exited\n")
 
     def test_a_terminal(self):
-        out, code = ocitest.in_terminal(["podman", *self.base, "run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
+        out, code = ocitest.in_terminal([*self.base, "run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
                                          "tty; exit 4"], self.environment)
         self.assertEqual(code, 4, out)
         self.assertIn("/dev/pts/0", out)

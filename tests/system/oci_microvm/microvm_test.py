@@ -294,7 +294,7 @@ class Podman(Machine):
         self.podman("rm", "d")
 
     def test_a_terminal(self):
-        out, code = ocitest.in_terminal(["podman", *self.base, "run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
+        out, code = ocitest.in_terminal([*self.base, "run", "-it", "--rm", "--network", "none", "bb", "sh", "-c",
                                          "tty; stty size; read line; echo got $line; exit 4"], self.environment, b"hello\n")
         self.assertEqual(code, 4, out)
         self.assertIn("/dev/pts/0", out)
