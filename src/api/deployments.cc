@@ -27,6 +27,7 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
   json.begin_object()
       .field("name", deployment.name)
       .field("plugin", deployment.plugin)
+      .field("plugin_version", deployment.plugin_version)
       .field("replicas", deployment.replicas)
       .field("current", status.current)
       .field("ready", status.ready)
@@ -42,11 +43,16 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
   } else {
     json.begin_object()
         .field("plugin", deployment.previous_plugin)
+        .field("plugin_version", deployment.previous_plugin_version)
         .key("config")
         .raw(deployment.previous_config_json)
         .end_object();
   }
   json.field("created_at", to_rfc3339(deployment.created_at)).end_object();
+}
+
+std::string plugin_of(const wire::DeploymentRequest& request) {
+  return to_text(PluginRef{request.plugin, request.plugin_version});
 }
 
 Response deployment_response(const DeploymentStatus& deployment, int status = 200) {
@@ -84,7 +90,7 @@ Result<Response> create_deployment(Context& context, const Request& request) {
   TRY(check_replica_config(request.caller, wanted.config_json.value_or("{}")));
   TRY(may_serve(request.caller, wanted.service.value_or(std::nullopt)));
   auto response = deployment_response(
-      TRY(context.ports.deployments.add(wanted.name, wanted.plugin, wanted.config_json.value_or("{}"),
+      TRY(context.ports.deployments.add(wanted.name, plugin_of(wanted), wanted.config_json.value_or("{}"),
                                         wanted.replicas.value_or(1), wanted.max_unavailable.value_or(1),
                                         wanted.service.value_or(std::nullopt))),
       201);
@@ -102,7 +108,7 @@ Result<Response> change_deployment(Context& context, const Request& request) {
     TRY(check_replica_config(request.caller, change.config_json.value_or(status.deployment.config_json)));
     TRY(may_serve(request.caller, change.service.value_or(std::nullopt)));
     Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable, change.service};
-    if (change.has_plugin) update.plugin = change.plugin;
+    if (change.has_plugin) update.plugin = plugin_of(change);
     status = TRY(deployments.update(name, update));
   }
   if (change.replicas) status = TRY(deployments.scale(name, *change.replicas));

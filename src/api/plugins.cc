@@ -1,4 +1,6 @@
 // /api/v1/plugins: the registry of manifests.
+#include <algorithm>
+
 #include "api/find.h"
 #include "api/handlers.h"
 #include "base/text.h"
@@ -17,60 +19,99 @@ Event plugin_event(const Context& context, std::string_view what, const Plugin& 
   return event;
 }
 
-void write_plugin(wire::JsonWriter& json, const Plugin& plugin) {
+void write_plugin(wire::JsonWriter& json, const Plugin& plugin, bool is_default) {
   json.begin_object()
       .field("name", plugin.name)
       .field("version", plugin.version)
       .field("runtime", plugin.runtime)
       .field("enabled", plugin.enabled)
+      .field("default", is_default)
       .field("created_at", to_rfc3339(plugin.created_at))
       .end_object();
 }
 
-Response plugin_response(const Plugin& plugin, int status = 200) {
+// {name}: NAME or NAME@VERSION.
+PluginRef wanted_plugin(const Request& request) { return parse_plugin_ref(request.parameter("name")); }
+
+// Without a version the one that the name stands for.
+Result<Plugin> find_plugin(Context& context, const Request& request) {
+  const auto wanted = wanted_plugin(request);
+  auto plugin = TRY(context.ports.store.find_plugin(wanted));
+  if (plugin) return *plugin;
+  return fail(ErrorCode::kNotFound, cat("plugin \"", to_text(wanted), "\" does not exist"), "see: skerry plugins list");
+}
+
+Result<Response> plugin_response(Context& context, const Plugin& plugin, int status = 200) {
+  const auto usual = TRY(context.ports.store.find_plugin({plugin.name, {}}));
   wire::JsonWriter json;
-  write_plugin(json, plugin);
+  write_plugin(json, plugin, usual && usual->version == plugin.version);
   return json_response(std::move(json).text(), status);
 }
 
-Result<Plugin> find_plugin(Context& context, const Request& request) {
-  const auto& name = request.parameter("name");
-  auto plugin = TRY(context.ports.store.find_plugin(name));
-  if (!plugin)
-    return fail(ErrorCode::kNotFound, cat("plugin \"", name, "\" does not exist"), "see: skerry plugins list");
-  return *plugin;
+// All versions that are meant, the newest first. kNotFound when there is none.
+Result<std::vector<Plugin>> meant_plugins(Context& context, const Request& request) {
+  const auto wanted = wanted_plugin(request);
+  auto all = TRY(context.ports.store.plugins());
+  std::erase_if(all, [&](const Plugin& each) {
+    return each.name != wanted.name || (!wanted.version.empty() && each.version != wanted.version);
+  });
+  if (all.empty()) TRY(find_plugin(context, request));
+  return all;
+}
+
+struct ListedPlugin {
+  Plugin plugin;
+  bool is_default = false;  // what the name alone stands for: the newest enabled, else the newest
+};
+
+// Of plugins by name, the newest first, as the store gives them.
+std::vector<ListedPlugin> with_defaults(std::vector<Plugin> all) {
+  std::vector<ListedPlugin> out;
+  for (auto first = all.begin(); first != all.end();) {
+    const auto end = std::find_if(first, all.end(), [&](const Plugin& each) { return each.name != first->name; });
+    const auto enabled = std::find_if(first, end, [](const Plugin& each) { return each.enabled; });
+    const auto chosen = enabled == end ? first : enabled;
+    for (; first != end; ++first) out.push_back({*first, first == chosen});
+  }
+  return out;
 }
 
 // Environments and deployments that were made from it.
-Result<std::vector<std::string>> users_of(Context& context, const std::string& plugin) {
+Result<std::vector<std::string>> users_of(Context& context, const PluginRef& plugin) {
+  const auto is_user = [&](const auto& each) {
+    return each.plugin == plugin.name && (plugin.version.empty() || each.plugin_version == plugin.version);
+  };
   std::vector<std::string> users;
   for (const auto& each : context.ports.controller.views()) {
-    if (each->spec.plugin == plugin) users.push_back(each->spec.name);
+    if (is_user(each->spec)) users.push_back(each->spec.name);
   }
   for (const auto& each : TRY(context.ports.deployments.list())) {
-    if (each.deployment.plugin == plugin) users.push_back(cat("deployment ", each.deployment.name));
+    if (is_user(each.deployment)) users.push_back(cat("deployment ", each.deployment.name));
   }
   return users;
 }
 
 Result<Response> switch_plugin(Context& context, const Request& request, bool enabled) {
-  auto plugin = TRY(find_plugin(context, request));
-  if (plugin.enabled != enabled) {
+  std::vector<Event> events;
+  for (auto plugin : TRY(meant_plugins(context, request))) {
+    if (plugin.enabled == enabled) continue;
     plugin.enabled = enabled;
-    TRY(context.ports.store.set_plugin_enabled(plugin.name, enabled,
-                                               {plugin_event(context, enabled ? "enabled" : "disabled", plugin)}));
+    events.push_back(plugin_event(context, enabled ? "enabled" : "disabled", plugin));
   }
-  return plugin_response(plugin);
+  if (!events.empty()) TRY(context.ports.store.set_plugin_enabled(wanted_plugin(request), enabled, events));
+  return plugin_response(context, TRY(find_plugin(context, request)));
 }
 
 }  // namespace
 
 Result<Response> list_plugins(Context& context, const Request& request) {
-  return list_page(request, TRY(context.ports.store.plugins()), write_plugin);
+  return list_page(
+      request, with_defaults(TRY(context.ports.store.plugins())),
+      [](wire::JsonWriter& json, const ListedPlugin& each) { write_plugin(json, each.plugin, each.is_default); });
 }
 
 Result<Response> show_plugin(Context& context, const Request& request) {
-  return plugin_response(TRY(find_plugin(context, request)));
+  return plugin_response(context, TRY(find_plugin(context, request)));
 }
 
 Result<Response> show_manifest(Context& context, const Request& request) {
@@ -82,8 +123,10 @@ Result<Response> install_plugin(Context& context, const Request& request) {
   if (context.config.check_plugin) {
     TRY_IN(cat("plugin \"", manifest.name, "\""), context.config.check_plugin(request.body));
   }
-  if (TRY(context.ports.store.find_plugin(manifest.name))) {
-    return fail(ErrorCode::kAlreadyExists, cat("plugin ", manifest.name, " is installed already"), "remove it first");
+  const PluginRef reference{manifest.name, manifest.version};
+  if (TRY(context.ports.store.find_plugin(reference))) {
+    return fail(ErrorCode::kAlreadyExists, cat("plugin ", to_text(reference), " is installed already"),
+                "remove it first, or give the new one another version");
   }
   // Now, while somebody waits for it, and not at the first start; what is not what the manifest says is refused here.
   if (manifest.rootfs) TRY_IN("rootfs", context.ports.images.fetch(*manifest.rootfs));
@@ -91,8 +134,8 @@ Result<Response> install_plugin(Context& context, const Request& request) {
   const Plugin plugin{manifest.name, manifest.version, manifest.runtime,
                       request.body,  manifest.enabled, context.ports.clock.now()};
   TRY(context.ports.store.install_plugin(plugin, {plugin_event(context, "installed", plugin)}));
-  auto response = plugin_response(plugin, 201);
-  response.headers.emplace_back("Location", cat("/api/v1/plugins/", plugin.name));
+  auto response = TRY(plugin_response(context, plugin, 201));
+  response.headers.emplace_back("Location", cat("/api/v1/plugins/", plugin.name, "@", percent_encode(plugin.version)));
   return response;
 }
 
@@ -103,16 +146,19 @@ Result<Response> disable_plugin(Context& context, const Request& request) {
   return switch_plugin(context, request, false);
 }
 
+// A name alone means all its versions: they go together or not at all.
 Result<Response> remove_plugin(Context& context, const Request& request) {
-  const auto plugin = TRY(find_plugin(context, request));
+  const auto wanted = wanted_plugin(request);
+  const auto plugins = TRY(meant_plugins(context, request));
   const bool force = TRY(request.flag("force"));
-  const auto users = TRY(users_of(context, plugin.name));
+  const auto users = TRY(users_of(context, wanted));
   if (!users.empty() && !force) {
-    return fail(ErrorCode::kConflict, cat("plugin \"", plugin.name, "\" is in use by ", join(users, ", ")),
+    return fail(ErrorCode::kConflict, cat("plugin \"", to_text(wanted), "\" is in use by ", join(users, ", ")),
                 "delete them first, or use --force");
   }
-  TRY(context.ports.store.remove_plugin(plugin.name, {plugin_event(context, "removed", plugin)},
-                                        force ? PluginUsers::kLeaveBehind : PluginUsers::kRefuse));
+  std::vector<Event> events;
+  for (const auto& plugin : plugins) events.push_back(plugin_event(context, "removed", plugin));
+  TRY(context.ports.store.remove_plugin(wanted, events, force ? PluginUsers::kLeaveBehind : PluginUsers::kRefuse));
   return no_content();
 }
 

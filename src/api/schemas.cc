@@ -11,6 +11,7 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 "name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},"hostname":{"type":"string"},
 "isolation":{"enum":["container","microvm","vm"]},"kind":{"enum":["app","disposable","template"]},
 "zone":{"type":"string"},"image":{"type":"string"},"rootfs_path":{"type":"string"},"plugin":{"type":"string"},
+"plugin_version":{"type":"string"},
 "entrypoint":{"type":"array","items":{"type":"string"}},
 "command":{"type":"array","items":{"type":"string"}},
 "env":{"type":"object","additionalProperties":{"type":"string"}},"workdir":{"type":"string"},
@@ -36,7 +37,7 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 constexpr std::string_view kEnvironment = R"({"type":"object",
 "required":["name","plugin","ip","state","resources","id","isolation","kind","zone","image","image_digest","goal",
 "health","pid","exit_code","reason","restarts","created_at","started_at","finished_at"],
-"properties":{"name":{"type":"string"},"plugin":{"type":"string"},"ip":{"type":"string"},
+"properties":{"name":{"type":"string"},"plugin":{"type":"string"},"plugin_version":{"type":"string"},"ip":{"type":"string"},
 "state":{"enum":["created","starting","running","paused","suspended","stopping","stopped","failed","deleting"]},
 "resources":{"$ref":"#/components/schemas/Resources"},"id":{"type":"string"},
 "isolation":{"enum":["container","microvm","vm"]},"kind":{"enum":["app","disposable","template"]},
@@ -119,6 +120,8 @@ constexpr Schema kSchemas[] = {
 "config":{"type":"string","pattern":"^/"}}})"},
     {"ChooseKernel", R"({"type":"object","additionalProperties":false,"properties":{
 "name":{"type":"string","maxLength":64}}})"},
+    {"Start", R"({"type":"object","additionalProperties":false,"properties":{
+"wait":{"type":"boolean","default":false}}})"},
     {"Removed", R"({"type":"object","additionalProperties":{"type":"string"}})"},
     {"Event", R"({"type":"object","required":["id","type","resource","time","data"],"properties":{
 "id":{"type":"integer"},"type":{"type":"string"},"resource":{"type":"string"},"time":{"type":"string"},
@@ -130,17 +133,20 @@ constexpr Schema kSchemas[] = {
 "result":{"type":"object","additionalProperties":{"type":"string"}},
 "error":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Problem"}]},"started_at":{"type":"string"},
 "finished_at":{"type":["string","null"]}}})"},
-    {"Plugin", R"({"type":"object","required":["name","version","runtime","enabled","created_at"],"properties":{
+    {"Plugin",
+     R"({"type":"object","required":["name","version","runtime","enabled","default","created_at"],"properties":{
 "name":{"type":"string"},"version":{"type":"string"},"runtime":{"type":"string"},"enabled":{"type":"boolean"},
-"created_at":{"type":"string"}}})"},
+"default":{"type":"boolean"},"created_at":{"type":"string"}}})"},
     {"Deployment", R"({"type":"object","required":["name","plugin","replicas","current","ready","config","created_at"],
-"properties":{"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer"},
+"properties":{"name":{"type":"string"},"plugin":{"type":"string"},"plugin_version":{"type":"string"},
+"replicas":{"type":"integer"},
 "current":{"type":"integer"},"ready":{"type":"integer"},"reason":{"type":"string"},"config":{"type":"object"},
 "max_unavailable":{"type":"integer"},"rolling":{"type":"boolean"},
 "service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},"previous":{"type":["object","null"]},
 "created_at":{"type":"string"}}})"},
     {"CreateDeployment", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
-"name":{"type":"string"},"plugin":{"type":"string"},"replicas":{"type":"integer","minimum":0,"maximum":1000},
+"name":{"type":"string"},"plugin":{"type":"string"},"plugin_version":{"type":"string"},
+"replicas":{"type":"integer","minimum":0,"maximum":1000},
 "max_unavailable":{"type":"integer","minimum":1},
 "service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},
 "config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},
@@ -148,7 +154,7 @@ constexpr Schema kSchemas[] = {
 "address":{"type":"string"},"ports":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string",
 "pattern":"^[0-9]{1,5}(:[0-9]{1,5})?(/tcp|/udp)?$"}}}})"},
     {"ChangeDeployment", R"({"type":"object","additionalProperties":false,"properties":{
-"replicas":{"type":"integer","minimum":0,"maximum":1000},"plugin":{"type":"string"},
+"replicas":{"type":"integer","minimum":0,"maximum":1000},"plugin":{"type":"string"},"plugin_version":{"type":"string"},
 "max_unavailable":{"type":"integer","minimum":1},
 "service":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/Service"}]},
 "config":{"$ref":"#/components/schemas/CreateEnvironment"}}})"},

@@ -25,9 +25,11 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
        {Each{"show", "Show a plugin and its manifest", show_plugins},
         Each{"enable", "Let environments be made from it", enable_plugins},
         Each{"disable", "Refuse new environments of it", disable_plugins}, Each{"remove", "Remove", remove_plugins}}) {
-    auto* verb = add_action(*plugins, invocation, each.name, each.summary,
-                            cat("  skerry plugins ", each.name, " nginx\n"), options, each.action);
-    verb->add_option("NAME", options->names)->required();
+    auto* verb =
+        add_action(*plugins, invocation, each.name, each.summary,
+                   cat("  skerry plugins ", each.name, " nginx\n  skerry plugins ", each.name, " nginx@1.22\n"),
+                   options, each.action);
+    verb->add_option("NAME", options->names, "NAME or NAME@VERSION")->required();
     if (each.action == remove_plugins) verb->alias("rm");
     if (each.action == remove_plugins) verb->add_flag("-f,--force", options->force, "Also when it is in use");
   }
@@ -55,7 +57,7 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
                             "  skerry deployments create web --plugin nginx --replicas 3 --service-port 80:8080\n",
                             options, create_deployment);
   create->add_option("NAME", options->names)->required()->expected(1);
-  create->add_option("--plugin", options->plugin, "What its replicas run");
+  create->add_option("--plugin", options->plugin, "What its replicas run: NAME (the newest) or NAME@VERSION");
   create->add_option("--config", options->config_path, "Creation request of a replica, without a name (JSON)")
       ->check(CLI::ExistingFile);
   create->add_option("--replicas", options->replicas, "How many (default 1)");
@@ -69,7 +71,8 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
       add_action(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
                  "  skerry deployments update web --config web-2.json\n", options, update_deployment);
   update_one->add_option("NAME", options->names)->required()->expected(1);
-  update_one->add_option("--plugin", options->plugin, "What its replicas are to run");
+  update_one->add_option("--plugin", options->plugin,
+                         "What its replicas are to run: NAME (the newest) or NAME@VERSION");
   update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
       ->check(CLI::ExistingFile);
   update_one->add_option("--max-unavailable", options->max_unavailable, "How many may be missing meanwhile");

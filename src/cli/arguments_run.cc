@@ -20,7 +20,7 @@ void add_identity(CLI::App* verb, RunOptions& options) {
   verb->add_option("--kind", options.kind, "app (kept; default), disposable (reset on stop) or template")
       ->check(CLI::IsMember({"app", "disposable", "template"}));
   verb->add_option("--zone", options.zone, "Security zone (default: default)");
-  verb->add_option("--plugin", options.plugin, "Run this plugin");
+  verb->add_option("--plugin", options.plugin, "Run this plugin: NAME (the newest) or NAME@VERSION");
   verb->add_option("--config", options.config_path, "Run configuration (JSON)")->check(CLI::ExistingFile);
   add_list(verb, "--label", options.labels, "NAME=value, kept with it");
 }

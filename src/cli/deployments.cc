@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "core/plugin_version.h"
 #include "wire/json_node.h"
 #include "wire/json_writer.h"
 #include "wire/run_config.h"
@@ -63,7 +64,9 @@ Outcome list_deployments(const Session& session) {
                     [](const wire::JsonNode& each) {
                       const auto plugin = each.text("plugin");
                       return std::vector<std::string>{each.text("name"),
-                                                      plugin.empty() ? each.text("config.image") : plugin,
+                                                      plugin.empty()
+                                                          ? each.text("config.image")
+                                                          : to_text(PluginRef{plugin, each.text("plugin_version")}),
                                                       each.text("replicas"),
                                                       each.text("current"),
                                                       each.text("ready"),

@@ -29,11 +29,15 @@ Outcome switch_plugins(const Session& session, const PluginOptions& options, std
 }  // namespace
 
 Outcome list_plugins(const Session& session) {
-  return print_list(
-      session, kPlugins, {"NAME", "VERSION", "RUNTIME", "ENABLED", "INSTALLED"}, [](const wire::JsonNode& each) {
-        return std::vector<std::string>{each.text("name"), each.text("version"), each.text("runtime"),
-                                        each.at("enabled").flag() ? "yes" : "no", human_age(each.text("created_at"))};
-      });
+  return print_list(session, kPlugins, {"NAME", "VERSION", "DEFAULT", "RUNTIME", "ENABLED", "INSTALLED"},
+                    [](const wire::JsonNode& each) {
+                      return std::vector<std::string>{each.text("name"),
+                                                      each.text("version"),
+                                                      each.at("default").flag() ? "yes" : "",
+                                                      each.text("runtime"),
+                                                      each.at("enabled").flag() ? "yes" : "no",
+                                                      human_age(each.text("created_at"))};
+                    });
 }
 
 Outcome install_plugin(const Session& session, const PluginOptions& options) {

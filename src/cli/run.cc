@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/run_spec.h"
 #include "cli/verbs.h"
+#include "core/plugin_version.h"
 #include "wire/environment_json.h"
 #include "wire/json_node.h"
 
@@ -25,7 +26,8 @@ bool lacks_image(const Session& session, const Error& error, const std::string& 
 // What it runs: the image that was named, or that of the plugin; "" for none, or a plugin of disks.
 std::string image_of(const Session& session, const EnvironmentSpec& spec) {
   if (!spec.image.empty() || spec.plugin.empty()) return spec.image;
-  const auto manifest = session.http.expect("GET", cat("/api/v1/plugins/", escape(spec.plugin), "/manifest"));
+  const auto manifest = session.http.expect(
+      "GET", cat("/api/v1/plugins/", escape(to_text(PluginRef{spec.plugin, spec.plugin_version})), "/manifest"));
   const auto json = manifest ? wire::JsonNode::parse(manifest->body) : fail(Error(manifest.error()));
   return json ? json->text("image") : std::string();
 }
@@ -81,7 +83,7 @@ Error give_up(const Session& session, const RunOptions& options, const Environme
             cat("remove it with: skerry rm -f ", spec.name)};
   }
   // On a connection of its own: the other one still waits for its answer.
-  HttpClient http(session.settings.socket_path);
+  HttpClient http(session.http.endpoint());
   const auto removed = http.expect("DELETE", path + "?force=1&grace_ms=0");
   if (removed || removed.error().code == ErrorCode::kNotFound) {
     return {ErrorCode::kCancelled, 0, cat("interrupted; \"", spec.name, "\" is removed"), {}};

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/quantities.h"
 #include "core/net.h"
+#include "core/plugin_version.h"
 #include "wire/run_config.h"
 #include "wire/spec_texts.h"
 
@@ -131,7 +132,11 @@ Status add_words(EnvironmentSpec& spec, const RunOptions& options) {
   set_text(spec.name, chosen(options.name, "SKERRY_NAME"));
   set_text(spec.hostname, options.hostname);
   set_text(spec.zone, chosen(options.zone, "SKERRY_ZONE"));
-  set_text(spec.plugin, options.plugin);
+  if (options.plugin) {
+    auto plugin = parse_plugin_ref(*options.plugin);
+    spec.plugin = std::move(plugin.name);
+    spec.plugin_version = std::move(plugin.version);
+  }
   set_text(spec.workdir, options.workdir);
   set_text(spec.user, chosen(options.user, "SKERRY_USER"));
   TRY(set_parsed<Isolation>(spec.isolation, chosen(options.isolation, "SKERRY_ISOLATION"), "--isolation",

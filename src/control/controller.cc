@@ -196,16 +196,19 @@ Result<std::shared_ptr<Actor>> LiveController::actor(const std::string& name) {
 // Again before each start: the keys, or the plugin of this name, may be others than when it was created.
 Status LiveController::check_plugin(const EnvironmentSpec& spec) {
   if (spec.plugin.empty() || !config_.check_plugin) return {};
-  const auto plugin = TRY(ports_.store.find_plugin(spec.plugin));
+  const PluginRef wanted{spec.plugin, spec.plugin_version};
+  const auto plugin = TRY(ports_.store.find_plugin(wanted));
   if (!plugin) {
-    return fail(ErrorCode::kRefused, cat("plugin \"", spec.plugin, "\" is gone: its signature cannot be checked"));
+    return fail(ErrorCode::kRefused, cat("plugin \"", to_text(wanted), "\" is gone: its signature cannot be checked"));
   }
-  return annotate(config_.check_plugin(plugin->manifest_json), cat("plugin \"", spec.plugin, "\""));
+  return annotate(config_.check_plugin(plugin->manifest_json), cat("plugin \"", to_text(wanted), "\""));
 }
 
 Result<Launch> LiveController::make_launch(const Environment& environment, const EnvironmentPlace& place) {
   TRY(check_plugin(environment.spec));
-  TRY(check_port_conflicts(environment, views()));
+  const auto others = views();
+  TRY(check_port_conflicts(environment, others));
+  TRY(admit_memory(environment.spec, promised_memory_mib(others, environment.id), host_memory_mib()));
   for (const auto& port : environment.spec.ports) TRY(ports_.network.check_port(port));
   Launch launch;
   launch.place = place;
@@ -302,14 +305,15 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
 
 // What the request leaves open, its plugin says. A plugin that is missing or disabled is for admission to refuse.
 Result<EnvironmentSpec> LiveController::complete(const CreateCommand& command) {
-  const auto& spec = command.spec;
+  EnvironmentSpec spec = command.spec;
   if (spec.plugin.empty()) return spec;
-  const auto plugin = TRY(ports_.store.find_plugin(spec.plugin));
+  const auto plugin = TRY(ports_.store.find_plugin({spec.plugin, spec.plugin_version}));
   if (!plugin || !plugin->enabled) return spec;
+  spec.plugin_version = plugin->version;
   TRY(check_plugin(spec));
   const auto manifest =
       TRY_IN(cat("plugin \"", plugin->name, "\""), wire::parse_plugin_manifest(plugin->manifest_json));
-  return apply_manifest(spec, manifest, command.isolation_wish, command.restart_wish);
+  return apply_manifest(std::move(spec), manifest, command.isolation_wish, command.restart_wish);
 }
 
 Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {
@@ -317,11 +321,10 @@ Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec
   facts.zone_exists = spec.zone == config_.zone.name;
   facts.memory_total_mib = host_memory_mib();
   std::set<Ipv4> leased;
-  for (const auto& each : views()) {
+  const auto all = views();
+  facts.memory_promised_mib = promised_memory_mib(all, {});
+  for (const auto& each : all) {
     if (each->spec.name == spec.name) facts.name_taken = true;
-    if (each->spec.isolation != Isolation::kContainer && is_alive(each->status.state)) {
-      facts.memory_promised_mib += each->spec.resources.memory_mib;
-    }
     if (const auto ip = Ipv4::parse(each->ip); ip) leased.insert(*ip);
   }
   facts.address_free = lowest_free(TRY(AddressPool::of(config_.zone)), leased).has_value();
@@ -331,7 +334,8 @@ Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec
     facts.isolation_unavailable = availability.reason;
   }
   if (!spec.plugin.empty()) {
-    if (const auto plugin = TRY(ports_.store.find_plugin(spec.plugin)); plugin) facts.plugin_enabled = plugin->enabled;
+    const auto plugin = TRY(ports_.store.find_plugin({spec.plugin, spec.plugin_version}));
+    if (plugin) facts.plugin_enabled = plugin->enabled;
   }
   return facts;
 }

@@ -13,7 +13,13 @@ namespace {
 
 constexpr auto kLookAnyway = std::chrono::seconds(5);
 
-// What tells two configurations apart. Not a secret and not a signature: FNV-1a is enough.
+bool is_same_revision(const Deployment& left, const Deployment& right) {
+  return left.plugin == right.plugin && left.plugin_version == right.plugin_version &&
+         left.config_json == right.config_json;
+}
+
+// What tells two configurations apart, but for the plugin's version. Not a secret and not a signature: FNV-1a is
+// enough.
 std::string revision_of(const Deployment& deployment) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char c : cat(deployment.plugin, "\n", deployment.config_json)) {
@@ -28,8 +34,14 @@ Event deployment_event(const Deployment& deployment, std::string_view what, Wall
   event.resource = deployment.name;
   event.time = time;
   event.data = {{"name", deployment.name}, {"plugin", deployment.plugin}, {"replicas", cat(deployment.replicas)}};
+  if (!deployment.plugin_version.empty()) event.data["plugin_version"] = deployment.plugin_version;
   event.data["zone"] = zone_of(deployment);
   return event;
+}
+
+void run_plugin(Deployment& deployment, const PluginRef& plugin) {
+  deployment.plugin = plugin.name;
+  deployment.plugin_version = plugin.version;
 }
 
 ReplicaView view_of(const Deployment& deployment, const Environment& environment) {
@@ -39,7 +51,8 @@ ReplicaView view_of(const Deployment& deployment, const Environment& environment
   view.health = environment.status.health;
   view.has_health_check = environment.spec.health_check.has_value();
   const auto label = environment.spec.labels.find(std::string(kRevisionLabel));
-  view.current_revision = label != environment.spec.labels.end() && label->second == revision_of(deployment);
+  view.current_revision = label != environment.spec.labels.end() && label->second == revision_of(deployment) &&
+                          (deployment.plugin.empty() || environment.spec.plugin_version == deployment.plugin_version);
   return view;
 }
 
@@ -49,7 +62,10 @@ Result<CreateCommand> replica_command(const Deployment& deployment, std::uint32_
   EnvironmentSpec& spec = command.spec;
   spec.name = replica_name(deployment.name, number);
   spec.deployment = deployment.name;
-  if (!deployment.plugin.empty()) spec.plugin = deployment.plugin;
+  if (!deployment.plugin.empty()) {
+    spec.plugin = deployment.plugin;
+    spec.plugin_version = deployment.plugin_version;
+  }
   spec.labels[std::string(kRevisionLabel)] = revision_of(deployment);
   return command;
 }
@@ -131,8 +147,15 @@ void Deployments::poke() {
 Result<DeploymentStatus> Deployments::add(const std::string& name, const std::string& plugin,
                                           const std::string& config_json, std::uint32_t replicas,
                                           std::uint32_t max_unavailable, std::optional<ServiceSpec> service) {
-  Deployment deployment{name, plugin, replicas, config_json, clock_.now(), max_unavailable, {}, {}, false, {}};
+  Deployment deployment;
+  deployment.name = name;
+  deployment.plugin = parse_plugin_ref(plugin).name;
+  deployment.replicas = replicas;
+  deployment.config_json = config_json;
+  deployment.created_at = clock_.now();
+  deployment.max_unavailable = max_unavailable;
   TRY(check(deployment));
+  run_plugin(deployment, TRY(pin(plugin, config_json)));
   {
     const std::lock_guard lock(change_mutex_);
     if (find(name)) {
@@ -146,6 +169,39 @@ Result<DeploymentStatus> Deployments::add(const std::string& name, const std::st
   if (deployment.service) refresh_services();
   poke();
   return find(name);
+}
+
+Result<PluginRef> Deployments::pin(const std::string& reference, const std::string& config_json) {
+  PluginRef wanted = parse_plugin_ref(reference);
+  if (wanted.name.empty()) {
+    const auto spec = TRY_IN("config", wire::parse_create_request(config_json)).command.spec;
+    wanted = {spec.plugin, spec.plugin_version};
+  }
+  if (wanted.name.empty()) return wanted;
+  const auto plugin = TRY(store_.find_plugin(wanted));
+  if (!plugin) {
+    return fail(ErrorCode::kNotFound, cat("plugin \"", to_text(wanted), "\" is not installed"),
+                "see: skerry plugins list");
+  }
+  if (!plugin->enabled) {
+    return fail(ErrorCode::kConflict, cat("plugin \"", to_text(wanted), "\" is disabled"),
+                cat("enable it: skerry plugins enable ", to_text(wanted)));
+  }
+  return PluginRef{plugin->name, plugin->version};
+}
+
+std::string Deployments::lack_of(const Deployment& deployment) const {
+  if (deployment.plugin.empty()) return {};
+  const PluginRef wanted{deployment.plugin, deployment.plugin_version};
+  const auto plugin = store_.find_plugin(wanted);
+  if (!plugin) return {};  // the store cannot be read: that is told elsewhere
+  if (!*plugin) {
+    return cat("plugin \"", to_text(wanted),
+               "\" is not installed any more: no replica is made or replaced until it is ",
+               "installed again, or the deployment updated");
+  }
+  if ((*plugin)->enabled) return {};
+  return cat("plugin \"", to_text(wanted), "\" is disabled: no replica is made or replaced");
 }
 
 Status Deployments::settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before) {
@@ -196,12 +252,17 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const Chan
       deployment.service = std::move(service);
     }
     const Deployment before = deployment;
-    if (wanted.plugin) deployment.plugin = *wanted.plugin;
     if (wanted.config_json) deployment.config_json = *wanted.config_json;
-    if (revision_of(deployment) == revision_of(before)) return {};
+    if (wanted.plugin || wanted.config_json) {
+      const auto plugin = TRY(pin(wanted.plugin.value_or(""), deployment.config_json));
+      // A configuration that names none leaves the one there is.
+      if (wanted.plugin || !plugin.name.empty()) run_plugin(deployment, plugin);
+    }
+    if (is_same_revision(deployment, before)) return {};
     // An update during an update: what ran last without complaint stays the one to go back to.
     if (!before.rolling) {
       deployment.previous_plugin = before.plugin;
+      deployment.previous_plugin_version = before.plugin_version;
       deployment.previous_config_json = before.config_json;
     }
     deployment.rolling = true;
@@ -220,6 +281,7 @@ Status swap_revisions(Deployment& deployment) {
                 cat("deployment \"", deployment.name, "\" has no earlier revision to go back to"));
   }
   std::swap(deployment.plugin, deployment.previous_plugin);
+  std::swap(deployment.plugin_version, deployment.previous_plugin_version);
   std::swap(deployment.config_json, deployment.previous_config_json);
   // What is gone back to has run before: should it fail now, going forth again would not help.
   deployment.rolling = false;
@@ -230,6 +292,7 @@ Status swap_revisions(Deployment& deployment) {
 Status take_back(Deployment& deployment) {
   TRY(swap_revisions(deployment));
   deployment.previous_plugin.clear();
+  deployment.previous_plugin_version.clear();
   deployment.previous_config_json.clear();
   return {};
 }
@@ -263,7 +326,8 @@ DeploymentStatus Deployments::status_of(const Deployment& deployment, const Envi
     ++status.current;
     status.ready += is_ready(replica) ? 1 : 0;
   }
-  if (status.ready < deployment.replicas) {
+  status.reason = lack_of(deployment);
+  if (status.ready < deployment.replicas && status.reason.empty()) {
     const std::lock_guard lock(mutex_);
     if (const auto found = reasons_.find(deployment.name); found != reasons_.end()) status.reason = found->second;
   }
@@ -322,7 +386,10 @@ void Deployments::reconcile_one(const Deployment& deployment, const EnvironmentV
     const Environment& environment = *view;
     if (environment.spec.deployment == deployment.name) present.push_back(view_of(deployment, environment));
   }
+  // What cannot be made again is not taken away for being sick or old.
+  const bool keep = !lack_of(deployment).empty();
   for (const auto& step : plan_deployment({deployment.replicas, deployment.max_unavailable}, present)) {
+    if (keep && step.why != "scale down") continue;
     if (step.act == ReplicaAct::kCreate) {
       create_replica(deployment, step.number);
       continue;
@@ -358,9 +425,9 @@ void Deployments::judge_update(const Deployment& deployment, const std::vector<R
     failures = failures_[deployment.name];
   }
   if (!done && failures < kFailuresToRollBack) return;
-  const std::string seen = revision_of(deployment);
   const auto judged = change(deployment.name, done ? "rolled_out" : "rolled_back", [&](Deployment& now) -> Status {
-    if (!now.rolling || revision_of(now) != seen) return fail(ErrorCode::kConflict, "it has been changed meanwhile");
+    if (!now.rolling || !is_same_revision(now, deployment))
+      return fail(ErrorCode::kConflict, "it has been changed meanwhile");
     if (!done) return take_back(now);
     now.rolling = false;
     return {};

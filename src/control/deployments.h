@@ -31,7 +31,7 @@ struct DeploymentStatus {
   Deployment deployment;
   std::uint32_t current = 0;  // replicas that are there
   std::uint32_t ready = 0;    // and run (and are healthy)
-  std::string reason;         // what failed last, while not all are ready; of this daemon's life only
+  std::string reason;  // its plugin is missing; or what failed last, while not all are ready, in this daemon's life
 };
 
 // Where its replicas are; "" when its configuration cannot be read.
@@ -47,9 +47,10 @@ class Deployments {
   Deployments(const Deployments&) = delete;
   Deployments& operator=(const Deployments&) = delete;
 
-  // `config_json` is a creation request (wire/environment_json.h) without a name. Checked here: kInvalidArgument,
-  // kAlreadyExists.
-  // A service without an address gets one.
+  // `config_json` is a creation request (wire/environment_json.h) without a name. `plugin` is a reference
+  // (core/plugin_version.h), or empty: what the configuration names. Without a version it becomes the newest enabled
+  // one, and stays that until an update. Checked here: kInvalidArgument, kAlreadyExists, kNotFound and kConflict
+  // (plugin missing, disabled). A service without an address gets one.
   Result<DeploymentStatus> add(const std::string& name, const std::string& plugin, const std::string& config_json,
                                std::uint32_t replicas, std::uint32_t max_unavailable = 1,
                                std::optional<ServiceSpec> service = std::nullopt);
@@ -58,7 +59,7 @@ class Deployments {
   // ready. When replicas of the new revision fail kFailuresToRollBack times before all have been ready once, the
   // deployment goes back to what it ran before ("deployment.rolled_back").
   struct Change {
-    std::optional<std::string> plugin;
+    std::optional<std::string> plugin;  // a reference; without a version the newest enabled one
     std::optional<std::string> config_json;
     std::optional<std::uint32_t> max_unavailable;
     // A service replaces the one there is, and keeps its address unless it names one; none takes it away. Replicas are
@@ -83,6 +84,10 @@ class Deployments {
   void reconcile();
   void reconcile_one(const Deployment& deployment, const EnvironmentViews& environments);
   void remove_orphans(const std::vector<Deployment>& deployments, const EnvironmentViews& environments);
+  // The version of the plugin that it is to run; empty where neither names one.
+  Result<PluginRef> pin(const std::string& reference, const std::string& config_json);
+  // Why no replica of it can be made now; empty: nothing is known against it.
+  std::string lack_of(const Deployment& deployment) const;
   // Checks the service and gives it its address; `before` is what the deployment has.
   Status settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before);
   // The kernel follows the stored services.

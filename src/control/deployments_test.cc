@@ -5,6 +5,8 @@
 #include <random>
 #include <set>
 
+#include "base/file_io.h"
+#include "base/text.h"
 #include "control/health.h"
 #include "testing/controller_fixture.h"
 
@@ -47,6 +49,102 @@ class DeploymentsTest : public testing::ControllerTest {
   const std::string config_ = R"({"rootfs_path":"/","memory_mb":64})";
   std::unique_ptr<Deployments> deployments_;
 };
+
+class PluginVersionsTest : public DeploymentsTest {
+ protected:
+  void SetUp() override {
+    DeploymentsTest::SetUp();
+    // An empty archive is one: two blocks of zeros.
+    ASSERT_TRUE(write_file_atomic(dir_ / "root.tar", std::string(1024, '\0'), 0600));
+    const auto name = ImageReference::parse("localhost/base:1").value();
+    ASSERT_TRUE(images_->import_rootfs(dir_ / "root.tar", name, {}, {}));
+    for (const auto* version : {"1", "2"}) install(version);
+  }
+  void install(const std::string& version) {
+    const auto manifest =
+        cat(R"({"name":"p","version":")", version,
+            R"(","image":"localhost/base:1","workload":{"entrypoint":["/x"],"env":{"V":")", version, R"("}}})");
+    ASSERT_TRUE(store_->install_plugin({"p", version, "", manifest, true, {}}, {installed()}));
+  }
+  static Event installed() { return {0, "plugin.installed", "p", {}, {}}; }
+  // Of each replica that runs: what its plugin's version put into its environment.
+  std::multiset<std::string> versions() {
+    std::multiset<std::string> out;
+    for (const auto& each : controller_->environments()) {
+      if (each.status.state == State::kRunning) out.insert(each.spec.env.at("V"));
+    }
+    return out;
+  }
+  bool comes_to(const std::multiset<std::string>& wanted) {
+    return eventually([&] { return versions() == wanted; });
+  }
+
+  const std::string small_ = R"({"memory_mb":64})";
+};
+
+TEST_F(PluginVersionsTest, ADeploymentKeepsItsVersionUntilItIsUpdated) {
+  const auto added = deployments_->add("web", "p", small_, 2);
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_EQ(added->deployment.plugin_version, "2") << "the newest";
+  ASSERT_TRUE(comes_to({"2", "2"}));
+  install("3");
+  ASSERT_TRUE(deployments_->scale("web", 3));
+  ASSERT_TRUE(comes_to({"2", "2", "2"}));
+  restart();
+  Deployments::Change change;
+  change.max_unavailable = 3;
+  ASSERT_TRUE(deployments_->update("web", change));
+  EXPECT_EQ(deployments_->find("web")->deployment.plugin_version, "2") << "nothing was said of the plugin";
+  change.plugin = "p";
+  ASSERT_TRUE(deployments_->update("web", change));
+  ASSERT_TRUE(comes_to({"3", "3", "3"}));
+  ASSERT_TRUE(deployments_->roll_back("web"));
+  ASSERT_TRUE(comes_to({"2", "2", "2"}));
+  change.plugin = "p@1";
+  ASSERT_TRUE(deployments_->update("web", change));
+  ASSERT_TRUE(comes_to({"1", "1", "1"}));
+}
+
+TEST_F(PluginVersionsTest, AConfigurationCanNameThePluginToo) {
+  const auto added = deployments_->add("web", "", R"({"memory_mb":64,"plugin":"p@1"})", 1);
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_EQ(added->deployment.plugin, "p");
+  EXPECT_EQ(added->deployment.plugin_version, "1");
+  ASSERT_TRUE(comes_to({"1"}));
+  Deployments::Change change;
+  change.config_json = R"({"memory_mb":65})";
+  EXPECT_EQ(deployments_->update("web", change)->deployment.plugin_version, "1");
+  change.config_json = R"({"memory_mb":65,"plugin":"p","plugin_version":"2"})";
+  EXPECT_EQ(deployments_->update("web", change)->deployment.plugin_version, "2");
+  EXPECT_TRUE(comes_to({"2"}));
+}
+
+TEST_F(PluginVersionsTest, WhatIsMissingOrDisabledIsRefused) {
+  EXPECT_EQ(deployments_->add("web", "none", small_, 1).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(deployments_->add("web", "p@9", small_, 1).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(store_->set_plugin_enabled({"p", "2"}, false, {}));
+  EXPECT_EQ(deployments_->add("web", "p@2", small_, 1).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(deployments_->add("web", "p", small_, 1)->deployment.plugin_version, "1");
+}
+
+// --force took its plugin away: replicas stay, also a sick one; it says why, and goes on when the plugin is back.
+TEST_F(PluginVersionsTest, ADeploymentWithoutItsPluginKeepsWhatItHas) {
+  ASSERT_TRUE(deployments_->add("web", "p@2", small_, 3));
+  ASSERT_TRUE(comes_to({"2", "2", "2"}));
+  ASSERT_TRUE(store_->remove_plugin({"p", "2"}, {installed()}, PluginUsers::kLeaveBehind));
+  const auto sick = controller_->find("web-1").value();
+  controller_->report_health(sick.id, sick.status.incarnation, Health::kUnhealthy, "test");
+  ASSERT_TRUE(ask("web-2", Verb::kStop));
+  EXPECT_NE(deployments_->find("web")->reason.find("plugin \"p@2\" is not installed any more"), std::string::npos);
+  ASSERT_TRUE(deployments_->scale("web", 2)) << "what it has can be changed";
+  ASSERT_TRUE(eventually([&] { return !controller_->find("web-3"); }));
+  EXPECT_EQ(controller_->find("web-1")->id, sick.id);
+  EXPECT_EQ(state_of("web-2"), State::kStopped) << "not thrown away: it could not be made again";
+  install("2");
+  ASSERT_TRUE(eventually([&] { return controller_->find("web-1") && controller_->find("web-1")->id != sick.id; }));
+  EXPECT_TRUE(comes_to({"2", "2"}));
+  EXPECT_EQ(deployments_->find("web")->reason, "");
+}
 
 TEST_F(DeploymentsTest, KeepsNReplicasUpAndDown) {
   const auto added = deployments_->add("web", "", config_, 3);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "core/plan.h"
+#include "core/plugin_version.h"
 #include "core/state_machine.h"
 
 namespace skerry {
@@ -99,12 +100,13 @@ Status admit_creation(const EnvironmentSpec& spec, const CreationFacts& facts) {
     return fail(ErrorCode::kAlreadyExists, cat("name \"", spec.name, "\" is taken"),
                 cat("choose another --name or remove it: skerry rm ", spec.name));
   }
+  const std::string plugin = to_text(PluginRef{spec.plugin, spec.plugin_version});
   if (!spec.plugin.empty() && !facts.plugin_enabled) {
-    return fail(ErrorCode::kNotFound, cat("plugin \"", spec.plugin, "\" is not installed"), "see: skerry plugins list");
+    return fail(ErrorCode::kNotFound, cat("plugin \"", plugin, "\" is not installed"), "see: skerry plugins list");
   }
   if (!spec.plugin.empty() && !*facts.plugin_enabled) {
-    return fail(ErrorCode::kConflict, cat("plugin \"", spec.plugin, "\" is disabled"),
-                cat("enable it: skerry plugins enable ", spec.plugin));
+    return fail(ErrorCode::kConflict, cat("plugin \"", plugin, "\" is disabled"),
+                cat("enable it: skerry plugins enable ", plugin));
   }
   if (!facts.zone_exists) {
     return fail(ErrorCode::kNotFound, cat("zone \"", spec.zone, "\" does not exist"),
@@ -118,14 +120,24 @@ Status admit_creation(const EnvironmentSpec& spec, const CreationFacts& facts) {
     return fail(ErrorCode::kResourceExhausted, cat("zone \"", spec.zone, "\" has no free address left"),
                 "remove environments you no longer need, or widen the zone's pool");
   }
-  if (spec.isolation != Isolation::kContainer &&
-      facts.memory_promised_mib + spec.resources.memory_mib > facts.memory_total_mib) {
-    return fail(ErrorCode::kResourceExhausted,
-                cat("not enough memory: ", spec.resources.memory_mib, " MiB asked, ", facts.memory_promised_mib, " of ",
-                    facts.memory_total_mib, " MiB already promised to other VMs"),
-                "give it less with --memory, or stop another VM");
+  return admit_memory(spec, facts.memory_promised_mib, facts.memory_total_mib);
+}
+
+std::uint64_t promised_memory_mib(const EnvironmentViews& environments, const std::string& but_id) {
+  std::uint64_t sum = 0;
+  for (const auto& each : environments) {
+    const bool counts = each->spec.isolation != Isolation::kContainer && is_alive(each->status.state);
+    if (counts && each->id != but_id) sum += each->spec.resources.memory_mib;
   }
-  return {};
+  return sum;
+}
+
+Status admit_memory(const EnvironmentSpec& spec, std::uint64_t promised_mib, std::uint64_t total_mib) {
+  if (spec.isolation == Isolation::kContainer || promised_mib + spec.resources.memory_mib <= total_mib) return {};
+  return fail(ErrorCode::kResourceExhausted,
+              cat("not enough memory: ", spec.resources.memory_mib, " MiB asked, ", promised_mib, " of ", total_mib,
+                  " MiB already promised to other VMs"),
+              "give it less with --memory, or stop another VM");
 }
 
 }  // namespace skerry

@@ -27,4 +27,10 @@ struct CreationFacts {
 // kInvalidArgument, kAlreadyExists, kNotFound, kConflict, kUnsupported or kResourceExhausted.
 Status admit_creation(const EnvironmentSpec& spec, const CreationFacts& facts);
 
+// What living VMs but the one with this id (empty: all) have been promised.
+std::uint64_t promised_memory_mib(const EnvironmentViews& environments, const std::string& but_id);
+// Whether a VM's memory can be promised to it beside that: kResourceExhausted. Asked again at each start: one that was
+// stopped may have left its place to another.
+Status admit_memory(const EnvironmentSpec& spec, std::uint64_t promised_mib, std::uint64_t total_mib);
+
 }  // namespace skerry

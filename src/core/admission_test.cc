@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "core/plan.h"
 
 namespace skerry {
@@ -178,6 +179,28 @@ TEST(AdmitCreation, MemoryOfVmsIsNotPromisedTwice) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kResourceExhausted);
   EXPECT_NE(answer.error().step.find("1025 MiB asked, 3072 of 4096"), std::string::npos) << answer.error().step;
+}
+
+TEST(AdmitCreation, CpuOfVmsMayBePromisedToMany) {
+  auto spec = microvm(512);
+  spec.resources.cpu_milli = 64 * kMilliPerCore;
+  const auto admitted = admit_creation(spec, memory(4096, 0));
+  EXPECT_TRUE(admitted) << "more than any host here has: shares of it: " << admitted.error().message();
+}
+
+TEST(AdmitStart, OneThatWasStoppedMayHaveLeftItsPlace) {
+  EnvironmentViews all;
+  for (const auto state : {State::kRunning, State::kStarting, State::kStopped, State::kPaused, State::kSuspended}) {
+    Environment each;
+    each.id = cat(all.size());
+    each.spec = microvm(1000);
+    each.status.state = state;
+    all.push_back(std::make_shared<const Environment>(each));
+  }
+  EXPECT_EQ(promised_memory_mib(all, {}), 3000U) << "what is on disk has none";
+  EXPECT_EQ(promised_memory_mib(all, "1"), 2000U) << "not to itself";
+  EXPECT_TRUE(admit_memory(microvm(1000), 2000, 3000));
+  EXPECT_EQ(admit_memory(microvm(1000), 2000, 2999).error().code, ErrorCode::kResourceExhausted);
 }
 
 TEST(AdmitCreation, MemoryOfContainersIsALimitNotAPromise) {

@@ -136,7 +136,8 @@ struct EnvironmentSpec {
   std::optional<Artifact> root_disk;
   std::optional<Artifact> initramfs;
   std::string plugin;
-  std::string deployment;  // the deployment this is a replica of, or empty
+  std::string plugin_version;  // which one it was made from; in a request empty: the newest enabled one
+  std::string deployment;      // the deployment this is a replica of, or empty
   std::vector<std::string> entrypoint;
   std::vector<std::string> command;
   std::map<std::string, std::string> env;

@@ -25,24 +25,34 @@ std::optional<ServiceSpec> read_service(const std::string& address, const std::s
   return service;
 }
 
+// One whose plugin was removed by force can still be scaled down, or be given another service.
+Status check_plugin(Connection& connection, const Deployment& deployment) {
+  const PluginRef plugin{deployment.plugin, deployment.plugin_version};
+  if (plugin.name.empty() || select_plugin(connection, plugin)) return {};
+  Query query = connection.query("SELECT 1 FROM deployments WHERE name = ? AND plugin = ? AND plugin_version = ?");
+  if (query.bind(deployment.name, plugin.name, plugin.version).next()) return {};
+  return fail(ErrorCode::kNotFound, cat("plugin ", to_text(plugin), " is not installed"), "see skerry plugins list");
+}
+
 }  // namespace
 
 Status upsert_deployment(Connection& connection, const Deployment& deployment) {
-  if (!deployment.plugin.empty() && !select_plugin(connection, deployment.plugin)) {
-    return fail(ErrorCode::kNotFound, cat("plugin ", deployment.plugin, " is not installed"));
-  }
+  TRY(check_plugin(connection, deployment));
   connection
       .query(
-          "INSERT INTO deployments (name, plugin, replicas, config, created_at, max_unavailable, previous_plugin,"
-          " previous_config, rolling, service_address, service_ports) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-          " ON CONFLICT (name) DO UPDATE SET plugin = excluded.plugin, replicas = excluded.replicas,"
+          "INSERT INTO deployments (name, plugin, plugin_version, replicas, config, created_at, max_unavailable,"
+          " previous_plugin, previous_plugin_version, previous_config, rolling, service_address, service_ports)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          " ON CONFLICT (name) DO UPDATE SET plugin = excluded.plugin, plugin_version = excluded.plugin_version,"
+          " replicas = excluded.replicas,"
           " config = excluded.config, created_at = excluded.created_at, max_unavailable = excluded.max_unavailable,"
-          " previous_plugin = excluded.previous_plugin, previous_config = excluded.previous_config,"
+          " previous_plugin = excluded.previous_plugin,"
+          " previous_plugin_version = excluded.previous_plugin_version, previous_config = excluded.previous_config,"
           " rolling = excluded.rolling, service_address = excluded.service_address,"
           " service_ports = excluded.service_ports")
-      .bind(deployment.name, null_if_empty(deployment.plugin), deployment.replicas, deployment.config_json,
-            deployment.created_at, deployment.max_unavailable, deployment.previous_plugin,
-            deployment.previous_config_json, deployment.rolling ? 1 : 0,
+      .bind(deployment.name, null_if_empty(deployment.plugin), deployment.plugin_version, deployment.replicas,
+            deployment.config_json, deployment.created_at, deployment.max_unavailable, deployment.previous_plugin,
+            deployment.previous_plugin_version, deployment.previous_config_json, deployment.rolling ? 1 : 0,
             null_if_empty(deployment.service ? deployment.service->address : std::string()),
             ports_text(deployment.service))
       .run();
@@ -58,13 +68,25 @@ Status delete_deployment(Connection& connection, const std::string& name) {
 
 std::vector<Deployment> select_deployments(Connection& connection) {
   Query query = connection.query(
-      "SELECT name, plugin, replicas, config, created_at, max_unavailable, previous_plugin, previous_config, rolling,"
-      " service_address, service_ports FROM deployments ORDER BY name");
+      "SELECT name, plugin, plugin_version, replicas, config, created_at, max_unavailable, previous_plugin,"
+      " previous_plugin_version, previous_config, rolling, service_address, service_ports"
+      " FROM deployments ORDER BY name");
   std::vector<Deployment> deployments;
   while (query.next()) {
-    deployments.push_back({query.text(0), query.text(1), static_cast<std::uint32_t>(query.number(2)), query.text(3),
-                           query.time(4), static_cast<std::uint32_t>(query.number(5)), query.text(6), query.text(7),
-                           query.number(8) != 0, read_service(query.text(9), query.text(10))});
+    Deployment each;
+    each.name = query.text(0);
+    each.plugin = query.text(1);
+    each.plugin_version = query.text(2);
+    each.replicas = static_cast<std::uint32_t>(query.number(3));
+    each.config_json = query.text(4);
+    each.created_at = query.time(5);
+    each.max_unavailable = static_cast<std::uint32_t>(query.number(6));
+    each.previous_plugin = query.text(7);
+    each.previous_plugin_version = query.text(8);
+    each.previous_config_json = query.text(9);
+    each.rolling = query.number(10) != 0;
+    each.service = read_service(query.text(11), query.text(12));
+    deployments.push_back(std::move(each));
   }
   return deployments;
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "store/plugins.h"
 #include "wire/environment_json.h"
 
 namespace skerry::sql {
@@ -17,9 +18,9 @@ void bind_changing(Query& query, const Environment& environment) {
   const auto& spec = environment.spec;
   const auto& status = environment.status;
   query.bind(spec.name, to_text(spec.isolation), to_text(spec.kind), spec.zone, null_if_empty(spec.plugin),
-             null_if_empty(spec.deployment), null_if_empty(spec.image), null_if_empty(environment.image_digest),
-             static_cast<double>(spec.resources.cpu_milli) / kMilliPerCore, spec.resources.memory_mib,
-             wire::environment_spec_json(spec));
+             null_if_empty(spec.plugin_version), null_if_empty(spec.deployment), null_if_empty(spec.image),
+             null_if_empty(environment.image_digest), static_cast<double>(spec.resources.cpu_milli) / kMilliPerCore,
+             spec.resources.memory_mib, wire::environment_spec_json(spec));
   query.bind(to_text(status.state), to_text(status.goal), to_text(status.health), null_if_zero(status.pid),
              status.exit_code, status.reason, status.restarts, status.incarnation, null_if_zero(status.started_at.ns),
              null_if_zero(status.finished_at.ns));
@@ -36,9 +37,10 @@ Status check_name(Connection& connection, const Environment& environment) {
 
 Status check_plugin(Connection& connection, const EnvironmentSpec& spec) {
   if (spec.plugin.empty()) return {};
-  Query query = connection.query("SELECT 1 FROM plugins WHERE name = ?");
-  query.bind(spec.plugin);
-  if (!query.next()) return fail(ErrorCode::kNotFound, cat("plugin ", spec.plugin, " is not installed"));
+  const PluginRef plugin{spec.plugin, spec.plugin_version};
+  if (!select_plugin(connection, plugin)) {
+    return fail(ErrorCode::kNotFound, cat("plugin ", to_text(plugin), " is not installed"));
+  }
   return {};
 }
 
@@ -74,9 +76,10 @@ Status insert_environment(Connection& connection, const Environment& environment
   TRY(check_name(connection, environment));
   TRY(check_plugin(connection, environment.spec));
   Query query = connection.query(
-      "INSERT INTO environments (name, isolation, kind, zone, plugin, deployment, image, image_digest, cpu_cores,"
+      "INSERT INTO environments (name, isolation, kind, zone, plugin, plugin_version, deployment, image, image_digest, "
+      "cpu_cores,"
       " memory_mb, spec, state, goal, health, pid, exit_code, reason, restarts, incarnation, started_at, finished_at,"
-      " id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      " id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   bind_changing(query, environment);
   query.bind(environment.id, environment.status.created_at).run();
   return {};
@@ -84,10 +87,9 @@ Status insert_environment(Connection& connection, const Environment& environment
 
 Status update_environment(Connection& connection, const Environment& environment) {
   TRY(check_name(connection, environment));
-  // Its plugin may have been removed by force meanwhile.
   Query query = connection.query(
       "UPDATE environments SET name = ?, isolation = ?, kind = ?, zone = ?,"
-      " plugin = (SELECT name FROM plugins WHERE name = ?), deployment = ?, image = ?,"
+      " plugin = ?, plugin_version = ?, deployment = ?, image = ?,"
       " image_digest = ?, cpu_cores = ?, memory_mb = ?, spec = ?, state = ?, goal = ?, health = ?, pid = ?,"
       " exit_code = ?, reason = ?, restarts = ?, incarnation = ?, started_at = ?, finished_at = ? WHERE id = ?");
   bind_changing(query, environment);

@@ -29,11 +29,14 @@ Result<std::vector<Event>> select_events(Connection& connection, const EventFilt
   const bool noun = filter.type.ends_with('.');
   const std::string low = filter.type;
   const std::string high = noun ? cat(filter.type.substr(0, filter.type.size() - 1), '/') : filter.type;
-  Query query = connection.query(
-      "SELECT id, type, resource_id, data, timestamp FROM events WHERE id > ?1"
-      " AND (?2 = '' OR (type >= ?2 AND (type < ?3 OR type = ?2)))"
-      " AND (?4 = '' OR resource_id = ?4) ORDER BY id LIMIT ?5");
-  query.bind(clamp(filter.after_id), low, high, filter.resource, clamp(filter.limit));
+  const bool last = filter.take == EventFilter::Take::kLast;
+#define SKERRY_EVENTS                                                       \
+  "SELECT id, type, resource_id, data, timestamp FROM events WHERE id > ?1" \
+  " AND (?2 = '' OR (type >= ?2 AND (type < ?3 OR type = ?2)))"             \
+  " AND (?4 = '' OR resource_id = ?4) AND id < ?5 ORDER BY id "
+  Query query = connection.query(last ? SKERRY_EVENTS "DESC LIMIT ?6" : SKERRY_EVENTS "LIMIT ?6");
+#undef SKERRY_EVENTS
+  query.bind(clamp(filter.after_id), low, high, filter.resource, clamp(filter.before_id), clamp(filter.limit));
   std::vector<Event> events;
   while (query.next()) {
     Event event;
@@ -44,6 +47,7 @@ Result<std::vector<Event>> select_events(Connection& connection, const EventFilt
     event.time = query.time(4);
     events.push_back(std::move(event));
   }
+  if (last) std::ranges::reverse(events);
   return events;
 }
 

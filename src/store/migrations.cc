@@ -131,7 +131,42 @@ CREATE TABLE snapshots (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4};
+// Versions of a plugin side by side. What refers to a plugin refers to its name, and keeps its name when its versions
+// are gone. Renaming the table takes the references of the others with it.
+constexpr const char* kVersion5 = R"sql(
+ALTER TABLE plugins RENAME TO plugin_names;
+CREATE TABLE plugins (
+  name       TEXT NOT NULL REFERENCES plugin_names (name),
+  version    TEXT NOT NULL,
+  runtime    TEXT NOT NULL,
+  manifest   TEXT NOT NULL,
+  enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO plugins SELECT name, version, runtime, manifest, enabled, created_at FROM plugin_names;
+ALTER TABLE plugin_names DROP COLUMN version;
+ALTER TABLE plugin_names DROP COLUMN runtime;
+ALTER TABLE plugin_names DROP COLUMN manifest;
+ALTER TABLE plugin_names DROP COLUMN enabled;
+ALTER TABLE plugin_names DROP COLUMN created_at;
+
+-- Whatever there is was made from the one version there was.
+ALTER TABLE environments ADD COLUMN plugin_version TEXT;
+UPDATE environments SET plugin_version = (SELECT version FROM plugins WHERE name = plugin) WHERE plugin IS NOT NULL;
+UPDATE environments SET spec = json_set(spec, '$.plugin_version', plugin_version) WHERE plugin_version IS NOT NULL;
+UPDATE snapshots SET spec = json_set(spec, '$.plugin_version',
+    (SELECT version FROM plugins WHERE name = json_extract(spec, '$.plugin')))
+  WHERE json_extract(spec, '$.plugin') IN (SELECT name FROM plugins);
+ALTER TABLE deployments ADD COLUMN plugin_version TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN previous_plugin_version TEXT NOT NULL DEFAULT '';
+UPDATE deployments SET plugin_version = (SELECT version FROM plugins p WHERE p.name = plugin)
+  WHERE plugin IS NOT NULL;
+UPDATE deployments SET previous_plugin_version = (SELECT version FROM plugins p WHERE p.name = previous_plugin)
+  WHERE previous_plugin IN (SELECT name FROM plugins);
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 std::int64_t pragma(Connection& connection, const char* sql) {
   Query query = connection.query(sql);

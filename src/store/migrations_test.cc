@@ -34,6 +34,42 @@ TEST_F(Migrations, EveryOlderVersionComesUpToTheNewestSchema) {
   }
 }
 
+// Version 5 puts versions of plugins side by side; version 4 is what the release before it wrote.
+TEST_F(Migrations, PluginsOfOneVersionBecomeVersionsSideBySide) {
+  ASSERT_TRUE(migrate(*connect(), migrations().first(4)));
+  connect()->execute(R"sql(
+    PRAGMA foreign_keys = ON;
+    INSERT INTO plugins VALUES ('web', '1.2', 'r', '{"name":"web"}', 0, 7), ('idle', '3', '', '{}', 1, 8);
+    INSERT INTO environments (id, name, isolation, kind, zone, plugin, cpu_cores, memory_mb, spec, state, goal, health,
+                              reason, restarts, incarnation, created_at)
+      VALUES ('a', 'a', 'microvm', 'app', 'default', 'web', 1.5, 64, '{"name":"a","plugin":"web"}', 'running', 'running',
+              'unknown', '', 0, 1, 9),
+             ('b', 'b', 'container', 'app', 'default', NULL, 1, 64, '{"name":"b"}', 'running', 'running', 'unknown', '',
+              0, 1, 9);
+    INSERT INTO ip_leases VALUES ('192.168.127.100', 'default', 'a', 1);
+    INSERT INTO deployments (name, plugin, replicas, config, created_at, previous_plugin, previous_config)
+      VALUES ('d', 'web', 2, '{}', 1, 'idle', '{}'), ('e', NULL, 1, '{}', 1, 'gone', '{}');
+    INSERT INTO snapshots VALUES ('s', 'a', 'a', '{"plugin":"web"}', '', 0, 1, 1), ('t', 'b', 'b', '{}', '', 0, 1, 1);
+  )sql");
+  ASSERT_TRUE(migrate(*connect(), migrations().first(5)));
+  EXPECT_EQ(ask("SELECT * FROM plugins ORDER BY name"), "idle|3||{}|1|8\nweb|1.2|r|{\"name\":\"web\"}|0|7");
+  EXPECT_EQ(ask("SELECT name, plugin, plugin_version, spec FROM environments ORDER BY name"),
+            "a|web|1.2|{\"name\":\"a\",\"plugin\":\"web\",\"plugin_version\":\"1.2\"}\nb|||{\"name\":\"b\"}");
+  EXPECT_EQ(ask("SELECT name, plugin, plugin_version, previous_plugin, previous_plugin_version FROM deployments"),
+            "d|web|1.2|idle|3\ne|||gone|");
+  EXPECT_EQ(ask("SELECT spec FROM snapshots ORDER BY name"), "{\"plugin\":\"web\",\"plugin_version\":\"1.2\"}\n{}");
+  EXPECT_EQ(ask("SELECT ip FROM ip_leases WHERE vm_id = 'a'"), "192.168.127.100");
+  EXPECT_EQ(ask("PRAGMA foreign_key_check"), "");
+  connect()->execute("INSERT INTO plugins VALUES ('web', '1.3', '', '{}', 1, 9)");
+  // Going back: the release before refuses it, and leaves it alone.
+  const auto refused = migrate(*connect(), migrations().first(4));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message().find("schema version 5, this Skerry knows only up to 4"), std::string::npos)
+      << refused.error().message();
+  EXPECT_EQ(ask("SELECT count(*) FROM plugins"), "3");
+}
+
 TEST_F(Migrations, StepsKeepTheDataAndRunOnce) {
   const std::vector<const char*> steps{"CREATE TABLE t (a INTEGER) STRICT; INSERT INTO t VALUES (1);",
                                        "ALTER TABLE t ADD COLUMN b TEXT NOT NULL DEFAULT 'x';"};

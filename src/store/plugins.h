@@ -6,18 +6,22 @@
 #include <vector>
 
 #include "core/plugin.h"
+#include "core/plugin_version.h"
 #include "store/connection.h"
 
 namespace skerry::sql {
 
-// kAlreadyExists when the name is taken.
+// In what follows a reference without a version means every version of the name.
+
+// kAlreadyExists when this version of the name is there.
 Status insert_plugin(Connection& connection, const Plugin& plugin);
 // kNotFound.
-Status update_plugin_enabled(Connection& connection, const std::string& name, bool enabled);
-// kNotFound; kConflict, naming the user, while an environment or a deployment is made of it.
-Status delete_plugin(Connection& connection, const std::string& name, PluginUsers users);
-// By name.
+Status update_plugin_enabled(Connection& connection, const PluginRef& plugin, bool enabled);
+// kNotFound; with kRefuse kConflict, naming the user, while an environment or a deployment is made of it.
+Status delete_plugin(Connection& connection, const PluginRef& plugin, PluginUsers users);
+// By name, the newest version first.
 std::vector<Plugin> select_plugins(Connection& connection);
-std::optional<Plugin> select_plugin(Connection& connection, const std::string& name);
+// Without a version the newest enabled one; where none is enabled, the newest.
+std::optional<Plugin> select_plugin(Connection& connection, const PluginRef& plugin);
 
 }  // namespace skerry::sql

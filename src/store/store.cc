@@ -93,20 +93,20 @@ class SqliteStore final : public Store {
     return change(cat("install plugin ", plugin.name), events,
                   [&](Connection& db) { return sql::insert_plugin(db, plugin); });
   }
-  Status set_plugin_enabled(const std::string& name, bool enabled, const std::vector<Event>& events) override {
-    return change(cat(enabled ? "enable" : "disable", " plugin ", name), events,
-                  [&](Connection& db) { return sql::update_plugin_enabled(db, name, enabled); });
+  Status set_plugin_enabled(const PluginRef& plugin, bool enabled, const std::vector<Event>& events) override {
+    return change(cat(enabled ? "enable" : "disable", " plugin ", to_text(plugin)), events,
+                  [&](Connection& db) { return sql::update_plugin_enabled(db, plugin, enabled); });
   }
-  Status remove_plugin(const std::string& name, const std::vector<Event>& events, PluginUsers users) override {
-    return change(cat("remove plugin ", name), events,
-                  [&](Connection& db) { return sql::delete_plugin(db, name, users); });
+  Status remove_plugin(const PluginRef& plugin, const std::vector<Event>& events, PluginUsers users) override {
+    return change(cat("remove plugin ", to_text(plugin)), events,
+                  [&](Connection& db) { return sql::delete_plugin(db, plugin, users); });
   }
   Result<std::vector<Plugin>> plugins() override {
     return read("list plugins", [](Connection& db) -> Result<std::vector<Plugin>> { return sql::select_plugins(db); });
   }
-  Result<std::optional<Plugin>> find_plugin(const std::string& name) override {
-    return read(cat("find plugin ", name),
-                [&](Connection& db) -> Result<std::optional<Plugin>> { return sql::select_plugin(db, name); });
+  Result<std::optional<Plugin>> find_plugin(const PluginRef& plugin) override {
+    return read(cat("find plugin ", to_text(plugin)),
+                [&](Connection& db) -> Result<std::optional<Plugin>> { return sql::select_plugin(db, plugin); });
   }
 
   Status put_deployment(const Deployment& deployment, const std::vector<Event>& events) override {

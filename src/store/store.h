@@ -19,6 +19,7 @@
 #include "core/environment.h"
 #include "core/event.h"
 #include "core/plugin.h"
+#include "core/plugin_version.h"
 #include "core/snapshot.h"
 #include "core/zone.h"
 
@@ -37,6 +38,9 @@ struct EventFilter {
   std::size_t limit = 1000;
   std::string type;      // exact ("vm.created") or a noun with a dot ("vm."); empty: any
   std::string resource;  // empty: any
+  // Of those that pass: the first, or the last ones below `before_id`. Told in order of id either way.
+  enum class Take : std::uint8_t { kFirst, kLast } take = Take::kFirst;
+  std::uint64_t before_id = UINT64_MAX;
 };
 
 class Store {
@@ -70,16 +74,18 @@ class Store {
   // Retention: deletes the oldest events beyond `keep`. Their ids are never given again.
   virtual Status prune_events(std::uint64_t keep) = 0;
 
-  // ── plugins ── one row a name; installing over an existing name is kAlreadyExists
+  // ── plugins ── versions of a name side by side; installing one that is there is kAlreadyExists. A reference without
+  // a version means all of them; for find_plugin the default: the newest enabled one, else the newest.
   virtual Status install_plugin(const Plugin& plugin, const std::vector<Event>& events) = 0;
-  virtual Status set_plugin_enabled(const std::string& name, bool enabled, const std::vector<Event>& events) = 0;
-  // kConflict: a deployment uses it, which would have nothing to make replicas of, or with kRefuse an environment.
-  virtual Status remove_plugin(const std::string& name, const std::vector<Event>& events,
+  virtual Status set_plugin_enabled(const PluginRef& plugin, bool enabled, const std::vector<Event>& events) = 0;
+  // With kRefuse kConflict while an environment or a deployment is made of it; else they remember what they are made
+  // of.
+  virtual Status remove_plugin(const PluginRef& plugin, const std::vector<Event>& events,
                                PluginUsers users = PluginUsers::kRefuse) = 0;
-  virtual Result<std::vector<Plugin>> plugins() = 0;  // by name
-  virtual Result<std::optional<Plugin>> find_plugin(const std::string& name) = 0;
+  virtual Result<std::vector<Plugin>> plugins() = 0;  // by name, the newest first
+  virtual Result<std::optional<Plugin>> find_plugin(const PluginRef& plugin) = 0;
 
-  // ── deployments ──
+  // ── deployments ── kNotFound: its plugin is not installed, and was not its plugin before
   virtual Status put_deployment(const Deployment& deployment,
                                 const std::vector<Event>& events) = 0;  // insert or replace
   virtual Status remove_deployment(const std::string& name, const std::vector<Event>& events) = 0;

@@ -207,7 +207,7 @@ TEST_F(StoreTest, ListenerHearsOfEventsOnlyAndInOrder) {
   const auto web = create("web");
   ASSERT_TRUE(store_->update_environment(web, {}));
   ASSERT_TRUE(store_->append_events({event("a.b", "x"), event("a.c", "x")}));
-  ASSERT_FALSE(store_->remove_plugin("none", {event("plugin.removed", "none")}));
+  ASSERT_FALSE(store_->remove_plugin({"none", ""}, {event("plugin.removed", "none")}));
   ASSERT_TRUE(store_->prune_events(0));
   EXPECT_THAT(heard, ElementsAre(1U, 3U));
 }
@@ -218,21 +218,58 @@ TEST_F(StoreTest, PluginsLiveTheirLife) {
   EXPECT_EQ(store_->install_plugin(nginx, {event("plugin.installed", "nginx")}).error().code,
             ErrorCode::kAlreadyExists);
   ASSERT_TRUE(store_->install_plugin({"caddy", "2", "caddy", "{}", true, {78}}, {}));
-  ASSERT_TRUE(store_->set_plugin_enabled("nginx", false, {event("plugin.disabled", "nginx")}));
-  EXPECT_FALSE(store_->find_plugin("nginx").value()->enabled);
-  EXPECT_EQ(store_->find_plugin("nginx").value()->manifest_json, nginx.manifest_json);
-  EXPECT_FALSE(store_->find_plugin("none").value());
+  ASSERT_TRUE(store_->set_plugin_enabled({"nginx", ""}, false, {event("plugin.disabled", "nginx")}));
+  EXPECT_FALSE(store_->find_plugin({"nginx", ""}).value()->enabled);
+  EXPECT_EQ(store_->find_plugin({"nginx", ""}).value()->manifest_json, nginx.manifest_json);
+  EXPECT_FALSE(store_->find_plugin({"none", ""}).value());
   EXPECT_EQ(store_->plugins().value()[0].name, "caddy");
-  EXPECT_EQ(store_->set_plugin_enabled("none", true, {}).error().code, ErrorCode::kNotFound);
-  ASSERT_TRUE(store_->remove_plugin("nginx", {event("plugin.removed", "nginx")}));
-  EXPECT_EQ(store_->remove_plugin("nginx", {}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(store_->set_plugin_enabled({"none", ""}, true, {}).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(store_->remove_plugin({"nginx", ""}, {event("plugin.removed", "nginx")}));
+  EXPECT_EQ(store_->remove_plugin({"nginx", ""}, {}).error().code, ErrorCode::kNotFound);
   EXPECT_THAT(event_types(), ElementsAre("plugin.installed", "plugin.disabled", "plugin.removed"));
+}
+
+TEST_F(StoreTest, VersionsOfAPluginStandSideBySide) {
+  const auto install = [&](const char* version, bool enabled) {
+    return store_->install_plugin({"web", version, "", cat("{\"v\":\"", version, "\"}"), enabled, {1}}, {});
+  };
+  const auto usual = [&] { return store_->find_plugin({"web", ""}).value()->version; };
+  for (const auto* version : {"1.9", "1.10", "2.0-rc1"}) ASSERT_TRUE(install(version, true));
+  EXPECT_EQ(install("1.9", true).error().code, ErrorCode::kAlreadyExists);
+  ASSERT_TRUE(install("3", false));
+  std::vector<std::string> versions;
+  const auto all = store_->plugins().value();
+  for (const auto& each : all) versions.push_back(each.version);
+  EXPECT_THAT(versions, ElementsAre("3", "2.0-rc1", "1.10", "1.9"));
+  EXPECT_EQ(usual(), "2.0-rc1") << "the newest enabled one";
+  EXPECT_EQ(store_->find_plugin({"web", "1.9"}).value()->manifest_json, R"({"v":"1.9"})");
+  ASSERT_TRUE(store_->set_plugin_enabled({"web", "2.0-rc1"}, false, {}));
+  EXPECT_EQ(usual(), "1.10");
+  ASSERT_TRUE(store_->set_plugin_enabled({"web", ""}, false, {}));
+  EXPECT_EQ(usual(), "3") << "none is enabled: the newest";
+  auto made = environment("a");
+  made.spec.plugin = "web";
+  made.spec.plugin_version = "1.9";
+  ASSERT_TRUE(store_->create_environment(made, {}));
+  ASSERT_TRUE(store_->remove_plugin({"web", "3"}, {})) << "another version is used, not this one";
+  EXPECT_EQ(store_->remove_plugin({"web", "1.9"}, {}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(store_->remove_plugin({"web", ""}, {}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(store_->plugins()->size(), 3U) << "all or none";
+  ASSERT_TRUE(store_->remove_plugin({"web", ""}, {}, PluginUsers::kLeaveBehind));
+  EXPECT_TRUE(store_->plugins()->empty());
+  const auto names = [&] { return store_testing::query(dir_ / "skerry.db", "SELECT name FROM plugin_names"); };
+  EXPECT_EQ(names(), "web");
+  ASSERT_TRUE(store_->delete_environment(store_->environments()->at(0).id, {}));
+  ASSERT_TRUE(store_->install_plugin({"x", "1", "", "{}", true, {}}, {}));
+  ASSERT_TRUE(store_->remove_plugin({"x", ""}, {}));
+  EXPECT_EQ(names(), "") << "nobody refers to it any more";
 }
 
 Deployment deployment(const std::string& name, std::uint32_t replicas) {
   Deployment out;
   out.name = name;
   out.plugin = "nginx";
+  out.plugin_version = "1";
   out.replicas = replicas;
   out.config_json = "{}";
   out.created_at = {5};
@@ -242,21 +279,25 @@ Deployment deployment(const std::string& name, std::uint32_t replicas) {
 TEST_F(StoreTest, UsedPluginCannotBeRemovedNorAMissingOneUsed) {
   auto web = environment("web");
   web.spec.plugin = "nginx";
+  web.spec.plugin_version = "1";
   EXPECT_EQ(store_->create_environment(web, {}).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(store_->put_deployment(deployment("d", 1), {}).error().code, ErrorCode::kNotFound);
   ASSERT_TRUE(store_->install_plugin({"nginx", "1", "nginx", "{}", true, {}}, {}));
   ASSERT_TRUE(store_->create_environment(web, {}));
-  const auto used = store_->remove_plugin("nginx", {event("plugin.removed", "nginx")});
+  const auto used = store_->remove_plugin({"nginx", ""}, {event("plugin.removed", "nginx")});
   ASSERT_FALSE(used);
   EXPECT_EQ(used.error().code, ErrorCode::kConflict);
   EXPECT_THAT(used.error().message(), HasSubstr("environment web"));
   ASSERT_TRUE(store_->put_deployment(deployment("d", 1), {}));
-  EXPECT_THAT(store_->remove_plugin("nginx", {}).error().message(), HasSubstr("deployment d"));
-  EXPECT_THAT(store_->remove_plugin("nginx", {}, PluginUsers::kLeaveBehind).error().message(),
-              HasSubstr("deployment d"));
+  EXPECT_THAT(store_->remove_plugin({"nginx", ""}, {}).error().message(), HasSubstr("deployment d"));
+  EXPECT_THAT(store_->remove_plugin({"nginx", "1"}, {}).error().message(), HasSubstr("deployment d"));
+  ASSERT_TRUE(store_->remove_plugin({"nginx", "1"}, {}, PluginUsers::kLeaveBehind));
+  // Both live on, remember what they were made of, and can still be changed.
+  ASSERT_TRUE(store_->put_deployment(deployment("d", 0), {}));
+  auto moved = deployment("d", 0);
+  moved.plugin_version = "2";
+  EXPECT_EQ(store_->put_deployment(moved, {}).error().code, ErrorCode::kNotFound);
   ASSERT_TRUE(store_->remove_deployment("d", {}));
-  ASSERT_TRUE(store_->remove_plugin("nginx", {}, PluginUsers::kLeaveBehind));
-  // The environment lives on, remembers what it was made of, and can still be changed.
   web = store_->environments()->at(0);
   EXPECT_EQ(web.spec.plugin, "nginx");
   web.status.reason = "changed";

@@ -59,6 +59,10 @@ Result<std::uint32_t> parse_grace(std::string_view body) {
   });
 }
 
+Result<bool> parse_start_request(std::string_view body) {
+  return parse_body(body, false, [](ObjectReader& fields, bool& wait) { fields.flag("wait", wait); });
+}
+
 Result<int> parse_kill_request(std::string_view body) {
   return parse_body(body, int{SIGKILL}, [](ObjectReader& fields, int& into) {
     fields.value("signal", [&](const Json& value, const std::string& path) {
@@ -179,7 +183,7 @@ void read_deployment(ObjectReader& fields, DeploymentRequest& into) {
   std::uint32_t max_unavailable = 0;
   fields.number("max_unavailable", max_unavailable);
   if (fields.has("max_unavailable")) into.max_unavailable = max_unavailable;
-  fields.text("plugin", into.plugin, 64);
+  read_plugin(fields, into.plugin, into.plugin_version);
   into.has_plugin = fields.has("plugin");
   read_service(fields, into);
   fields.value("config", [&](const Json& value, const std::string& path) {

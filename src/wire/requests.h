@@ -33,6 +33,8 @@ std::string exec_request_json(const ExecRequest& request);
 
 // POST …/stop and …/restart, also DELETE: {"grace_ms"}.
 Result<std::uint32_t> parse_grace(std::string_view body);
+// POST …/start: {"wait": true} waits until it is healthy.
+Result<bool> parse_start_request(std::string_view body);
 // POST …/kill: {"signal": 15 | "TERM" | "SIGTERM"}; KILL when it does not say.
 Result<int> parse_kill_request(std::string_view body);
 
@@ -92,6 +94,7 @@ Result<std::string> parse_choose_kernel_request(std::string_view body);
 struct DeploymentRequest {
   std::string name;
   std::string plugin;
+  std::string plugin_version;  // empty: the newest enabled one
   std::optional<std::uint32_t> replicas;
   std::optional<std::uint32_t> max_unavailable;
   std::optional<std::string> config_json;

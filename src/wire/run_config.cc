@@ -134,7 +134,7 @@ Result<EnvironmentSpec> parse_run_config(std::string_view json) {
   fields.text("hostname", spec.hostname, 256);
   fields.text("image", spec.image, 1024);
   fields.text("rootfs_path", spec.rootfs_path, 4095);
-  fields.text("plugin", spec.plugin, 256);
+  read_plugin(fields, spec.plugin, spec.plugin_version);
   read_command(fields, spec);
   fields.pairs("env", spec.env);
   fields.text("workdir", spec.workdir, 4095);

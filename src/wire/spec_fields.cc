@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/net.h"
+#include "core/plugin_version.h"
 
 namespace skerry::wire {
 namespace {
@@ -172,6 +173,18 @@ void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& a
   });
 }
 
+void read_plugin(ObjectReader& fields, std::string& name, std::string& version) {
+  std::string text;
+  fields.text("plugin", text, 256);
+  auto plugin = parse_plugin_ref(text);
+  fields.text("plugin_version", version, 128);
+  if (!plugin.version.empty() && !version.empty() && plugin.version != version) {
+    fields.error("plugin_version", cat("\"", version, "\" is not the version that plugin names"));
+  }
+  if (fields.has("plugin")) name = std::move(plugin.name);
+  if (version.empty()) version = std::move(plugin.version);
+}
+
 void read_spec(ObjectReader& fields, EnvironmentSpec& spec) {
   fields.text("name", spec.name, 256);
   fields.text("hostname", spec.hostname, 256);
@@ -180,7 +193,7 @@ void read_spec(ObjectReader& fields, EnvironmentSpec& spec) {
   fields.text("zone", spec.zone, 256);
   fields.text("image", spec.image, 1024);
   fields.text("rootfs_path", spec.rootfs_path, 4095);
-  fields.text("plugin", spec.plugin, 256);
+  read_plugin(fields, spec.plugin, spec.plugin_version);
   fields.text("deployment", spec.deployment, 256);
   fields.texts("entrypoint", spec.entrypoint);
   fields.texts("command", spec.command);

@@ -34,6 +34,8 @@ void read_health_check(ObjectReader& fields, std::optional<HealthCheck>& check);
 void read_artifact(ObjectReader& fields, const char* name, std::optional<Artifact>& into);
 // "actions": an object of objects {description, method, path, timeout_ms}.
 void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& actions);
+// "plugin": NAME or NAME@VERSION, and "plugin_version".
+void read_plugin(ObjectReader& fields, std::string& name, std::string& version);
 // All of the above and every other field of the specification.
 void read_spec(ObjectReader& fields, EnvironmentSpec& spec);
 

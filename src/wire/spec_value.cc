@@ -91,6 +91,7 @@ OrderedJson spec_value(const EnvironmentSpec& spec) {
   put_text(out, "image", spec.image);
   put_text(out, "rootfs_path", spec.rootfs_path);
   put_text(out, "plugin", spec.plugin);
+  put_text(out, "plugin_version", spec.plugin_version);
   put_text(out, "deployment", spec.deployment);
   put_all(out, "entrypoint", spec.entrypoint);
   put_all(out, "command", spec.command);
