@@ -3,38 +3,13 @@
 
 #include <thread>
 
-#include "api/api_testing.h"
+#include "api/cli_testing.h"
 #include "base/file_io.h"
-#include "base/process.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 
 namespace skerry::api::testing {
 namespace {
-
-class CliTest : public ApiTest {
- protected:
-  void SetUp() override {
-    ApiTest::SetUp();
-    serve();
-  }
-  // Runs `skerry ARGUMENTS`; its output in out_ and err_.
-  int skerry(std::vector<std::string> arguments, std::vector<std::string> env = {}) {
-    SpawnSpec spec;
-    spec.argv = {SKERRY_PROGRAM};
-    spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
-    env.push_back("SKERRY_SOCKET=" + config_.socket_path);
-    spec.env = env;
-    const auto output = run_command(spec, std::chrono::seconds(20), 64U << 20U);
-    EXPECT_TRUE(output) << output.error().message();
-    if (!output) return -1;
-    out_ = output->out;
-    err_ = output->err;
-    return output->status.shell_code();
-  }
-  std::string out_;
-  std::string err_;
-};
 
 TEST_F(CliTest, UsageErrorsExitWithTwoAndOneLine) {
   const std::vector<std::vector<std::string>> bad = {{},
@@ -516,6 +491,41 @@ TEST_F(CliTest, PluginsFromManifestToRemoval) {
   const auto events = store_->events({}).value();
   for (const auto& event : events) types.push_back(event.type);
   EXPECT_EQ(types, (std::vector<std::string>{"plugin.installed", "plugin.disabled", "plugin.removed"}));
+}
+
+TEST_F(CliTest, TheConsoleIsForTerminals) {
+  add_running("web");
+  EXPECT_EQ(skerry({"console", "web"}), 1);
+  EXPECT_NE(err_.find("has no terminal (make it with -t, or run a shell inside: skerry shell web)"), std::string::npos)
+      << err_;
+  EXPECT_EQ(skerry({"vms", "console", "web"}), 3) << "a container is no VM";
+}
+
+TEST_F(CliTest, VersionsOfAPluginSideBySide) {
+  const auto install = [&](const std::string& version) {
+    const auto manifest = cat(R"({"name":"p","version":")", version, R"(","image":"localhost/base:1"})");
+    EXPECT_TRUE(write_file_atomic(dir_ / "p.json", manifest, 0600));
+    return skerry({"plugins", "install", "--manifest", dir_ / "p.json"});
+  };
+  EXPECT_EQ(install("1.9"), 0) << err_;
+  EXPECT_EQ(install("1.10"), 0) << err_;
+  EXPECT_EQ(skerry({"plugins", "ls"}), 0);
+  EXPECT_LT(out_.find("1.10"), out_.find("1.9")) << out_;
+  EXPECT_EQ(skerry({"plugins", "show", "p"}), 0);
+  EXPECT_NE(out_.find("1.10"), std::string::npos);
+  EXPECT_EQ(skerry({"plugins", "show", "p@1.9"}), 0);
+  EXPECT_NE(out_.find("1.9"), std::string::npos);
+  EXPECT_EQ(skerry({"plugins", "show", "p@2"}), 3);
+  EXPECT_EQ(skerry({"plugins", "disable", "p@1.10"}), 0) << err_;
+  EXPECT_EQ(skerry({"deployments", "create", "web", "--plugin", "p", "--replicas", "0"}), 0) << err_;
+  EXPECT_EQ(skerry({"deployments", "ls"}), 0);
+  EXPECT_NE(out_.find("p@1.9"), std::string::npos) << "the newest enabled one: " << out_;
+  EXPECT_EQ(skerry({"plugins", "remove", "p@1.10"}), 0) << err_;
+  EXPECT_EQ(skerry({"plugins", "remove", "p"}), 1);
+  EXPECT_NE(err_.find("in use by deployment web"), std::string::npos) << err_;
+  EXPECT_EQ(skerry({"plugins", "remove", "p@1.9", "--force"}), 0) << err_;
+  EXPECT_EQ(skerry({"deployments", "show", "web"}), 0);
+  EXPECT_NE(out_.find("p@1.9\\\" is not installed any more"), std::string::npos) << out_;
 }
 
 TEST_F(CliTest, EveryVerbAnswersInJsonWhenAsked) {

@@ -1,6 +1,7 @@
 #include "cli/arguments.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 
@@ -11,8 +12,48 @@
 namespace skerry::cli {
 namespace {
 
+void add_socket(CLI::App& app, Settings& settings) {
+  app.add_option_function<std::string>(
+      "--socket",
+      [&settings](const std::string& path) {
+        settings.daemon.socket_path = path;
+        settings.socket_named = true;
+      },
+      "The daemon's socket (or SKERRY_SOCKET)");
+}
+
+// In front of the command only, as few use them: each option of each command costs every start.
+constexpr std::array kInFront{"--socket", "--host", "--token-file", "--cacert", "--cert", "--key"};
+
+void add_tcp(CLI::App& app, Settings& settings) {
+  app.add_option("--host", settings.host, "Ask the daemon of another host: https://HOST:PORT (or SKERRY_HOST)");
+  app.add_option("--token-file", settings.token_file,
+                 "The token for it (or SKERRY_TOKEN_FILE; or the token itself in SKERRY_TOKEN)");
+  app.add_option("--cacert", settings.daemon.ca_file,
+                 "Who may have signed its certificate, PEM (or SKERRY_CACERT; default: whom this host trusts)");
+  app.add_option("--cert", settings.daemon.certificate_file,
+                 "Our certificate, where it asks for one, PEM (or SKERRY_CERT)");
+  app.add_option("--key", settings.daemon.key_file, "Its key, PEM (or SKERRY_KEY)");
+}
+
+// Read here and not by the parser, which would let the variable win over a flag of another level.
+void read_environment(Settings& settings) {
+  const auto take = [](const char* variable, std::string& into) {
+    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') into = value;
+  };
+  if (const char* directory = std::getenv("SKERRY_RUN_DIR"); directory != nullptr) {
+    settings.daemon.socket_path = cat(directory, "/skerryd.sock");
+  }
+  take("SKERRY_SOCKET", settings.daemon.socket_path);
+  take("SKERRY_HOST", settings.host_of_environment);
+  take("SKERRY_TOKEN_FILE", settings.token_file);
+  take("SKERRY_CACERT", settings.daemon.ca_file);
+  take("SKERRY_CERT", settings.daemon.certificate_file);
+  take("SKERRY_KEY", settings.daemon.key_file);
+}
+
 void add_common(CLI::App& verb, Settings& settings) {
-  verb.add_option("--socket", settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
+  add_socket(verb, settings);
   verb.add_option_function<std::string>(
           "--output,-o",
           [&settings](const std::string& form) {
@@ -34,8 +75,10 @@ Reached reach(const CLI::App& app, int argc, const char* const* argv) {
   reached.command = &app;
   for (int i = 1; i < argc && !reached.command->get_subcommands({}).empty(); ++i) {
     const std::string word = argv[i];
-    if (word == "--socket") ++i;
-    if (word.starts_with("--socket")) continue;
+    const bool in_front = std::ranges::any_of(
+        kInFront, [&](std::string_view option) { return word == option || word.starts_with(cat(option, "=")); });
+    if (in_front && word.find('=') == std::string::npos) ++i;
+    if (in_front) continue;
     if (word.starts_with('-')) break;
     const auto found = reached.command->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
     if (found.empty()) {
@@ -155,7 +198,8 @@ void declare(CLI::App& app, Invocation& invocation, Verbs verbs) {
   app.require_subcommand(1);
   app.formatter(std::make_shared<HelpForm>());
   app.set_version_flag("--version", std::string("skerry ") + SKERRY_VERSION);
-  app.add_option("--socket", invocation.settings.socket_path, "The daemon's socket (or SKERRY_SOCKET)");
+  add_socket(app, invocation.settings);
+  add_tcp(app, invocation.settings);
   add_run_verbs(app, invocation);
   if (verbs == Verbs::kRun) return;
   add_target_verbs(app, invocation, Scope::kEnvironments);
@@ -219,11 +263,7 @@ Words take_words(const CLI::App& verb, const Invocation& invocation, const std::
 Invocation parse_arguments(int argc, const char* const* argv) {
   Invocation invocation;
   CLI::App app(kSummary, "skerry");
-  // Read here and not by the parser, which would let the variable win over a flag of another level.
-  if (const char* directory = std::getenv("SKERRY_RUN_DIR"); directory != nullptr) {
-    invocation.settings.socket_path = cat(directory, "/skerryd.sock");
-  }
-  if (const char* socket = std::getenv("SKERRY_SOCKET"); socket != nullptr) invocation.settings.socket_path = socket;
+  read_environment(invocation.settings);
   declare(app, invocation, is_run_verb(argc, argv) ? Verbs::kRun : Verbs::kAll);
   argc = cut_at_dashes(app, invocation, argc, argv);
   try {

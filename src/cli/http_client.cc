@@ -31,25 +31,43 @@ bool is_success(int status) { return status >= 200 && status < 300; }
 }  // namespace
 
 Status HttpClient::connect() {
+  disconnect();
   buffer_.clear();
   lost_ = false;
-  auto socket = unix_connect(socket_path_);
+  if (!endpoint_.tcp) return connect_unix();
+  link_ = TRY(connect_tcp(endpoint_));
+  socket_ = std::move(link_.socket);
+  return {};
+}
+
+Status HttpClient::connect_unix() {
+  auto socket = unix_connect(endpoint_.socket_path);
   if (!socket) {
     auto error = std::move(socket).error();
     if (error.code == ErrorCode::kPermissionDenied) {
-      return fail(ErrorCode::kPermissionDenied, cat("no permission for ", socket_path_),
+      return fail(ErrorCode::kPermissionDenied, cat("no permission for ", endpoint_.socket_path),
                   "become root or a member of the group that owns it");
     }
-    return fail(ErrorCode::kUnavailable, cat("skerryd does not answer on ", socket_path_),
+    return fail(ErrorCode::kUnavailable, cat("skerryd does not answer on ", endpoint_.socket_path),
                 "start it with: skerryd, or name its socket with --socket");
   }
   socket_ = std::move(*socket);
   return {};
 }
 
+void HttpClient::disconnect() {
+  if (!socket_) return;
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  socket_.reset();
+  // It ends by itself now; waited for, so that it does not stay behind as a zombie.
+  if (link_.carrier) static_cast<void>(link_.carrier->wait(std::chrono::seconds(2)));
+  link_ = {};
+}
+
 Status HttpClient::send(std::string_view method, std::string_view target, std::string_view body,
                         std::string_view extra) {
-  std::string request = cat(method, " ", target, " HTTP/1.1\r\nHost: localhost\r\n", extra);
+  std::string request = cat(method, " ", target, " HTTP/1.1\r\nHost: ", endpoint_.authority(), "\r\n", extra);
+  if (!endpoint_.token.empty()) request += cat("Authorization: Bearer ", endpoint_.token, "\r\n");
   if (!body.empty()) request += "Content-Type: application/json\r\n";
   if (!body.empty() || method != "GET") request += cat("Content-Length: ", body.size(), "\r\n");
   request += "\r\n";
@@ -67,11 +85,14 @@ Status HttpClient::send(std::string_view method, std::string_view target, std::s
 Status HttpClient::fail_lost(std::string_view what) {
   const int error = errno;
   lost_ = true;
-  if (error == EPIPE || error == ECONNRESET) {
-    return fail(ErrorCode::kUnavailable, "the daemon closed the connection", "is it still running? see its log");
-  }
+  if (error == EPIPE || error == ECONNRESET) return fail_closed();
   errno = error;
   return fail_errno(std::string(what));
+}
+
+Status HttpClient::fail_closed() {
+  if (auto words = link_.last_words()) return fail(std::move(*words).in(cat("https://", endpoint_.authority())));
+  return fail(ErrorCode::kUnavailable, "the daemon closed the connection", "is it still running? see its log");
 }
 
 Status HttpClient::fill() {
@@ -85,7 +106,7 @@ Status HttpClient::fill() {
     if (got < 0) return fail_lost("read from the daemon");
     if (got == 0) {
       lost_ = true;
-      return fail(ErrorCode::kUnavailable, "the daemon closed the connection", "is it still running? see its log");
+      return fail_closed();
     }
     buffer_.append(chunk.data(), static_cast<std::size_t>(got));
     return {};
@@ -168,7 +189,7 @@ Result<HttpAnswer> HttpClient::call(std::string_view method, std::string_view ta
   }));
   answer.body = std::move(collected);
   if (const auto found = answer.headers.find("connection"); found != answer.headers.end() && found->second == "close") {
-    socket_.reset();
+    disconnect();
   }
   return answer;
 }
@@ -194,7 +215,7 @@ Status HttpClient::stream(std::string_view target, std::string_view accept, cons
     }));
     read = fail(wire::parse_problem(head.status, problem));
   }
-  socket_.reset();
+  disconnect();
   return read;
 }
 
@@ -205,7 +226,7 @@ Status HttpClient::exchange(const Exchange& exchange) {
   const auto answer = TRY(read_head());
   exchange.head(answer);
   TRY(read_body(answer, exchange.take));
-  socket_.reset();
+  disconnect();
   return {};
 }
 
@@ -223,6 +244,7 @@ Result<FrameChannel> HttpClient::upgrade(std::string_view target, std::string_vi
   }
   FrameChannel channel;
   channel.socket = std::move(socket_);
+  link_ = {};  // who carries it goes with the channel
   channel.parser.feed(std::exchange(buffer_, {}));
   channel.headers = std::move(head.headers);
   return channel;

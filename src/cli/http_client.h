@@ -1,5 +1,5 @@
-// HttpClient: HTTP/1.1 over skerryd's unix socket, blocking; small, so that a command starts fast. One request at a
-// time; the connection is kept for the next one.
+// HttpClient: HTTP/1.1 over skerryd's unix socket, or TCP (endpoint.h), blocking; small, so that a command starts fast.
+// One request at a time; the connection is kept for the next one.
 //
 // Answers are bounded: 8 KiB-lines in the header (64 of them), 64 MiB of body. kUnavailable when the daemon does not
 // run or goes away, kCorrupt when what it says is not HTTP.
@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/frame.h"
 #include "base/result.h"
+#include "cli/endpoint.h"
 
 namespace skerry::cli {
 
@@ -32,7 +33,13 @@ struct FrameChannel {
 
 class HttpClient {
  public:
-  explicit HttpClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  explicit HttpClient(Endpoint endpoint) : endpoint_(std::move(endpoint)) {}
+  explicit HttpClient(std::string socket_path) { endpoint_.socket_path = std::move(socket_path); }
+  ~HttpClient() { disconnect(); }
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
 
   // Any status is an answer. `body` is JSON or empty.
   Result<HttpAnswer> call(std::string_view method, std::string_view target, std::string_view body = {});
@@ -60,6 +67,9 @@ class HttpClient {
 
  private:
   Status connect();
+  Status connect_unix();
+  // Ends the connection and who carries it, also for those that have a copy of the socket.
+  void disconnect();
   Status send(std::string_view method, std::string_view target, std::string_view body, std::string_view extra);
   // Reads status line and header into the answer.
   Result<HttpAnswer> read_head();
@@ -70,8 +80,11 @@ class HttpClient {
   Status read_exactly(std::size_t size, const Take& take);
   Status fill();
   Status fail_lost(std::string_view what);
+  // The daemon has closed the connection; over TLS with the reason.
+  Status fail_closed();
 
-  std::string socket_path_;
+  Endpoint endpoint_;
+  Link link_;  // of TCP; its socket is below
   Fd socket_;
   std::string buffer_;  // read but not used
   const volatile std::sig_atomic_t* stop_ = nullptr;

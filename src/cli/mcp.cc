@@ -65,7 +65,7 @@ class EventParser {
 
 class Bridge {
  public:
-  Bridge(const Settings& settings, const McpOptions& options) : socket_path_(settings.socket_path) {
+  Bridge(Endpoint endpoint, const McpOptions& options) : endpoint_(std::move(endpoint)) {
     rights_ = cat("Skerry-Role: ", options.role, "\r\n");
     if (!options.zones.empty()) rights_ += cat("Skerry-Zones: ", header_value(join(options.zones, ",")), "\r\n");
   }
@@ -115,7 +115,7 @@ class Bridge {
   void notify(const RpcMessage& message, std::string_view line) {
     if (message.method == "notifications/cancelled") cancel(message.params.member("requestId").dump());
     if (session_.empty()) return;
-    HttpClient http(socket_path_);
+    HttpClient http(endpoint_);
     const std::string headers = headers_of(message);
     static_cast<void>(http.exchange(
         {"POST", kPath, headers, line, [](int) {}, [](const HttpAnswer&) {}, [](std::string_view) { return true; }}));
@@ -170,7 +170,7 @@ class Bridge {
       write(text);
     });
     const auto is_stream = [&] { return answer.headers["content-type"].starts_with("text/event-stream"); };
-    HttpClient http(socket_path_);
+    HttpClient http(endpoint_);
     const auto done = http.exchange({"POST", kPath, headers, line, [&](int socket) { connected(*entry, socket); },
                                      [&](const HttpAnswer& head) { answer = head; },
                                      [&](std::string_view bytes) {
@@ -236,13 +236,13 @@ class Bridge {
       changed_.wait(lock, [this] { return under_way_.empty(); });
     }
     if (session_.empty()) return;
-    HttpClient http(socket_path_);
+    HttpClient http(endpoint_);
     const std::string headers = cat(rights_, "Mcp-Session-Id: ", header_value(session_), "\r\n");
     static_cast<void>(http.exchange(
         {"DELETE", kPath, headers, {}, [](int) {}, [](const HttpAnswer&) {}, [](std::string_view) { return true; }}));
   }
 
-  const std::string socket_path_;
+  const Endpoint endpoint_;
   std::string rights_;
   std::string session_;  // main thread writes, before there are others
   std::string version_;
@@ -254,6 +254,8 @@ class Bridge {
 
 }  // namespace
 
-Outcome mcp(const Session& session, const McpOptions& options) { return Bridge(session.settings, options).run(); }
+Outcome mcp(const Session& session, const McpOptions& options) {
+  return Bridge(session.http.endpoint(), options).run();
+}
 
 }  // namespace skerry::cli

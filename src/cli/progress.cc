@@ -70,7 +70,7 @@ Result<wire::JsonNode> run_operation(const Session& session, std::string_view pa
   std::string pending;
   {
     ProgressLine line(::isatty(STDERR_FILENO) == 1 && !session.settings.quiet);
-    HttpClient watcher(session.settings.socket_path);
+    HttpClient watcher(session.http.endpoint());
     watcher.stop_when(&interrupted());
     const auto watched = watcher.stream(operation_path + "/watch", "application/x-ndjson", [&](std::string_view bytes) {
       pending += bytes;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "cli/endpoint.h"
 #include "cli/http_client.h"
 
 namespace skerry::cli {
@@ -12,10 +13,16 @@ namespace skerry::cli {
 enum class OutputForm : std::uint8_t { kTable, kJson };
 
 struct Settings {
-  std::string socket_path = "/run/skerry/skerryd.sock";
+  Endpoint daemon;  // its TCP side and token: resolve_endpoint()
+  std::string host, host_of_environment, token_file;
+  bool socket_named = false;  // by a flag
   OutputForm output = OutputForm::kTable;
   bool quiet = false;
 };
+
+// Where the daemon is, from the settings and the environment (SKERRY_TOKEN). kInvalidArgument: what does not go
+// together.
+Result<Endpoint> resolve_endpoint(const Settings& settings);
 
 struct Session {
   const Settings& settings;

@@ -13,7 +13,12 @@ namespace {
 int run_program(int argc, const char* const* argv) {
   const Invocation invocation = parse_arguments(argc, argv);
   if (!invocation.verb) return invocation.exit_code;
-  HttpClient http(invocation.settings.socket_path);
+  auto endpoint = resolve_endpoint(invocation.settings);
+  if (!endpoint) {
+    complain(endpoint.error());
+    return exit_code_of(endpoint.error());
+  }
+  HttpClient http(std::move(*endpoint));
   const auto outcome = invocation.verb({invocation.settings, http});
   if (outcome) return *outcome;
   // The reader of our output has seen enough: end as if by SIGPIPE.

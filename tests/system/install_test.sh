@@ -15,6 +15,7 @@ for program in skerry skerryd skerry-oci skerry-oci-microvm skerry-keeper; do
   "$root/bin/$program" --version | grep -q "[0-9]\.[0-9]" || die "$program does not run"
 done
 [ -x "$root/bin/skerry-agent" ] || die "no agent"
+[ -x "$root/bin/skerry-tls" ] || die "no skerry-tls"
 bash -n "$root/share/bash-completion/completions/skerry" || die "bash completion"
 [ -s "$root/share/zsh/site-functions/_skerry" ] && [ -s "$root/share/fish/vendor_completions.d/skerry.fish" ] ||
   die "completions"
