@@ -24,7 +24,7 @@ Result<Response> run_action(const Environment& environment, const WorkloadAction
                             const std::function<bool()>& cancelled) {
   HttpQuestion question;
   question.method = action.method;
-  question.target = TRY(action_target(environment, action));
+  question.target = TRY(workload_target(environment, action.path));
   if (!request.body.empty()) question.content_type = request.content_type;
   question.body = request.body;
   const auto answer = TRY_IN(cat(action.method, " ", action.path),

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/beast/websocket/rfc6455.hpp>
 
 #include "api/audit.h"
 #include "api/authorise.h"
@@ -222,7 +223,7 @@ class Session {
     const std::string subject = cat(request.method, " ", request.path);
     const std::string who = request.caller.name;
     if (!response) {
-      if (route->handler == exec_environment) request.gone = watch_client();
+      if (route->handler == exec_environment || route->handler == ask_workload) request.gone = watch_client();
       Result<Response> answer = co_await call_handler(core_, *route, std::move(request));
       if (answer && answer->later) answer = co_await wait_for(std::move(*answer->later));
       if (answer) {
@@ -233,6 +234,10 @@ class Session {
     }
     const Duration took = core_.context.ports.clock.monotonic() - begun;
     record(route, subject, who, id, response->status, took);
+    if (response->upgrade && response->upgrade->form == Upgrade::Form::kWebSocket) {
+      co_await relay_websocket(core_, stream_, raw, id, std::move(*response->upgrade));
+      co_return false;
+    }
     co_return co_await deliver(std::move(*response), raw.keep_alive(), id);
   }
 
@@ -273,6 +278,7 @@ class Session {
     request.vms_only = request.path.starts_with("/api/v1/vms");
     request.content_type = header(raw, http::field::content_type);
     request.accept = header(raw, http::field::accept);
+    request.wants_websocket = beast::websocket::is_upgrade(raw);
     request.wants_frames = beast::iequals(raw[http::field::upgrade], "skerry-frames");
     if (const auto found = raw.find("Last-Event-ID"); found != raw.end())
       request.last_event_id = text_of(found->value());
@@ -280,7 +286,10 @@ class Session {
       if (beast::iequals(each.name_string().substr(0, 4), "mcp-")) add_mcp_header(request, each);
     }
     request.body = raw.body();
-    if (!request.body.empty() && !std::string_view(request.content_type).starts_with("application/json")) {
+    if (route->handler == ask_workload) {
+      request.raw_query = question == std::string::npos ? "" : target.substr(question + 1);
+      for (const auto& each : raw) request.headers.emplace_back(text_of(each.name_string()), text_of(each.value()));
+    } else if (!request.body.empty() && !std::string_view(request.content_type).starts_with("application/json")) {
       return refuse_with(Error{ErrorCode::kInvalidArgument, 0, "the body must be application/json", {}}, 415);
     }
     return std::nullopt;
@@ -289,10 +298,21 @@ class Session {
   Result<Caller> identify(const RawRequest& raw) const {
     if (local_) {
       if (!*local_) return *local_;
-      return lowered(**local_, text_of(raw["Skerry-Role"]), text_of(raw["Skerry-Zones"]));
+      return lowered_by(raw, **local_);
     }
-    return caller_of_headers(core_.context, {header(raw, http::field::authorization), header(raw, http::field::host),
-                                             header(raw, http::field::origin)});
+    auto caller =
+        TRY(caller_of_headers(core_.context, {header(raw, http::field::authorization), header(raw, http::field::host),
+                                              header(raw, http::field::origin)}));
+    return lowered_by(raw, std::move(caller));
+  }
+
+  // Who asks for less than he has.
+  Result<Caller> lowered_by(const RawRequest& raw, Caller caller) const {
+    const std::string zones = text_of(raw["Skerry-Zones"]);
+    if (!zones.empty()) {
+      for (const auto zone : split(zones, ',')) TRY(check_zone(core_.config, zone));
+    }
+    return lowered(std::move(caller), text_of(raw["Skerry-Role"]), zones);
   }
 
   Response refuse_no_route(const Error& error, const Request& request) {

@@ -5,6 +5,7 @@
 
 #include "api/find.h"
 #include "api/handlers.h"
+#include "api/health_wait.h"
 #include "api/permit.h"
 #include "base/text.h"
 #include "core/plan.h"
@@ -14,29 +15,11 @@ namespace skerry::api {
 namespace {
 
 constexpr std::uint64_t kMaxGraceMs = 3'600'000;
-constexpr Duration kHealthDeadline = std::chrono::seconds(60);
-constexpr Duration kLookAgain = std::chrono::milliseconds(50);
 
 Response created(const Environment& environment, const Request& request) {
   Response response = json_response(wire::environment_json(environment), 201);
   response.headers.emplace_back(
       "Location", cat(request.vms_only ? "/api/v1/vms/" : "/api/v1/environments/", environment.spec.name));
-  return response;
-}
-
-// The document as soon as the first health check has succeeded; as it is when the run ended before, or the time is up.
-Response created_when_healthy(Context& context, const Environment& environment, const Request& request) {
-  const MonoTime deadline = context.ports.clock.monotonic() + kHealthDeadline;
-  Response response;
-  response.later = Later{[&context, environment, request, deadline]() -> Result<std::optional<Response>> {
-                           const auto now = TRY(context.ports.controller.find(environment.spec.name));
-                           const bool settled = now.id != environment.id || now.status.state != State::kRunning ||
-                                                now.status.health == Health::kHealthy ||
-                                                context.ports.clock.monotonic() >= deadline;
-                           if (!settled) return std::optional<Response>();
-                           return std::optional<Response>(created(now, request));
-                         },
-                         kLookAgain};
   return response;
 }
 
@@ -193,8 +176,7 @@ void create_environment(Context& context, Request request, Reply reply) {
   const std::string name = create->command.spec.name;
   controller.submit(std::move(create->command), [&context, request, reply](Result<Environment> environment) {
     if (!environment) return reply(fail(std::move(environment).error()));
-    const bool checked = environment->spec.health_check && environment->status.state == State::kRunning;
-    reply(checked ? created_when_healthy(context, *environment, request) : created(*environment, request));
+    reply(when_healthy(context, *environment, [request](const Environment& now) { return created(now, request); }));
   });
   if (create->wait) return;
   // Stored and on its way; a refusal has been answered already, and only the first answer counts.

@@ -151,6 +151,29 @@ TEST_F(EnvironmentsTest, ACreationWithAHealthCheckAnswersWhenItIsHealthy) {
   EXPECT_NE(socket.read_until("\"health\":\"healthy\"").find("201 Created"), std::string::npos);
 }
 
+TEST_F(EnvironmentsTest, AStartWaitsForHealthWhenAsked) {
+  Environment web = add_running("web");
+  ASSERT_EQ(client().call("DELETE", "/api/v1/environments/web?force=1")->status, 204);
+  web.spec.health_check.emplace();
+  web.status.state = State::kStopped;
+  controller_.add(web);
+  EXPECT_EQ(client().call("POST", "/api/v1/environments/web/start", R"({"wait":"x"})")->status, 400);
+  EXPECT_EQ(json(client().call("POST", "/api/v1/environments/web/start")).text("health"), "unknown");
+  EXPECT_EQ(client().call("POST", "/api/v1/environments/web/stop")->status, 200);
+  auto socket = raw();
+  socket.send(
+      "POST /api/v1/environments/web/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Content-Length: 13\r\n\r\n{\"wait\":true}");
+  const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
+  while (json(client().call("GET", "/api/v1/environments/web")).text("state") != "running") {
+    ASSERT_LT(clock_.monotonic(), deadline);
+  }
+  pollfd quiet{socket.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&quiet, 1, 150), 0) << "it runs, and is not healthy yet";
+  controller_.set_health("web", Health::kHealthy);
+  EXPECT_NE(socket.read_until("\"health\":\"healthy\"").find("200 OK"), std::string::npos);
+}
+
 TEST_F(EnvironmentsTest, ImagesInUseStay) {
   controller_.set_image_users({"web", "db"});
   auto http = client();

@@ -107,14 +107,13 @@ Result<ExecOutcome> collect(const Conversation& conversation, const wire::ExecRe
   return outcome;
 }
 
-// Who could not have made it may not go in: inside, he would have all that it was given.
+}  // namespace
+
 Result<Environment> find_to_enter(Context& context, const Request& request) {
   auto environment = TRY(find_environment(context, request));
   TRY_IN(cat("enter \"", environment.spec.name, "\""), may_create(request.caller, environment.spec));
   return environment;
 }
-
-}  // namespace
 
 Result<ExecOutcome> exec_to_end(Context& context, const Request& request, const wire::ExecRequest& exec,
                                 const std::function<bool()>& cancelled) {
@@ -163,6 +162,23 @@ void exec_environment(Context& context, Request request, Reply reply) {
   if (auto started = start_exec(context, std::move(request), std::move(reply)); !started) {
     refuse(fail(std::move(started).error()));
   }
+}
+
+// The terminal of its workload, as attach gives it.
+Result<Response> open_console(Context& context, const Request& request) {
+  const auto environment = TRY(find_to_enter(context, request));
+  if (!environment.spec.terminal) {
+    return fail(ErrorCode::kConflict, cat("\"", environment.spec.name, "\" has no terminal"),
+                "make it with terminal (-t), or run a shell inside with exec");
+  }
+  if (!request.wants_websocket) {
+    return fail(ErrorCode::kInvalidArgument, "the console is a WebSocket: it needs \"Upgrade: websocket\"");
+  }
+  Response response;
+  response.status = 101;
+  response.upgrade =
+      Upgrade{TRY(context.ports.controller.attach(environment.spec.name)), {}, Upgrade::Form::kWebSocket};
+  return response;
 }
 
 Result<Response> attach_environment(Context& context, const Request& request) {

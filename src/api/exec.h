@@ -23,4 +23,7 @@ struct ExecOutcome {
 Result<ExecOutcome> exec_to_end(Context& context, const Request& request, const wire::ExecRequest& exec,
                                 const std::function<bool()>& cancelled);
 
+// Who could not have made it may not go in: inside, he would have all that it was given. kNotFound, kRefused.
+Result<Environment> find_to_enter(Context& context, const Request& request);
+
 }  // namespace skerry::api

@@ -23,8 +23,12 @@ void suspend_environment(Context& context, Request request, Reply reply);
 void kill_environment(Context& context, Request request, Reply reply);
 void wait_environment(Context& context, Request request, Reply reply);
 
+// workload.cc
+void ask_workload(Context& context, Request request, Reply reply);
+
 // exec.cc
 void exec_environment(Context& context, Request request, Reply reply);
+Result<Response> open_console(Context& context, const Request& request);
 Result<Response> attach_environment(Context& context, const Request& request);
 
 // logs.cc, stats.cc

@@ -29,8 +29,12 @@ struct Request {
   std::string content_type;
   std::string last_event_id;
   std::string accept;
+  // For what is passed on to a workload only, as they came.
+  std::string raw_query;
+  std::vector<std::pair<std::string, std::string>> headers;
   std::map<std::string, std::string> mcp;  // headers of the Model Context Protocol: "mcp-method", in lower case
   bool wants_frames = false;               // Upgrade: skerry-frames
+  bool wants_websocket = false;            // RFC 6455
   std::string body;
   Caller caller;
   std::shared_ptr<const std::atomic<bool>> gone;  // the client hung up; null: nobody looks
@@ -60,12 +64,14 @@ class BodySource {
   [[nodiscard]] virtual Duration patience() const = 0;
 };
 
-// The connection becomes a conversation in frames (base/frame.h, session 0), relayed to and from `peer`.
+// The connection becomes a conversation, relayed to and from `peer`: in frames (base/frame.h, session 0), or over a
+// WebSocket (console.cc).
 struct Upgrade {
   Conversation peer;
   // Called from a worker when the process has ended; the last frame goes to the client when `done` is called. For a
   // client that wants to find everything settled when it is told of the exit. Empty: at once.
   std::function<void(std::function<void()> done)> settle;
+  enum class Form : std::uint8_t { kFrames, kWebSocket } form = Form::kFrames;
 };
 
 struct Response;

@@ -1,6 +1,7 @@
 // POST /environments/{name}/VERB: answered when it is so.
 #include "api/find.h"
 #include "api/handlers.h"
+#include "api/health_wait.h"
 #include "wire/environment_json.h"
 #include "wire/requests.h"
 
@@ -39,7 +40,20 @@ void submit_graceful(Context& context, const Request& request, Verb verb, Reply 
 }  // namespace
 
 void start_environment(Context& context, Request request, Reply reply) {
-  submit_plain(context, request, Verb::kStart, std::move(reply));
+  const auto wait = wire::parse_start_request(request.body);
+  if (!wait) return reply(fail(wait.error()));
+  if (!*wait) return submit_plain(context, request, Verb::kStart, std::move(reply));
+  auto current = find_environment(context, request);
+  if (!current) return reply(fail(std::move(current).error()));
+  VerbCommand command;
+  command.verb = Verb::kStart;
+  command.name = current->spec.name;
+  context.ports.controller.submit(
+      std::move(command), [&context, reply = std::move(reply)](const Result<Environment>& environment) {
+        if (!environment) return reply(fail(Error(environment.error())));
+        reply(when_healthy(context, *environment,
+                           [](const Environment& now) { return json_response(wire::environment_json(now)); }));
+      });
 }
 void pause_environment(Context& context, Request request, Reply reply) {
   submit_plain(context, request, Verb::kPause, std::move(reply));

@@ -5,7 +5,7 @@
 namespace skerry::api {
 namespace {
 
-constexpr std::size_t kMaxSegments = 16;
+constexpr std::size_t kMaxSegments = 64;
 
 // Whether `path` has the form of `pattern`; fills the parameters.
 Result<bool> matches(std::string_view pattern, std::string_view path, std::map<std::string, std::string>& parameters) {
@@ -15,10 +15,12 @@ Result<bool> matches(std::string_view pattern, std::string_view path, std::map<s
     const auto part = wanted[i];
     if (part.starts_with('{') && part.ends_with("*}")) {
       if (i >= given.size()) return false;
+      const bool may_be_empty = part.ends_with("**}");
       // The rest as it stands: a reference may hold slashes, escaped or not.
       const auto rest = path.substr(static_cast<std::size_t>(given[i].data() - path.data()));
-      parameters[std::string(part.substr(1, part.size() - 3))] = TRY(percent_decode(rest, Plus::kLiteral));
-      return !rest.empty();
+      const auto name = part.substr(1, part.size() - (may_be_empty ? 4 : 3));
+      parameters[std::string(name)] = TRY(percent_decode(rest, Plus::kLiteral));
+      return may_be_empty || !rest.empty();
     }
     if (i >= given.size()) return false;
     if (part.starts_with('{')) {

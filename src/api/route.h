@@ -25,7 +25,8 @@ void plain(Context& context, Request request, Reply reply) {  // NOLINT(performa
 
 struct Route {
   std::string_view method;
-  std::string_view path;  // "/api/v1/environments/{name}"; a parameter is one segment, "{rest*}" the whole rest
+  std::string_view path;  // "/api/v1/environments/{name}"; a parameter is one segment, "{rest*}" the whole rest,
+                          // "{rest**}" also an empty one
   Role role;              // the least that may call it
   Handler handler;
   std::string_view summary;

@@ -41,7 +41,8 @@ constexpr VerbRoute kEnvironmentRoutes[] = {
      "Environment", ""},
     {"DELETE", SKERRY_BOTH("/{name}"), Role::kOperator, delete_environment, "Delete it; with force also when it runs",
      204, "", "", "force grace_ms"},
-    {"POST", SKERRY_BOTH("/{name}/start"), Role::kOperator, start_environment, "Start it", 200, "", "Environment", ""},
+    {"POST", SKERRY_BOTH("/{name}/start"), Role::kOperator, start_environment,
+     "Start it; with wait answer when it is healthy", 200, "Start", "Environment", ""},
     {"POST", SKERRY_BOTH("/{name}/stop"), Role::kOperator, stop_environment, "Stop it, by force after grace_ms", 200,
      "Grace", "Environment", ""},
     {"POST", SKERRY_BOTH("/{name}/restart"), Role::kOperator, restart_environment, "Stop it and start it again", 200,
@@ -68,6 +69,9 @@ constexpr VerbRoute kEnvironmentRoutes[] = {
      "ExecResult", ""},
     {"POST", SKERRY_BOTH("/{name}/attach"), Role::kOperator, plain<attach_environment>,
      "Its standard streams, from now on; needs \"Upgrade: skerry-frames\"", 101, "", "", ""},
+    {"GET", SKERRY_BOTH("/{name}/console"), Role::kOperator, plain<open_console>,
+     "Its terminal over a WebSocket: binary messages are bytes, a text message {columns, rows} resizes", 101, "", "",
+     ""},
     {"GET", SKERRY_BOTH("/{name}/logs"), Role::kViewer, plain<environment_logs>,
      "What it wrote; with follow also what it will write", 200, "", "", "follow tail since format", "text/plain"},
     {"GET", SKERRY_BOTH("/{name}/stats"), Role::kViewer, plain<environment_stats>, "What it uses", 200, "", "Stats",
@@ -176,12 +180,24 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", "/api/v1/tokens/{name}", Role::kAdmin, plain<revoke_token>, "Revoke a token", 204, "", "", ""},
 };
 
+// HEAD is not among them: what it asks for could not be told from the workload's answer over HTTP/1.0.
+constexpr std::string_view kAnyMethod[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+constexpr std::string_view kWorkloads[] = {"/api/v1/environments/{name}/agent",
+                                           "/api/v1/environments/{name}/agent/{path**}", "/api/v1/vms/{name}/agent",
+                                           "/api/v1/vms/{name}/agent/{path**}"};
+
 std::vector<Route> build() {
   std::vector<Route> all(std::begin(kOtherRoutes), std::end(kOtherRoutes));
   for (const auto& each : kEnvironmentRoutes) {
     for (const auto path : {each.environments, each.vms}) {
       all.push_back({each.method, path, each.role, each.handler, each.summary, each.status, each.request, each.response,
                      each.query, each.media});
+    }
+  }
+  for (const auto path : kWorkloads) {
+    for (const auto method : kAnyMethod) {
+      all.push_back({method, path, Role::kOperator, ask_workload, "Its workload's own HTTP, below its base_url", 200,
+                     "", "", "", "*/*"});
     }
   }
   return all;

@@ -35,6 +35,9 @@ void add_acts(CLI::App& app, Invocation& invocation, Scope scope) {
               "Seconds before it is killed (default 10)")
           ->check(CLI::Range(0.0, 3600.0));
     }
+    if (std::string_view(each.name) == "start") {
+      verb->add_flag("--wait,-w", options->wait, "Until its health check has passed (at most a minute)");
+    }
     on_chosen(verb, invocation,
               [options, name = each.name](const Session& session) { return act(session, *options, name); });
   }
@@ -158,14 +161,18 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
   shell->add_option("NAME", shell_options->name)->required();
   on_chosen(shell, invocation, [shell_options](const Session& session) { return exec(session, *shell_options); });
 
-  auto* attach_verb =
-      add_verb(app, invocation, "attach", "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal",
-               example(scope, "attach web"));
-  auto attach_options = std::make_shared<ExecOptions>();
-  attach_options->scope = scope;
-  attach_verb->add_option("NAME", attach_options->name)->required();
-  on_chosen(attach_verb, invocation,
-            [attach_options](const Session& session) { return attach(session, *attach_options); });
+  for (const bool console : {false, true}) {
+    const std::string name = console ? "console" : "attach";
+    auto* verb = add_verb(app, invocation, name,
+                          console ? "The terminal of its workload; Ctrl-P Ctrl-Q leaves it, and it runs on"
+                                  : "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal",
+                          example(scope, name + " web"));
+    auto options = std::make_shared<ExecOptions>();
+    options->scope = scope;
+    options->console = console;
+    verb->add_option("NAME", options->name)->required();
+    on_chosen(verb, invocation, [options](const Session& session) { return attach(session, *options); });
+  }
 }
 
 void add_action(CLI::App& app, Invocation& invocation, Scope scope) {

@@ -64,6 +64,10 @@ Outcome exec(const Session& session, const ExecOptions& options) {
 Outcome attach(const Session& session, const ExecOptions& options) {
   const auto path = cat(path_of(options.scope), "/", escape(options.name));
   const auto environment = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", path)).body));
+  if (options.console && !environment.at("terminal").flag()) {
+    return fail(ErrorCode::kConflict, cat("\"", options.name, "\" has no terminal"),
+                cat("make it with -t, or run a shell inside: skerry shell ", options.name));
+  }
   const bool terminal = environment.at("terminal").flag() && ::isatty(STDIN_FILENO) == 1;
   const bool input = environment.at("stdin_open").flag() || terminal;
   return end_conversation(session.http.upgrade(path + "/attach", ""),

@@ -43,7 +43,8 @@ Outcome act(const Session& session, const TargetOptions& options, std::string_vi
   const bool graceful = verb == "stop" || verb == "restart";
   return for_each(options, [&](const std::string& name) -> Status {
     const auto path = cat(target_path(options.scope, name), "/", verb);
-    const auto answer = TRY(session.http.expect("POST", path, graceful ? grace_body(options.grace_ms) : ""));
+    const std::string body = graceful ? grace_body(options.grace_ms) : options.wait ? R"({"wait":true})" : "";
+    const auto answer = TRY(session.http.expect("POST", path, body));
     return report(session, name, answer.body);
   });
 }

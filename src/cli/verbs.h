@@ -44,6 +44,7 @@ struct TargetOptions {
   std::uint32_t grace_ms = 10'000;
   std::string signal = "KILL";
   bool force = false;
+  bool wait = false;  // until it is healthy
 };
 Outcome act(const Session& session, const TargetOptions& options, std::string_view verb);
 Outcome kill(const Session& session, const TargetOptions& options);
@@ -73,6 +74,7 @@ struct ExecOptions {
   std::vector<std::string> env;
   std::string workdir, user;
   bool interactive = false, terminal = false;
+  bool console = false;  // attach: only to a terminal
   Scope scope = Scope::kEnvironments;
 };
 Outcome exec(const Session& session, const ExecOptions& options);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -14,12 +15,14 @@ namespace {
 
 // Where a microVM's agent carries connections to the workload's base_url (agent/proxy.h).
 constexpr std::uint16_t kAgentProxyPort = 8080;
+constexpr std::size_t kMaxAnswerHeaders = 128;
 // How soon a client that hung up is noticed.
 constexpr Duration kLookAgain = std::chrono::milliseconds(200);
 
 std::string request_text(const HttpQuestion& question) {
   std::string text = cat(question.method, " ", question.target.path, " HTTP/1.0\r\nHost: ", question.target.ip,
                          "\r\nUser-Agent: skerry\r\nAccept: */*\r\nConnection: close\r\n");
+  for (const auto& [name, value] : question.headers) text += cat(name, ": ", value, "\r\n");
   if (!question.content_type.empty()) text += cat("Content-Type: ", question.content_type, "\r\n");
   const bool has_body = !question.body.empty() || question.method == "POST" || question.method == "PUT";
   if (has_body) text += cat("Content-Length: ", question.body.size(), "\r\n");
@@ -33,11 +36,49 @@ bool is_header(std::string_view line, std::string_view name) {
   });
 }
 
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char letter) {
+    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(letter) != std::string_view::npos;
+  });
+}
+
+// One line of the head, behind the first.
+Status take_header(std::string_view line, HttpAnswer& answer, std::optional<std::size_t>& length) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const auto colon = line.find(':');
+  const auto name = line.substr(0, colon);
+  if (colon == std::string_view::npos || !is_token(name))
+    return fail(ErrorCode::kCorrupt, "the answer's head is broken");
+  const std::string value(trim(line.substr(colon + 1)));
+  for (const char letter : value) {
+    if ((static_cast<unsigned char>(letter) < 0x20 && letter != '\t') || letter == 0x7f) {
+      return fail(ErrorCode::kCorrupt, cat("the answer's header ", name, " holds control characters"));
+    }
+  }
+  if (answer.headers.size() == kMaxAnswerHeaders) return fail(ErrorCode::kCorrupt, "the answer has too many headers");
+  if (is_header(line, "content-type")) answer.content_type = value;
+  if (is_header(line, "transfer-encoding")) {
+    return fail(ErrorCode::kCorrupt, "the answer to HTTP/1.0 has a transfer coding");
+  }
+  if (is_header(line, "content-length")) {
+    const auto said = parse_int<std::size_t>(value, "content-length");
+    if (!said || (length && *length != *said)) return fail(ErrorCode::kCorrupt, "the answer's length is none");
+    length = *said;
+  }
+  answer.headers.emplace_back(name, value);
+  return {};
+}
+
 // Moves bytes whenever the socket is ready, until the other side has ended its answer.
 class Exchange {
  public:
-  Exchange(int socket, std::string request, MonoTime deadline, const std::function<bool()>& cancelled)
-      : socket_(socket), request_(std::move(request)), deadline_(deadline), cancelled_(cancelled) {}
+  Exchange(int socket, const HttpQuestion& question, MonoTime deadline, const std::function<bool()>& cancelled)
+      : socket_(socket),
+        request_(request_text(question)),
+        most_bytes_(question.most_bytes),
+        deadline_(deadline),
+        cancelled_(cancelled) {}
 
   Result<std::string> run() {
     while (true) {
@@ -75,14 +116,15 @@ class Exchange {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (got < 0) return fail(Error{ErrorCode::kUnavailable, errno, "the workload broke the connection off", {}});
     answer_.append(chunk.data(), static_cast<std::size_t>(got));
-    if (answer_.size() > kMaxExchangeAnswer) {
-      return fail(ErrorCode::kResourceExhausted, cat("the answer is longer than ", kMaxExchangeAnswer, " bytes"));
+    if (answer_.size() > most_bytes_) {
+      return fail(ErrorCode::kResourceExhausted, cat("the answer is longer than ", most_bytes_, " bytes"));
     }
     return got == 0;
   }
 
   int socket_;
   std::string request_;
+  std::size_t most_bytes_;
   std::size_t sent_ = 0;
   std::string answer_;
   MonoTime deadline_;
@@ -91,36 +133,40 @@ class Exchange {
 
 }  // namespace
 
-Result<ProbeTarget> action_target(const Environment& environment, const WorkloadAction& action) {
+Result<ProbeTarget> workload_target(const Environment& environment, std::string_view path) {
   const auto& spec = environment.spec;
   if (spec.base_url.empty()) {
     return fail(ErrorCode::kConflict, cat("\"", spec.name, "\" says nowhere that its workload serves HTTP"),
-                "give base_url with its actions");
+                "name it when you create it, as base_url: \"http://127.0.0.1:80\"");
   }
   if (environment.ip.empty()) return fail(ErrorCode::kConflict, cat("\"", spec.name, "\" has no network"));
-  if (spec.isolation == Isolation::kMicrovm) return ProbeTarget{environment.ip, kAgentProxyPort, action.path};
+  if (spec.isolation == Isolation::kMicrovm) return ProbeTarget{environment.ip, kAgentProxyPort, std::string(path)};
   auto target = TRY_IN("base_url", parse_probe_endpoint(environment.ip, spec.base_url));
   if (target.path.ends_with('/')) target.path.pop_back();
-  target.path += action.path;
+  target.path += path;
   return target;
 }
 
 Result<HttpAnswer> parse_http_answer(std::string_view bytes) {
   HttpAnswer answer;
   answer.status = TRY(parse_status_line(bytes));
-  auto end = bytes.find("\r\n\r\n");
+  const auto end = bytes.find("\r\n\r\n");
   if (end == std::string_view::npos) return fail(ErrorCode::kCorrupt, "the answer was cut off within its head");
-  for (const auto line : split(bytes.substr(0, end), '\n')) {
-    if (is_header(line, "content-type")) answer.content_type = trim(line.substr(line.find(':') + 1));
-  }
+  std::optional<std::size_t> length;
+  const auto lines = split(bytes.substr(0, end), '\n');
+  for (std::size_t i = 1; i < lines.size(); ++i) TRY(take_header(lines[i], answer, length));
   answer.body = bytes.substr(end + 4);
+  const bool empty = answer.status == 204 || answer.status == 304;
+  if (length && !empty && *length != answer.body.size()) {
+    return fail(ErrorCode::kCorrupt, cat("the answer has ", answer.body.size(), " bytes and says ", *length));
+  }
   return answer;
 }
 
 Result<HttpAnswer> ask_http(const HttpQuestion& question, Duration timeout, const std::function<bool()>& cancelled) {
   const MonoTime deadline = SystemClock().monotonic() + timeout;
   const Fd socket = TRY(connect_to_workload(question.target, timeout));
-  return parse_http_answer(TRY(Exchange(socket.get(), request_text(question), deadline, cancelled).run()));
+  return parse_http_answer(TRY(Exchange(socket.get(), question, deadline, cancelled).run()));
 }
 
 }  // namespace skerry

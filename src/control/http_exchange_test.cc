@@ -1,57 +1,14 @@
 #include "control/http_exchange.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <thread>
+#include "base/text.h"
+#include "testing/one_answer.h"
 
 namespace skerry {
 namespace {
 
-// Takes one connection, reads until it has seen `until`, answers and closes.
-class OneAnswer {
- public:
-  OneAnswer(std::string until, std::string answer) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(listener_.get(), 1), 0);
-    EXPECT_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this, until = std::move(until), answer = std::move(answer)] {
-      const Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      char buffer[4096];
-      while (asked_.find(until) == std::string::npos) {
-        const auto got = ::recv(peer.get(), buffer, sizeof buffer, 0);
-        if (got <= 0) return;
-        asked_.append(buffer, static_cast<std::size_t>(got));
-      }
-      for (std::size_t at = 0; at < answer.size();) {
-        const auto sent = ::send(peer.get(), answer.data() + at, answer.size() - at, MSG_NOSIGNAL);
-        if (sent <= 0) return;
-        at += static_cast<std::size_t>(sent);
-      }
-    });
-  }
-  ~OneAnswer() { join(); }
-  OneAnswer(const OneAnswer&) = delete;
-  OneAnswer& operator=(const OneAnswer&) = delete;
-  void join() {
-    if (thread_.joinable()) thread_.join();
-  }
-  [[nodiscard]] ProbeTarget target() const { return {"127.0.0.1", port_, "/x"}; }
-  [[nodiscard]] const std::string& asked() const { return asked_; }
-
- private:
-  Fd listener_;
-  std::uint16_t port_ = 0;
-  std::string asked_;
-  std::thread thread_;
-};
+using testing::OneAnswer;
 
 constexpr auto kPatience = std::chrono::seconds(10);
 
@@ -83,6 +40,26 @@ TEST(HttpExchange, TooLongNotHttpAndCutOffAreErrors) {
   }
 }
 
+TEST(HttpExchange, WhatCanBeReadInTwoWaysIsRefused) {
+  const auto parsed = [](const std::string& head, const std::string& body) {
+    return parse_http_answer(cat("HTTP/1.0 200 OK\r\n", head, "\r\n", body));
+  };
+  const auto good = parsed("A: b\r\nContent-Length: 2\r\nContent-Type: x/y\r\n", "ab");
+  ASSERT_TRUE(good) << good.error().message();
+  EXPECT_EQ(good->headers.size(), 3U);
+  EXPECT_EQ(good->headers[0], (std::pair<std::string, std::string>{"A", "b"}));
+  std::string flood;
+  for (int i = 0; i < 200; ++i) flood += "A: b\r\n";
+  for (const auto& head : std::vector<std::string>{
+           "Content-Length: 3\r\n", "Content-Length: 1\r\n", "Content-Length: 2\r\nContent-Length: 3\r\n",
+           "Content-Length: +2\r\n", "Transfer-Encoding: chunked\r\n", "A : b\r\n", " folded\r\n", "no colon\r\n",
+           "A: b\x01\r\n", ": b\r\n", flood}) {
+    const auto bad = parsed(head, "ab");
+    ASSERT_FALSE(bad) << head;
+    EXPECT_EQ(bad.error().code, ErrorCode::kCorrupt);
+  }
+}
+
 TEST(HttpExchange, SilenceEndsAtTheDeadlineOrWhenNobodyWaits) {
   {
     OneAnswer silent("never", "");
@@ -94,15 +71,14 @@ TEST(HttpExchange, SilenceEndsAtTheDeadlineOrWhenNobodyWaits) {
   EXPECT_EQ(answer.error().code, ErrorCode::kCancelled);
 }
 
-TEST(ActionTarget, NeverLeavesTheEnvironment) {
+TEST(WorkloadTarget, NeverLeavesTheEnvironment) {
   Environment environment;
   environment.ip = "192.168.127.100";
-  const WorkloadAction action{"", "POST", "/reload", 1000};
-  EXPECT_EQ(action_target(environment, action).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(workload_target(environment, "/reload").error().code, ErrorCode::kConflict);
   environment.spec.base_url = "http://example.com:9000/app/";
-  EXPECT_EQ(*action_target(environment, action), (ProbeTarget{"192.168.127.100", 9000, "/app/reload"}));
+  EXPECT_EQ(*workload_target(environment, "/reload"), (ProbeTarget{"192.168.127.100", 9000, "/app/reload"}));
   environment.spec.isolation = Isolation::kMicrovm;
-  EXPECT_EQ(*action_target(environment, action), (ProbeTarget{"192.168.127.100", 8080, "/reload"}));
+  EXPECT_EQ(*workload_target(environment, "/reload"), (ProbeTarget{"192.168.127.100", 8080, "/reload"}));
 }
 
 }  // namespace

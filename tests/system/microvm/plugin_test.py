@@ -149,6 +149,11 @@ class Runs(PluginCase):
                 self.assertEqual(self.host.skerry("action", shown["name"], "page").stdout, "from the plugin\n")
                 action, = self.host.document("action", shown["name"])
                 self.assertEqual((action["name"], action["method"], action["description"]), ("page", "GET", "the page"))
+                answer = subprocess.run(
+                    ["curl", "--silent", "--unix-socket", self.host.environment["SKERRY_SOCKET"], "--write-out",
+                     "\n%{http_code}", f"http://skerry/api/v1/vms/{shown['name']}/agent/?x=1"],
+                    stdout=subprocess.PIPE, text=True, check=True).stdout
+                self.assertEqual(answer, "from the plugin\n\n200")
                 missing = self.host.skerry("action", shown["name"], "pages", check=False)
                 self.assertEqual(missing.returncode, 3)
                 self.assertIn("there are: page", missing.stderr)
