@@ -1,5 +1,7 @@
 // GET /api/v1/events: the event log as a list, or as a stream of server-sent events (HTML Living Standard) when the
 // client accepts text/event-stream.
+#include <algorithm>
+
 #include "api/find.h"
 #include "api/handlers.h"
 #include "api/permit.h"
@@ -30,6 +32,22 @@ Result<std::vector<Event>> visible_events(Context& context, const Caller& caller
     }
     if (!more || events.empty()) return visible;
   }
+}
+
+// The newest that the caller may see, in order of id.
+Result<std::vector<Event>> newest_visible(Context& context, const Caller& caller, EventFilter filter) {
+  filter.take = EventFilter::Take::kLast;
+  std::vector<Event> newest_first;
+  while (newest_first.size() < filter.limit) {
+    auto events = TRY(context.ports.store.events(filter));
+    for (auto event = events.rbegin(); event != events.rend() && newest_first.size() < filter.limit; ++event) {
+      if (may_see(caller, *event)) newest_first.push_back(*event);
+    }
+    if (events.size() < filter.limit) break;
+    filter.before_id = events.front().id;
+  }
+  std::ranges::reverse(newest_first);
+  return newest_first;
 }
 
 class EventSource final : public BodySource {
@@ -101,7 +119,10 @@ Result<Response> list_events(Context& context, const Request& request) {
   if (request.accept.find("text/event-stream") != std::string::npos) {
     return stream_events(context, request, std::move(filter));
   }
-  return json_response(wire::events_json(TRY(visible_events(context, request.caller, filter))));
+  // Without a beginning: what happened last.
+  auto events = request.option("after") ? visible_events(context, request.caller, filter)
+                                        : newest_visible(context, request.caller, filter);
+  return json_response(wire::events_json(TRY(std::move(events))));
 }
 
 }  // namespace skerry::api

@@ -44,6 +44,21 @@ TEST_F(EventsTest, ReplaysAfterTheLastEventId) {
   EXPECT_TRUE(broken.read_until("\r\n\r\n").starts_with("HTTP/1.1 400"));
 }
 
+TEST_F(EventsTest, WithoutABeginningTheNewestAreTold) {
+  for (const auto* name : {"a", "b", "c", "d"}) store("vm.created", name);
+  auto http = client();
+  const auto names = [&](const std::string& query) {
+    std::string out;
+    for (const auto& each : json(http.call("GET", "/api/v1/events?" + query)).items()) out += each.text("resource");
+    return out;
+  };
+  EXPECT_EQ(names("limit=2"), "cd") << "the newest, in order";
+  EXPECT_EQ(names("limit=2&after=0"), "ab") << "the first ones behind it";
+  EXPECT_EQ(names("limit=2&after=1"), "bc");
+  EXPECT_EQ(names("limit=9"), "abcd");
+  EXPECT_EQ(names("limit=2&resource=b"), "b");
+}
+
 TEST_F(EventsTest, Filters) {
   store("vm.created", "a");
   store("container.created", "b");

@@ -1,8 +1,7 @@
 // skerry events: the event log, and with -f what comes. A broken connection is taken up where it broke.
 #include <unistd.h>
 
-#include <iterator>
-#include <vector>
+#include <optional>
 
 #include "base/text.h"
 #include "cli/output.h"
@@ -12,9 +11,6 @@
 
 namespace skerry::cli {
 namespace {
-
-// As many as the daemon tells at once.
-constexpr std::uint64_t kPage = 10'000;
 
 Status print_event(const Session& session, const Event& event) {
   if (session.settings.output == OutputForm::kJson) return print(wire::event_json(event) + "\n");
@@ -28,74 +24,49 @@ Status print_event(const Session& session, const Event& event) {
   return print(line + "\n");
 }
 
-std::string query_of(const EventOptions& options, std::uint64_t after, std::uint64_t limit) {
-  std::string query = cat("/api/v1/events?after=", after, "&limit=", limit);
+// Without `after` the newest.
+std::string query_of(const EventOptions& options, std::optional<std::uint64_t> after) {
+  std::string query = cat("/api/v1/events?limit=", options.limit);
+  if (after) query += cat("&after=", *after);
   if (!options.type.empty()) query += cat("&type=", escape(options.type));
   if (!options.resource.empty()) query += cat("&resource=", escape(options.resource));
   return query;
 }
 
 // What the log has after `after`; moves that on.
-Result<std::vector<Event>> next_events(const Session& session, const EventOptions& options, std::uint64_t& after,
-                                       std::uint64_t limit) {
-  const auto answer = TRY(session.http.expect("GET", query_of(options, after, limit)));
-  std::vector<Event> events;
-  for (const auto& item : TRY(wire::JsonNode::parse(answer.body)).items()) {
-    events.push_back(TRY(wire::parse_event(item.dump())));
-    after = events.back().id;
+Result<std::size_t> print_listed(const Session& session, const EventOptions& options,
+                                 std::optional<std::uint64_t>& after) {
+  const auto answer = TRY(session.http.expect("GET", query_of(options, after)));
+  const auto items = TRY(wire::JsonNode::parse(answer.body)).items();
+  for (const auto& item : items) {
+    const auto event = TRY(wire::parse_event(item.dump()));
+    after = event.id;
+    TRY(print_event(session, event));
   }
-  return events;
-}
-
-Result<std::size_t> print_listed(const Session& session, const EventOptions& options, std::uint64_t& after,
-                                 std::uint64_t limit) {
-  const auto events = TRY(next_events(session, options, after, limit));
-  for (const auto& event : events) TRY(print_event(session, event));
-  return events.size();
-}
-
-// The log is kept in bounds by the daemon, and is read from its beginning to know its end.
-Status print_newest(const Session& session, const EventOptions& options) {
-  std::vector<Event> newest;
-  std::uint64_t after = 0;
-  while (true) {
-    auto events = TRY(next_events(session, options, after, kPage));
-    const bool more = events.size() == kPage;
-    newest.insert(newest.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
-    if (newest.size() > options.limit) {
-      newest.erase(newest.begin(), newest.end() - static_cast<std::ptrdiff_t>(options.limit));
-    }
-    if (!more) break;
-  }
-  for (const auto& event : newest) TRY(print_event(session, event));
-  return {};
+  return items.size();
 }
 
 }  // namespace
 
 Outcome events(const Session& session, const EventOptions& options) {
-  std::uint64_t after = options.after.value_or(0);
+  auto after = options.after;
   if (!options.follow) {
-    if (!options.after) {
-      TRY(print_newest(session, options));
-    } else {
-      TRY(print_listed(session, options, after, options.limit));
-    }
+    TRY(print_listed(session, options, after));
     return kExitSuccess;
   }
-  if (!options.after) {
+  if (!after) {
     const auto system = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", "/api/v1/system")).body));
     after = static_cast<std::uint64_t>(system.integer("last_event_id"));
   }
   // The stream only tells that there is something new; the list says what, with its ids and times.
   const auto wake = [&]() -> Status {
-    while (TRY(print_listed(session, options, after, options.limit)) > 0) {
+    while (TRY(print_listed(session, options, after)) > 0) {
     }
     return {};
   };
-  HttpClient stream(session.settings.socket_path);
+  HttpClient stream(session.http.endpoint());
   Status printed;
-  TRY(stream.stream(query_of(options, after, options.limit), "text/event-stream", [&](std::string_view) {
+  TRY(stream.stream(query_of(options, after), "text/event-stream", [&](std::string_view) {
     printed = wake();
     return printed.has_value();
   }));
