@@ -60,6 +60,12 @@ Result<Caller> caller_of_socket(int socket, const PeerCredentials& peer, const s
   return Caller{cat("uid ", peer.uid), Role::kAdmin, {}};
 }
 
+Status check_zone(const ApiConfig& config, std::string_view zone) {
+  if (config.zones.empty() || std::ranges::find(config.zones, zone) != config.zones.end()) return {};
+  return fail(ErrorCode::kInvalidArgument, cat("zones: there is no zone \"", zone.substr(0, 64), "\""),
+              cat("there is: ", join(config.zones, ", ")));
+}
+
 Result<Caller> lowered(Caller caller, const std::string& role, const std::string& zones) {
   if (!role.empty()) caller.role = std::min(caller.role, TRY(parse_role(role)));
   if (zones.empty()) return caller;

@@ -239,6 +239,16 @@ TEST_F(TcpTest, OnlyAdminsPullUnchecked) {
   EXPECT_EQ(ask("POST", "/api/v1/images", bearer(token("admin")), pull), 202);
 }
 
+// What a name stands for is the same for all zones.
+TEST_F(TcpTest, AZonesTokenPullsNoNameThatIsThere) {
+  const auto header = bearer(token("operator", R"(["default"])"));
+  EXPECT_EQ(ask("POST", "/api/v1/images", header, R"({"reference":"localhost/base:1"})"), 403);
+  EXPECT_EQ(ask("POST", "/api/v1/images", header, R"({"reference":"localhost/new:1"})"), 202);
+  const auto pinned = cat(R"({"reference":"localhost/base@sha256:)", std::string(64, 'a'), R"("})");
+  EXPECT_EQ(ask("POST", "/api/v1/images", header, pinned), 202);
+  EXPECT_EQ(ask("POST", "/api/v1/images", bearer(token("admin")), R"({"reference":"localhost/base:1"})"), 202);
+}
+
 // A replica is counted and served to: nobody makes one but the deployment.
 TEST_F(TcpTest, NobodyForgesAReplica) {
   const auto header = bearer(token("admin"));
@@ -268,6 +278,28 @@ TEST_F(TcpTest, OnlyAdminsNameTheAddressOfAService) {
   EXPECT_EQ(create("operator", "bad", R"({"ports":["53"],"x":1})"), 400);
   EXPECT_EQ(create("operator", "bad", R"({"ports":["1.2.3.4:53:53"]})"), 400);
   EXPECT_EQ(create("operator", "bad", R"({"address":"","ports":[]})"), 400);
+}
+
+class ZonesTest : public ApiTest {};
+
+TEST_F(ZonesTest, NobodyIsLimitedToAZoneThatIsNot) {
+  config_.zones = {"default", "work"};
+  serve();
+  const auto create = [&](const std::string& zones) {
+    return client().call("POST", "/api/v1/tokens", cat(R"({"name":"t","role":"viewer","zones":)", zones, "}"));
+  };
+  const auto refused = create(R"(["work","wrok"])");
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_NE(refused->body.find("there is no zone"), std::string::npos) << refused->body;
+  EXPECT_EQ(create(R"(["work"])")->status, 201);
+  const auto lowered = [&](const std::string& zones) {
+    auto socket = raw();
+    socket.send(
+        cat("GET /api/v1/environments HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSkerry-Zones: ", zones, "\r\n\r\n"));
+    return socket.read_all().substr(9, 3);
+  };
+  EXPECT_EQ(lowered("work,default"), "200");
+  EXPECT_EQ(lowered("work,wrok"), "400") << "also for mcp, which is limited this way";
 }
 
 TEST(Listen, OnlyLoopback) {

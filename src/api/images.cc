@@ -25,6 +25,14 @@ Event image_event(const Clock& clock, std::string_view what, const std::string& 
   return event;
 }
 
+// All zones share the names of images: what others will make of one is not for a caller of a few zones to change. (One
+// with a digest means the same for ever.)
+Status check_name_is_free(ImagePort& images, const std::string& reference) {
+  if (reference.find('@') != std::string::npos || !images.find(reference)) return {};
+  return fail(ErrorCode::kRefused, cat("image \"", reference, "\" is there, and other zones may run it"),
+              "run it as it is, pull the other one by its digest, or ask an admin of the whole host");
+}
+
 // Runs `work` as an operation that stores image.WHAT when it succeeds.
 Result<Response> start_work(Context& context, std::string_view what, const std::string& subject,
                             const std::function<ImagePort::Outcome(OperationProgress&)>& work) {
@@ -109,12 +117,17 @@ Result<Response> pull_image(Context& context, const Request& request) {
   if (pull.insecure && request.caller.role < Role::kAdmin) {
     return fail(ErrorCode::kRefused, "insecure: only an admin may pull without checking who answers");
   }
-  const auto reference = TRY(ImageReference::parse(pull.reference)).text();
+  const auto parsed = TRY(ImageReference::parse(pull.reference));
+  const auto reference = parsed.text();
   const auto transport = pull.insecure ? ImagePort::Transport::kInsecure : ImagePort::Transport::kVerified;
   auto& images = context.ports.images;
-  return start_work(context, "pulled", reference, [&images, reference, transport](OperationProgress& progress) {
-    return images.pull(reference, transport, progress);
-  });
+  const bool limited = !request.caller.zones.empty();
+  if (limited) TRY(check_name_is_free(images, reference));
+  return start_work(context, "pulled", reference,
+                    [&images, reference, transport, limited](OperationProgress& progress) -> ImagePort::Outcome {
+                      if (limited) TRY(check_name_is_free(images, reference));
+                      return images.pull(reference, transport, progress);
+                    });
 }
 
 Result<Response> load_image(Context& context, const Request& request) {

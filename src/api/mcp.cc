@@ -221,7 +221,7 @@ class McpCall {
 };
 
 Result<Response> take_notification(Context& context, const Request& request, const RpcMessage& message) {
-  if (auto admitted = admit_mcp_notification(headers_of(request)); !admitted) {
+  if (auto admitted = admit_mcp_notification(message, headers_of(request)); !admitted) {
     return fault_response(admitted.error().status, admitted.error().fault);
   }
   const auto session = session_of(request);

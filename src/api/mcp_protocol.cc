@@ -69,6 +69,24 @@ std::expected<void, McpRefusal> compare_headers(const wire::RpcMessage& request,
   return {};
 }
 
+// In revisions that do not ask for these headers: who sends them means what they say, and somebody between may have let
+// the message pass by them.
+std::expected<void, McpRefusal> compare_given(const wire::RpcMessage& request, const McpHeaders& headers) {
+  const auto differs = [&](std::string_view header) {
+    return refuse(request, RpcCode::kHeaderMismatch, cat("header ", header, " does not agree with the body"));
+  };
+  if (headers.method && *headers.method != request.method) return differs("Mcp-Method");
+  if (!headers.name) return {};
+  const auto value = header_value(*headers.name);
+  if (!value || named(request) != *value) return differs("Mcp-Name");
+  return {};
+}
+
+std::expected<McpEra, McpRefusal> admit_handshake(const wire::RpcMessage& request, const McpHeaders& headers) {
+  if (auto agreed = compare_given(request, headers); !agreed) return std::unexpected(agreed.error());
+  return McpEra::kHandshake;
+}
+
 std::expected<McpEra, McpRefusal> admit_stateless(const wire::RpcMessage& request, const McpHeaders& headers) {
   const auto meta = request.params.member("_meta");
   const auto version = meta.member(kVersionKey);
@@ -98,13 +116,15 @@ std::expected<McpEra, McpRefusal> admit_mcp(const wire::RpcMessage& request, con
   const auto meta = request.params.member("_meta");
   const bool says_stateless = !meta.member(kVersionKey).is_null() || !meta.member(kCapabilitiesKey).is_null();
   if (says_stateless || request.method == "server/discover") return admit_stateless(request, headers);
-  if (!headers.version || is_handshake_version(*headers.version)) return McpEra::kHandshake;
+  if (!headers.version || is_handshake_version(*headers.version)) return admit_handshake(request, headers);
   if (*headers.version == kMcpStateless) return admit_stateless(request, headers);
   return refuse_version(request.id, *headers.version);
 }
 
-std::expected<void, McpRefusal> admit_mcp_notification(const McpHeaders& headers) {
-  if (!headers.version || *headers.version == kMcpStateless || is_handshake_version(*headers.version)) return {};
+std::expected<void, McpRefusal> admit_mcp_notification(const wire::RpcMessage& message, const McpHeaders& headers) {
+  if (!headers.version || *headers.version == kMcpStateless || is_handshake_version(*headers.version)) {
+    return compare_given(message, headers);
+  }
   return refuse_version({}, *headers.version);
 }
 

@@ -40,7 +40,7 @@ struct McpRefusal {
 // Whether a request may go to its method; its era.
 std::expected<McpEra, McpRefusal> admit_mcp(const wire::RpcMessage& request, const McpHeaders& headers);
 // The same for a notification: only its header counts.
-std::expected<void, McpRefusal> admit_mcp_notification(const McpHeaders& headers);
+std::expected<void, McpRefusal> admit_mcp_notification(const wire::RpcMessage& message, const McpHeaders& headers);
 
 // The token under which the client wants to hear of progress, as JSON; empty: it does not.
 std::string progress_token(const wire::RpcMessage& request);

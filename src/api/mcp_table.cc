@@ -83,7 +83,8 @@ constexpr Tool kTools[] = {
      "use run_command.",
      ToolEffect::kAdds, ToolReach::kHost,
      SKERRY_NAME
-     "," SKERRY_IMAGE R"(,"plugin":{"type":"string","description":"Plugin, instead of an image"},)"
+     "," SKERRY_IMAGE
+     R"(,"plugin":{"type":"string","description":"Plugin, instead of an image: NAME or NAME@VERSION"},)"
      R"("command":{"type":"array","items":{"type":"string"},"description":"What it runs; as the image says when not given"},)"
      R"("ports":{"type":"array","items":{"type":"string"},"description":"Published ports: HOST:GUEST or HOST:GUEST/udp"},)"
      R"("kind":{"enum":["app","disposable","template"],"description":"disposable: its disk is reset on stop"},)"

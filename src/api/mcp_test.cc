@@ -369,5 +369,21 @@ TEST_F(McpTest, CancelledBySessionAndId) {
   EXPECT_EQ(text.find("\"long\""), std::string::npos) << "no answer any more: " << text;
 }
 
+// A gateway may have let a message pass by its headers: they must not say something else, whatever the revision.
+TEST_F(McpTest, HeadersThatDisagreeAreRefusedInTheHandshakeEraToo) {
+  const std::string call = R"({"name":"list_images","arguments":{}})";
+  EXPECT_EQ(old("tools/call", call).status, 200);
+  EXPECT_EQ(old("tools/call", call, "Mcp-Method: tools/call\r\nMcp-Name: list_images\r\n").status, 200);
+  for (const auto* headers :
+       {"Mcp-Method: tools/list\r\n", "Mcp-Name: list_plugins\r\n",
+        "MCP-Protocol-Version: 2025-11-25\r\nMcp-Method: ping\r\n", "Mcp-Name: =?base64?%?=\r\n"}) {
+    const auto answer = old("tools/call", call, headers);
+    EXPECT_EQ(answer.status, 400) << headers;
+    EXPECT_NE(answer.body.find("does not agree"), std::string::npos) << answer.body;
+  }
+  EXPECT_EQ(old("ping", "{}", "Mcp-Name: x\r\n").status, 400) << "ping names nothing";
+  EXPECT_EQ(send(R"({"jsonrpc":"2.0","method":"notifications/initialized"})", "Mcp-Method: ping\r\n").status, 400);
+}
+
 }  // namespace
 }  // namespace skerry::api::testing

@@ -1,4 +1,5 @@
 // /api/v1/tokens: list, create, revoke. The secret is in the answer to its creation and nowhere else.
+#include "api/authorise.h"
 #include "api/find.h"
 #include "api/handlers.h"
 #include "wire/json_writer.h"
@@ -27,6 +28,7 @@ Result<Response> list_tokens(Context& context, const Request& request) {
 Result<Response> create_token(Context& context, const Request& request) {
   const auto wanted = TRY(wire::parse_token_request(request.body));
   const Role role = TRY(parse_role(wanted.role));
+  for (const auto& zone : wanted.zones) TRY(check_zone(context.config, zone));
   const WallTime now = context.ports.clock.now();
   const auto secret = TRY(context.tokens.create(wanted.name, role, wanted.zones, now));
   wire::JsonWriter json;

@@ -130,6 +130,7 @@ Status LiveComposition::make_server() {
     config.tls = {options_.tls_certificate, options_.tls_key, options_.tls_client_ca};
   }
   config.tokens_path = cat(options_.state_dir, "/tokens.json");
+  config.zones = {options_.zone.name};
   config.check_plugin = plugin_check();
   config.audit_path = cat(options_.state_dir, "/audit.log");
   deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
