@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "api/server.h"
 #include "base/log.h"
@@ -84,10 +86,18 @@ class LiveComposition final : public Composition {
   bool stopping_ = false;
 };
 
+// A daemon that was killed while it started a process leaves the lock with that one until it has executed its program.
+constexpr auto kLockPatience = std::chrono::seconds(2);
+
 Result<Fd> lock_directory(const std::string& dir) {
   TRY(sys::mkdir_all(dir, 0755));
   Fd lock = TRY(sys::open(cat(dir, "/lock"), O_RDWR | O_CREAT, 0600));
-  if (auto locked = sys::flock(lock.get(), sys::LockMode::kExclusive, sys::LockWait::kTry); !locked) {
+  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  while (!sys::flock(lock.get(), sys::LockMode::kExclusive, sys::LockWait::kTry)) {
+    if (std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      continue;
+    }
     return fail(ErrorCode::kConflict, cat("another skerryd uses ", dir), "stop it, or give this one other directories");
   }
   return lock;
