@@ -14,7 +14,7 @@ using Arguments = std::vector<std::string>;
 class CliTlsTest : public CliTest {
  protected:
   void SetUp() override {
-    ApiTest::SetUp();
+    ApiTest::SetUp();  // NOLINT(bugprone-parent-virtual-call): served by each test, with its settings
     ca_.write(dir_ / "ca");
     Certificate({"another authority", {}}).write(dir_ / "other-ca");
     Certificate({"skerry", "DNS:localhost,IP:127.0.0.1"}, &ca_).write(dir_ / "server");
