@@ -160,6 +160,7 @@ Result<GuestKernel> KernelStore::find(const std::string& name) {
   const auto all = TRY(list());
   if (const auto found = std::ranges::find(all, name, &GuestKernel::name); found != all.end()) return *found;
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const auto& kernel : all) names.push_back(kernel.name);
   return fail(ErrorCode::kNotFound, cat("kernel \"", name, "\" is not here"),
               names.empty() ? "install linux-image-cloud-amd64, or: skerry kernels build"
