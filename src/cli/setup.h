@@ -35,7 +35,12 @@ struct SetupStep {
 // In the order in which they are done.
 Result<std::vector<SetupStep>> setup_steps(const SetupOptions& options);
 
-// The service of systemd.service(5). Pure.
-std::string systemd_unit(const SetupOptions& options);
+// The service of systemd.service(5); every option stands in it as one word, whatever it holds. Pure.
+// kInvalidArgument: one holds a control character, which no line of a unit can.
+Result<std::string> systemd_unit(const SetupOptions& options);
+
+// Root will run this program at every start: only root may be able to change it. kPermissionDenied names the part of
+// its path that somebody else may write to or replace.
+Status check_only_root_writes(const std::string& program);
 
 }  // namespace skerry::cli

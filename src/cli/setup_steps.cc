@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "base/accounts.h"
 #include "base/file_io.h"
@@ -91,13 +92,28 @@ SetupStep network_step(const SetupOptions& options) {
           {}};
 }
 
+// The directory of a path; "/" for what stands there.
+std::string directory_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
+
+Status check_owner(const std::string& path) {
+  const auto status = TRY(sys::stat(path));
+  const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;  // only the owner may rename in it
+  const bool others =
+      ((status.st_mode & S_IWOTH) != 0 || ((status.st_mode & S_IWGRP) != 0 && status.st_gid != 0)) && !sticky;
+  if (status.st_uid == 0 && !others) return {};
+  return fail(ErrorCode::kPermissionDenied,
+              cat(path, " can be changed by others than root, who runs what is in it at every start"),
+              "make install puts the programs where only root writes; then run that setup");
+}
+
+// sd_booted(3).
+bool runs_systemd() { return sys::exists("/run/systemd/system"); }
+
 SetupStep service_step() {
   SetupStep step;
   step.title = "service skerryd";
   step.shown = "systemctl daemon-reload && systemctl enable --now skerryd.service";
-  // sd_booted(3).
-  if (!sys::exists("/run/systemd/system"))
-    step.skipped = "this host does not run systemd: start skerryd by other means";
+  if (!runs_systemd()) step.skipped = "this host does not run systemd: start skerryd by other means";
   step.is_done = [] { return run({"systemctl", "is-enabled", "--quiet", "skerryd.service"}).has_value(); };
   step.apply = []() -> Status {
     TRY(run({"systemctl", "daemon-reload"}));
@@ -109,19 +125,31 @@ SetupStep service_step() {
 
 }  // namespace
 
+Status check_only_root_writes(const std::string& program) {
+  std::error_code wrong;
+  const auto real = std::filesystem::canonical(program, wrong);
+  if (wrong) return fail(ErrorCode::kNotFound, cat(program, ": ", wrong.message()));
+  for (std::string path = real;; path = directory_of(path)) {
+    TRY(check_owner(path));
+    if (path == "/") return {};
+  }
+}
+
 Result<std::vector<SetupStep>> setup_steps(const SetupOptions& options) {
   SetupOptions complete = options;
   if (complete.program_dir.empty()) {
     const std::string self = TRY(sys::readlink("/proc/self/exe"));
     complete.program_dir = self.substr(0, self.rfind('/'));
   }
+  if (!options.undo && runs_systemd()) TRY(check_only_root_writes(cat(complete.program_dir, "/skerryd")));
+  const auto unit = TRY(systemd_unit(complete));
   std::vector<SetupStep> steps;
   steps.push_back(group_step(complete.group));
   steps.push_back(directory_step(complete.state_dir));
   steps.push_back(file_step("/etc/sysctl.d/60-skerry.conf", std::string(kSysctl)));
   steps.push_back(file_step("/etc/modules-load.d/skerry.conf", std::string(kModules)));
   steps.push_back(network_step(complete));
-  steps.push_back(file_step("/etc/systemd/system/skerryd.service", systemd_unit(complete)));
+  steps.push_back(file_step("/etc/systemd/system/skerryd.service", unit));
   steps.push_back(service_step());
   return steps;
 }

@@ -1,3 +1,5 @@
+#include <cctype>
+
 #include "base/text.h"
 #include "cli/setup.h"
 
@@ -24,20 +26,37 @@ AmbientCapabilities=
 KeyringMode=private
 )";
 
-void add_flag(std::string& line, std::string_view flag, const std::string& value, const std::string& otherwise) {
-  if (value != otherwise) line += cat(" ", flag, " ", value);
+// One word of ExecStart=, as systemd.service(5), "Command lines", quotes it.
+Result<std::string> exec_word(const std::string& text) {
+  std::string out;
+  bool quoted = text.empty();
+  for (const char letter : text) {
+    if (std::iscntrl(static_cast<unsigned char>(letter)) != 0) {
+      return fail(ErrorCode::kInvalidArgument, "a control character cannot stand in a unit");
+    }
+    if (letter == '%' || letter == '$') out += letter;  // doubled: neither a specifier nor a variable
+    if (letter == '"' || letter == '\\') out += '\\';
+    quoted = quoted || std::string_view(" \"'\\;#").find(letter) != std::string_view::npos;
+    out += letter;
+  }
+  return quoted ? cat('"', out, '"') : out;
+}
+
+Status add_flag(std::string& line, std::string_view flag, const std::string& value, const std::string& otherwise) {
+  if (value != otherwise) line += cat(" ", flag, " ", TRY_IN(flag, exec_word(value)));
+  return {};
 }
 
 }  // namespace
 
-std::string systemd_unit(const SetupOptions& options) {
+Result<std::string> systemd_unit(const SetupOptions& options) {
   const SetupOptions defaults;
-  std::string command = cat(options.program_dir, "/skerryd");
-  add_flag(command, "--state-dir", options.state_dir, defaults.state_dir);
-  add_flag(command, "--bridge", options.bridge, defaults.bridge);
-  add_flag(command, "--subnet", options.subnet, defaults.subnet);
-  add_flag(command, "--listen", options.listen, defaults.listen);
-  add_flag(command, "--group", options.group, defaults.group);
+  std::string command = TRY(exec_word(cat(options.program_dir, "/skerryd")));
+  TRY(add_flag(command, "--state-dir", options.state_dir, defaults.state_dir));
+  TRY(add_flag(command, "--bridge", options.bridge, defaults.bridge));
+  TRY(add_flag(command, "--subnet", options.subnet, defaults.subnet));
+  TRY(add_flag(command, "--listen", options.listen, defaults.listen));
+  TRY(add_flag(command, "--group", options.group, defaults.group));
   return cat(
       "# Made by skerry setup; skerry setup --undo removes it.\n"
       "[Unit]\nDescription=Skerry: containers, microVMs and VMs under one policy\n"
