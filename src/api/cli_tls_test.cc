@@ -151,9 +151,9 @@ TEST_F(CliTlsTest, PlainHttpIsForThisHostOnly) {
 
 TEST_F(CliTlsTest, UrlsAreReadWithCare) {
   serve();
-  for (const auto* bad :
-       {"127.0.0.1:8080", "ftp://a", "https://", "https://a:0", "https://a:70000", "https://a/b", "https://u:p@a",
-        "https://a:b", "https://::1:80", "https://[::1", "https://[::1]x", "https://a?token=x", "https://a\nb"}) {
+  for (const auto* bad : {"127.0.0.1:8080", "ftp://a", "https://", "https://a:0", "https://a:70000", "https://a/b",
+                          "https://u:p@a", "https://a:b", "https://::1:80", "https://[::1", "https://[::1]x",
+                          "https://a]b", "https://a?token=x", "https://a\nb"}) {
     EXPECT_EQ(skerry({"--host", bad, "ls"}), 2) << bad;
     EXPECT_TRUE(said("--host")) << err_;
   }

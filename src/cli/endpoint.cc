@@ -49,6 +49,8 @@ Status split_authority(const std::string& url, std::string_view text, TcpEndpoin
     if (port.find(':') != std::string_view::npos) return wrong(url, "an IPv6 address stands in brackets: [::1]");
   }
   if (into.host.empty()) return wrong(url, "names no host");
+  if (into.host.find_first_of("[]") != std::string::npos)
+    return wrong(url, "brackets stand around an IPv6 address only");
   if (port.data() == nullptr || port.empty()) return {};
   into.port = TRY_IN("--host", parse_int<std::uint16_t>(port, "port"));
   return into.port == 0 ? wrong(url, "port 0 is none") : Status{};
