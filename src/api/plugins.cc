@@ -157,6 +157,7 @@ Result<Response> remove_plugin(Context& context, const Request& request) {
                 "delete them first, or use --force");
   }
   std::vector<Event> events;
+  events.reserve(plugins.size());
   for (const auto& plugin : plugins) events.push_back(plugin_event(context, "removed", plugin));
   TRY(context.ports.store.remove_plugin(wanted, events, force ? PluginUsers::kLeaveBehind : PluginUsers::kRefuse));
   return no_content();
