@@ -1,117 +1,56 @@
 // Links: qemu_driver
+// Sources: plain_restore.cc
 //
 // Starts of microVMs through the whole driver (jail, keeper, disks) against QEMU alone with Debian's kernel as
-// packaged, and forks against cold starts. Usage: microvm_bench RESULT.json, with SKERRY_BIN_DIR.
+// packaged, and forks against cold starts and against QEMU alone that restores. Usage: microvm_bench RESULT.json, with
+// SKERRY_BIN_DIR; SKERRY_BENCH_KERNEL names an own kernel (skerry kernels build) to be measured as well.
 #include <poll.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 #include <vector>
 
-#include "base/file_io.h"
-#include "base/process.h"
-#include "base/sys_file.h"
-#include "base/sys_namespace.h"
-#include "base/temp_dir.h"
-#include "base/text.h"
 #include "base/unix_socket.h"
 #include "bench_row.h"
 #include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/guest_plan.h"
-#include "drivers/qemu/qemu_driver.h"
 #include "drivers/qemu/tsc.h"
 #include "image/kernel_store.h"
+#include "microvm_place.h"
+#include "plain_restore.h"
 
 namespace skerry {
 namespace {
 
+using bench::ms_since;
+using bench::Place;
+
 constexpr int kRuns = 5;
-constexpr int kExecs = 100;
+constexpr int kForksARun = 3;
+constexpr int kExecs = 200;
 constexpr int kPlainBootMs = 15'000;
 
-struct Bench {
-  TempDir temp;
-  std::string bin;
-  std::unique_ptr<ImageStore> images;
-  Image image;
-  int next = 0;
+struct StartTimes {
+  std::vector<double> answer;    // of a fork: to the first answer of its guest
+  std::vector<double> workload;  // to the running workload: all of start()
 };
 
-double ms_since(MonoTime begin) { return static_cast<double>((SystemClock().monotonic() - begin).count()) / 1e6; }
-
-Status run(std::vector<std::string> argv) {
-  SpawnSpec spec;
-  spec.argv = std::move(argv);
-  const auto output = TRY(run_command(spec, std::chrono::seconds(60)));
-  if (output.status.success()) return {};
-  return fail(ErrorCode::kInternal, cat(spec.argv.at(0), ": ", output.err));
-}
-
-Result<Bench> prepare() {
-  const char* bin = std::getenv("SKERRY_BIN_DIR");
-  if (bin == nullptr) return fail(ErrorCode::kInvalidArgument, "SKERRY_BIN_DIR is not set");
-  TRY(sys::unshare(CLONE_NEWNS | CLONE_NEWNET));
-  TRY(sys::mount({}, "/", {}, MS_REC | MS_PRIVATE));
-  Bench bench{TRY(TempDir::create("skerry-bench-")), bin, nullptr, {}, 0};
-  const std::string root = bench.temp / "rootfs";
-  TRY(sys::mkdir_all(root + "/bin", 0755));
-  TRY(run({"cp", "/bin/busybox", root + "/bin/busybox"}));
-  for (const char* name : {"sleep", "true"}) TRY(sys::symlink("busybox", cat(root, "/bin/", name)));
-  TRY(run({"tar", "-C", root, "-cf", bench.temp / "rootfs.tar", "."}));
-  bench.images = TRY(ImageStore::open({bench.temp / "images", {}}));
-  ImageConfig config;
-  config.cmd = {"sleep", "1000"};
-  config.architecture = "amd64";
-  config.os = "linux";
-  const auto name = TRY(ImageReference::parse("localhost/bench:1"));
-  bench.image = TRY(bench.images->import_rootfs(bench.temp / "rootfs.tar", name, config, {}));
-  return bench;
-}
-
-std::unique_ptr<Driver> make_driver(const Bench& bench, std::size_t most_templates) {
-  JailConfig jail;
-  jail.runtime = bench.bin + "/skerry-oci";
-  jail.keeper = bench.bin + "/skerry-keeper";
-  jail.runtime_root = bench.temp / "oci";
-  jail.cgroup_parent = cat("/skerry-bench-", ::getpid());
-  QemuConfig config;
-  config.agent = bench.bin + "/skerry-agent";
-  config.cache_dir = bench.temp / "boot";
-  config.accel = AccelChoice::kTcg;
-  config.most_templates = most_templates;
-  return make_qemu_driver(jail, *bench.images, config);
-}
-
-Launch next_launch(Bench& bench) {
-  Launch launch;
-  const std::string name = cat("bench-", bench.next++);
-  launch.place = {cat(name, "-", ::getpid()), name, bench.temp / ("state-" + name), bench.temp / ("run-" + name)};
-  launch.spec.name = name;
-  launch.spec.isolation = Isolation::kMicrovm;
-  launch.spec.resources.memory_mib = 128;
-  launch.image = bench.image;
-  return launch;
-}
-
 // start() of one environment.
-Result<double> time_start(Bench& bench, Driver& driver) {
-  const Launch launch = next_launch(bench);
+Status time_start(Place& place, Driver& driver, StartTimes& times) {
+  const Launch launch = bench::next_launch(place);
   const MonoTime begin = SystemClock().monotonic();
-  TRY(driver.start(launch));
-  const double took = ms_since(begin);
-  TRY(driver.destroy(launch.place));
-  return took;
+  const auto started = TRY(driver.start(launch));
+  times.workload.push_back(ms_since(begin));
+  times.answer.push_back(static_cast<double>((started.answered_at - begin).count()) / 1e6);
+  return driver.destroy(launch.place);
 }
 
-Result<double> time_exec(Bench& bench, Driver& driver) {
-  const Launch launch = next_launch(bench);
+// Of kExecs commands, in order of time.
+Result<std::vector<double>> time_exec(Place& place, Driver& driver) {
+  const Launch launch = bench::next_launch(place);
   TRY(driver.start(launch));
   ExecSpec spec;
   spec.argv = {"true"};
@@ -126,7 +65,8 @@ Result<double> time_exec(Bench& bench, Driver& driver) {
     times.push_back(ms_since(begin));
   }
   TRY(driver.destroy(launch.place));
-  return bench::median(std::move(times));
+  std::ranges::sort(times);
+  return times;
 }
 
 // QEMU with its own defaults, Debian's bzImage and the same initramfs, until the agent reports. The frequency of the
@@ -173,32 +113,72 @@ Result<std::optional<double>> time_plain_qemu(const std::string& initramfs) {
   return booted ? std::optional(took) : std::nullopt;
 }
 
-Status measure(const std::string& result) {
-  Bench bench = TRY(prepare());
-  const auto cold = make_driver(bench, 0);
-  const auto forking = make_driver(bench, 1);
+struct Measured {
+  std::vector<double> plain_boot;
+  StartTimes cold;
+  StartTimes own_kernel;  // cold too; empty: there is none
+  StartTimes fork;
+  std::vector<double> plain_restore;
+  std::vector<double> plain_cont;
+};
+
+// Taking turns.
+Result<Measured> take_turns(Place& place, Driver& cold, Driver& forking, Driver* own_kernel) {
   const auto files =
-      TRY(qemu::prepare_boot_files({TRY(host_kernel()), bench.bin + "/skerry-agent", bench.temp / "boot"}));
-  TRY(time_start(bench, *forking));  // makes the template
-  std::vector<double> plain_times;
-  std::vector<double> cold_times;
-  std::vector<double> fork_times;
+      TRY(qemu::prepare_boot_files({TRY(host_kernel()), place.bin + "/skerry-agent", place.temp / "boot"}));
+  auto restore = TRY(bench::PlainRestore::make(files, TRY(place.images->base_disk(place.image, {})),
+                                               place.temp / "plain", bench::kMemoryMib));
+  StartTimes unused;
+  TRY(time_start(place, forking, unused));  // makes the template
+  Measured out;
   for (int i = 0; i < kRuns; ++i) {
     // Even with the clock given plain QEMU may not come up on a busy host: that is not counted.
-    if (const auto booted = TRY(time_plain_qemu(files.initramfs))) plain_times.push_back(*booted);
-    cold_times.push_back(TRY(time_start(bench, *cold)));
-    for (int k = 0; k < 2; ++k) fork_times.push_back(TRY(time_start(bench, *forking)));
+    if (const auto booted = TRY(time_plain_qemu(files.initramfs))) out.plain_boot.push_back(*booted);
+    TRY(time_start(place, cold, out.cold));
+    if (own_kernel != nullptr) TRY(time_start(place, *own_kernel, out.own_kernel));
+    for (int k = 0; k < kForksARun; ++k) {
+      TRY(time_start(place, forking, out.fork));
+      const auto restored = TRY(restore.restore());
+      out.plain_restore.push_back(restored.answer_ms);
+      out.plain_cont.push_back(restored.cont_ms);
+    }
   }
-  if (plain_times.empty()) return fail(ErrorCode::kUnavailable, "plain QEMU never booted");
-  const double plain_ms = bench::median(plain_times);
-  const double cold_ms = bench::median(cold_times);
-  const double fork_ms = bench::median(fork_times);
-  const double exec_ms = TRY(time_exec(bench, *forking));
-  return bench::write_rows(
-      result,
-      {{"microvm.cold.plain-qemu", cold_ms, plain_ms, 0.6, "to the running workload, jailed; QEMU: to the agent"},
-       {"microvm.fork.cold", fork_ms, cold_ms, 0.04, "start from a template against a cold start"},
-       {"microvm.exec.fork", exec_ms, fork_ms, 0, "connect, run true, exit code"}});
+  if (out.plain_boot.empty()) return fail(ErrorCode::kUnavailable, "plain QEMU never booted");
+  return out;
+}
+
+Status measure(const std::string& result) {
+  Place place = TRY(bench::prepare_place({"sleep", "1000"}));
+  const auto cold = bench::make_driver(place, 0);
+  const auto forking = bench::make_driver(place, 1);
+  const char* kernel = std::getenv("SKERRY_BENCH_KERNEL");
+  if (kernel == nullptr)
+    std::fputs("microvm_bench: no own kernel (SKERRY_BENCH_KERNEL), its row is left out\n", stderr);
+  const auto own_kernel = kernel != nullptr ? bench::make_driver(place, 0, kernel) : nullptr;
+  const auto times = TRY(take_turns(place, *cold, *forking, own_kernel.get()));
+  const auto exec = TRY(time_exec(place, *forking));
+  const double plain_ms = bench::median(times.plain_boot);
+  const double cold_ms = bench::median(times.cold.workload);
+  const double fork_ms = bench::median(times.fork.workload);
+  const double answer_ms = bench::median(times.fork.answer);
+  const double restore_ms = bench::median(times.plain_restore);
+  const double exec_ms = exec[exec.size() / 2];
+  std::vector<bench::Row> rows{
+      {"microvm.cold.plain-qemu", cold_ms, plain_ms, 0.6, "to the running workload, jailed; QEMU: to the agent"},
+      {"microvm.fork-answer.cold", answer_ms, cold_ms, 0.04,
+       "start from a template to the first answer of its guest, against a cold start to the running workload"},
+      {"microvm.fork.cold", fork_ms, cold_ms, 0, "the same, to the running workload"},
+      {"microvm.fork-answer.plain-restore", answer_ms, restore_ms, 1.15,
+       "jailed, against QEMU alone that restores the same guest"},
+      {"microvm.cont.plain-restore", bench::median(times.plain_cont), restore_ms, 0,
+       "of QEMU alone: a guest that was stopped, from cont to its answer"},
+      {"microvm.exec.fork", exec_ms, fork_ms, 0, "p50: connect, run true, exit code"},
+      {"microvm.exec.p99", exec[exec.size() * 99 / 100], exec_ms, 0, "p99 against p50"}};
+  if (own_kernel) {
+    rows.push_back({"microvm.cold-own-kernel.plain-qemu", bench::median(times.own_kernel.workload), plain_ms, 0.4,
+                    "own kernel to the running workload, jailed; QEMU: Debian's bzImage, to the agent"});
+  }
+  return bench::write_rows(result, rows);
 }
 
 }  // namespace

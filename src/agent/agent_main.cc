@@ -60,8 +60,8 @@ Status stage_one(Fd& layer) {
   if (auto failed = load_modules(kModules); !failed.empty()) warnings.push_back(cat("modules: ", failed));
   auto document = TRY(read_boot_document());
   if (document.park) {
-    auto unparked = TRY_IN("parked", await_document());
-    layer = TRY(enter_root_disk(unparked.document.root));
+    auto unparked = TRY_IN("parked", await_document(document.root));
+    layer = unparked.layer ? std::move(*unparked.layer) : TRY(enter_root_disk(unparked.document.root));
     warnings.insert(warnings.end(), unparked.warnings.begin(), unparked.warnings.end());
     return serve(unparked.document, std::move(warnings), std::move(unparked.port));
   }

@@ -9,6 +9,7 @@
 // With RootMode::kInitramfs there is no switch: stage 2 follows in the same process.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,14 +41,16 @@ Error re_execute(const Fd& layer);
 Status mount_root_disk();
 
 // Parked (BootDocument::park): mounts the root disk, which is the same for every environment of an image, and waits on
-// the port for the document. A parked guest goes on in the same process: a fork that had to load the program again
-// would be slower by a third.
+// the port for the document; with `root.overlay` it has entered that root by then, with the empty writable layer that
+// every new environment begins with. A parked guest goes on in the same process: a fork that had to load the program
+// again would be slower by a third.
 struct Unparked {
   Fd port;
+  std::optional<Fd> layer;  // enter_root_disk()'s, when it has been entered
   std::vector<std::string> warnings;
   wire::BootDocument document;
 };
-Result<Unparked> await_document();
+Result<Unparked> await_document(const wire::GuestRoot& root);
 
 // What is the same in every guest and moves along into a new root: terminals, shared memory, message queues, control
 // groups, loopback. Returns warnings.

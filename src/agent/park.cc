@@ -14,6 +14,7 @@
 #include "base/file_io.h"
 #include "base/frame.h"
 #include "base/sys_file.h"
+#include "base/text.h"
 
 namespace skerry::agent {
 namespace {
@@ -76,9 +77,6 @@ wire::AgentHello parked_hello() {
 
 // Accepts the document, or says what is wrong with it.
 Result<wire::BootDocument> accept_document(const wire::AgentRequest& request) {
-  if (request.op != wire::AgentOp::kBoot) {
-    return fail(ErrorCode::kConflict, "the guest is parked: it only takes \"boot\" and \"ping\"");
-  }
   auto document = TRY(wire::decode_boot_document(request.document));
   if (document.park || document.root.mode != wire::RootMode::kDisk || !document.root.overlay) {
     return fail(ErrorCode::kInvalidArgument, "a parked guest boots from its disk, with a writable layer");
@@ -89,13 +87,24 @@ Result<wire::BootDocument> accept_document(const wire::AgentRequest& request) {
   return document;
 }
 
+// What else a parked guest does.
+Status before_boot(const wire::AgentRequest& request) {
+  if (request.op == wire::AgentOp::kPing) return {};
+  return fail(ErrorCode::kConflict, cat("the guest is parked: it does not take \"", wire::to_text(request.op), "\""));
+}
+
 }  // namespace
 
-Result<Unparked> await_document() {
-  TRY(mount_root_disk());
+Result<Unparked> await_document(const wire::GuestRoot& root) {
   Unparked unparked;
+  if (root.overlay) {
+    unparked.layer = TRY(enter_root_disk(root));
+  } else {
+    TRY(mount_root_disk());
+  }
   unparked.warnings = prepare_shared();
   unparked.port = TRY(open_agent_port());
+  ::sync();  // a fork has nothing to write that is not its own
   ParkedPort port(unparked.port.get());
   TRY(port.send(FrameKind::kReady, 0, wire::encode_hello(parked_hello())));
   while (true) {
@@ -103,9 +112,13 @@ Result<Unparked> await_document() {
     if (frame.kind != FrameKind::kRequest) continue;
     wire::AgentResponse response;
     const auto request = wire::decode_request(frame.payload);
+    if (request && request->op != wire::AgentOp::kBoot) {
+      if (const auto done = before_boot(*request); !done) response.error = done.error();
+      TRY(port.send(FrameKind::kResponse, frame.session, wire::encode_response(response)));
+      continue;
+    }
     auto document = request ? accept_document(*request) : fail(Error(request.error()));
-    const bool ping = request && request->op == wire::AgentOp::kPing;
-    if (!document && !ping) response.error = document.error();
+    if (!document) response.error = document.error();
     TRY(port.send(FrameKind::kResponse, frame.session, wire::encode_response(response)));
     if (!document) continue;
     unparked.document = std::move(*document);

@@ -74,6 +74,8 @@ struct Started {
   // Only when Launch::attach asked for it: as attach() gives, but from the workload's first byte on. Connected after
   // the keeper is ready and before the workload starts, so that nothing a short-lived command writes is missed.
   std::optional<Conversation> stdio;
+  // When a guest that was forked gave its first answer, long before its workload runs. Zero: it is none, or booted.
+  MonoTime answered_at;
 };
 
 struct StopRequest {

@@ -116,8 +116,9 @@ struct BootDocument {
   std::uint32_t pids_max = 0;  // most processes and threads of the workload and of what exec runs; 0: no limit
   // Do not run the workload until the request "start" came; that its program is there is looked at all the same.
   bool wait_for_start = false;
-  // Stop before anything of one environment is there (writable layer, name, addresses) and wait for the request "boot"
-  // with the real document. A snapshot taken in this state can become any environment of the same image.
+  // Stop before anything of one environment is there (name, addresses) and wait for the request "boot" with the real
+  // document. A snapshot taken in this state can become any environment of the same image: with root.overlay one that
+  // begins with an empty writable layer, which is mounted by then, else one that brings its own.
   bool park = false;
   // /etc/hostname, /etc/hosts and /etc/resolv.conf are somebody else's business.
   bool keep_etc = false;

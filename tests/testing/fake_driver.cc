@@ -222,7 +222,8 @@ Result<Started> FakeDriver::start(const Launch& launch) {
   const std::int64_t pid = next_pid_++;
   run.observed = {.phase = Phase::kRunning, .pid = pid, .exit_code = std::nullopt, .reason = {}};
   if (const auto code = std::exchange(end_with_, std::nullopt)) end(run, code, {});
-  Started started{.pid = pid, .stdio = std::nullopt};
+  Started started;
+  started.pid = pid;
   if (launch.attach) started.stdio = Conversation{TRY(unix_pair()).first, 0};
   launches_[id].push_back(launch);
   suspended_.erase(id);

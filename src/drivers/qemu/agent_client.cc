@@ -59,10 +59,14 @@ Result<wire::AgentHello> AgentClient::await_ready(Duration timeout) {
   }
 }
 
-Result<wire::AgentResponse> AgentClient::exchange(std::uint32_t session, const wire::AgentRequest& request,
-                                                  Duration timeout) {
-  const MonoTime deadline = SystemClock().monotonic() + timeout;
+Result<std::uint32_t> AgentClient::post(const wire::AgentRequest& request) {
+  const std::uint32_t session = next_session_++;
   TRY(write_frame(socket_.get(), FrameKind::kRequest, session, wire::encode_request(request)));
+  return session;
+}
+
+Result<wire::AgentResponse> AgentClient::answer(std::uint32_t session, Duration timeout) {
+  const MonoTime deadline = SystemClock().monotonic() + timeout;
   while (true) {
     const Frame frame = TRY(receive(deadline));
     if (frame.session != session) continue;
@@ -78,12 +82,12 @@ Result<wire::AgentResponse> AgentClient::exchange(std::uint32_t session, const w
 }
 
 Result<wire::AgentResponse> AgentClient::request(const wire::AgentRequest& request, Duration timeout) {
-  return annotate(exchange(next_session_++, request, timeout), wire::to_text(request.op));
+  return annotate(answer(TRY(post(request)), timeout), wire::to_text(request.op));
 }
 
 Result<Conversation> AgentClient::open(const wire::AgentRequest& request, Duration timeout) && {
-  const std::uint32_t session = next_session_++;
-  TRY(exchange(session, request, timeout));
+  const std::uint32_t session = TRY(post(request));
+  TRY(answer(session, timeout));
   return Conversation{std::move(socket_), session};
 }
 

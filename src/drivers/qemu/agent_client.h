@@ -19,6 +19,8 @@ class AgentClient {
  public:
   // kNotFound / kUnavailable: no keeper serves there.
   static Result<AgentClient> connect(const std::string& run_dir);
+  // Over a connected socket: the guest's own.
+  static AgentClient over(Fd socket) { return AgentClient(std::move(socket)); }
 
   // Until the agent has said that it is ready, now or earlier. kUnavailable: the guest ended before;
   // kDeadlineExceeded after `timeout`.
@@ -26,6 +28,9 @@ class AgentClient {
 
   // One request and its answer. The error of an answer becomes the result's.
   Result<wire::AgentResponse> request(const wire::AgentRequest& request, Duration timeout);
+  // The two halves of it, to send several before the answer to the first has come. Answers in the order of posts.
+  Result<std::uint32_t> post(const wire::AgentRequest& request);
+  Result<wire::AgentResponse> answer(std::uint32_t session, Duration timeout);
   // A request that opens a stream; the connection becomes the conversation.
   Result<Conversation> open(const wire::AgentRequest& request, Duration timeout) &&;
 
@@ -33,7 +38,6 @@ class AgentClient {
   explicit AgentClient(Fd socket) : socket_(std::move(socket)) {}
   Result<Frame> receive(MonoTime deadline);
   Status receive_exactly(char* data, std::size_t size, MonoTime deadline);
-  Result<wire::AgentResponse> exchange(std::uint32_t session, const wire::AgentRequest& request, Duration timeout);
 
   Fd socket_;
   std::uint32_t next_session_ = 1;

@@ -100,9 +100,24 @@ Result<std::string> empty_overlay(std::uint64_t size_mib, const std::string& cac
 
 }  // namespace
 
+Result<Digest> InitramfsKeys::of(const InitramfsSpec& spec) {
+  const auto version = [](const std::string& path) -> Result<std::string> {
+    const auto info = TRY(sys::stat(path));
+    return cat(path, " ", info.st_dev, " ", info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, " ",
+               info.st_mtim.tv_nsec, " ", info.st_ctim.tv_sec, " ", info.st_ctim.tv_nsec, "\n");
+  };
+  std::string name = TRY(version(spec.agent));
+  if (!spec.modules_dir.empty()) name += TRY(version(spec.modules_dir + "/modules.dep"));
+  for (const auto& module : spec.modules) name += cat(module, " ");
+  const std::lock_guard lock(mutex_);
+  const auto found = keys_.find(name);
+  if (found != keys_.end()) return found->second;
+  return keys_.emplace(std::move(name), TRY(initramfs_key(spec))).first->second;
+}
+
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec) {
   const auto initramfs = initramfs_spec(spec);
-  const Digest digest = TRY_IN("initramfs", initramfs_key(initramfs));
+  const Digest digest = TRY_IN("initramfs", spec.keys != nullptr ? spec.keys->of(initramfs) : initramfs_key(initramfs));
   if (spec.kernel.bzimage && spec.kernel.boot_initramfs == digest.text()) {
     return BootFiles{spec.kernel.bzimage->path, {}, spec.kernel.bzimage->digest.short_text()};
   }

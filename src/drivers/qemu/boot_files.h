@@ -9,10 +9,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "base/result.h"
+#include "core/digest.h"
 #include "core/kernel.h"
+#include "image/initramfs_builder.h"
 
 namespace skerry::qemu {
 
@@ -22,12 +26,24 @@ struct BootFiles {
   std::string key;        // of kernel and initramfs together
 };
 
+// The keys of initramfs images that were looked at, for as long as neither agent nor modules change: to know one, all
+// of the agent has to be read. Thread-safe.
+class InitramfsKeys {
+ public:
+  Result<Digest> of(const InitramfsSpec& spec);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Digest> keys_;
+};
+
 struct BootFilesSpec {
   GuestKernel kernel;
   std::string agent;
   std::string cache_dir;
   std::string root_filesystem = "erofs";  // of the root disk: its driver comes along
   bool shares = false;                    // directories of the host too
+  InitramfsKeys* keys = nullptr;          // outlives the call; null: it is read
 };
 // A bzImage that has this agent baked in boots by itself (C62); else the vmlinux and our initramfs.
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);

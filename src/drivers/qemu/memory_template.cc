@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/file_io.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "drivers/qemu/agent_client.h"
+#include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/qmp_client.h"
 #include "drivers/qemu/tsc.h"
@@ -36,48 +36,51 @@ Result<Fd> unattached_tap() {
   return tap;
 }
 
-wire::BootDocument parked_document() {
+wire::BootDocument parked_document(const VmmSpec& like) {
   wire::BootDocument document;
   document.root.mode = wire::RootMode::kDisk;
+  document.root.overlay = like.blank_layer;
   document.park = true;
   return document;
 }
 
+// Of the same kind and size, with nothing of the environment's own in it.
+Result<VmmDisk> template_disk(const VmmDisk& like, const VmmSpec& spec, const TemplateInputs& inputs) {
+  if (like.serial == "root") return open_disk(like.serial, inputs.base_disk, true);
+  const std::string path = cat(inputs.place.run_dir, "/", like.serial);
+  if (like.serial == "overlay" && spec.blank_layer) {
+    TRY(make_overlay_disk(path, like.size / kMib, inputs.cache_dir));
+  } else {
+    // Empty: the driver reads it once, when it finds the disk.
+    const Fd empty = TRY(sys::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));
+    TRY(sys::ftruncate(empty.get(), like.size));
+  }
+  return open_disk(like.serial, path, like.read_only);
+}
+
 // The same kinds of devices as the environment's, with nothing of its own behind them.
-Result<VmmSpec> template_spec(const EnvironmentPlace& place, const VmmSpec& like, const std::string& base_disk,
-                              const Fd& memory, Fd qmp) {
+Result<VmmSpec> template_spec(const VmmSpec& like, const TemplateInputs& inputs, const Fd& memory, Fd qmp) {
   VmmSpec spec;
   spec.program = like.program;
   spec.boot = like.boot;
   spec.accelerator = like.accelerator;
   spec.cpu_milli = like.cpu_milli;
   spec.memory_mib = like.memory_mib;
-  spec.command_line = TRY(command_line(parked_document(), {}, host_tsc_khz())).text;
-  if (like.tap) {
+  spec.command_line = TRY(command_line(parked_document(like), {}, host_tsc_khz())).text;
+  if (!like.mac.empty()) {
     spec.tap = TRY(unattached_tap());
     spec.mac = kTemplateMac;
   }
-  for (const auto& disk : like.disks) {
-    if (disk.serial == "root") {
-      spec.disks.push_back({disk.serial, TRY(sys::open(base_disk, O_RDONLY)), true});
-      continue;
-    }
-    // Empty, but of the size the guest will see: the driver reads it once, when it finds the disk.
-    const auto info = TRY(sys::fstat(disk.file.get()));
-    const std::string path = cat(place.run_dir, "/", disk.serial);
-    Fd empty = TRY(sys::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));
-    TRY(sys::ftruncate(empty.get(), static_cast<std::uint64_t>(info.st_size)));
-    if (disk.read_only) empty = TRY(sys::open(path, O_RDONLY));  // the VMM takes no descriptor that may do more
-    spec.disks.push_back({disk.serial, std::move(empty), disk.read_only});
-  }
+  for (const auto& disk : like.disks) spec.disks.push_back(TRY(template_disk(disk, like, inputs)));
   spec.memory = VmmMemory{memory.get(), true};
   spec.qmp = std::move(qmp);
   return spec;
 }
 
+// It is running while it is saved, so that whoever loads the state runs at once. The end of a migration stops the
+// machine and writes out its disks.
 Result<Fd> save(QmpClient& qmp) {
   Fd state = TRY(sys::memfd("skerry-template-state"));
-  TRY(qmp.execute("stop"));
   TRY(qmp.set_shared_memory(QmpClient::SharedMemory::kIgnored));
   TRY(qmp.execute("getfd", R"({"fdname":"state"})", {state.get()}));
   TRY(qmp.execute("migrate", R"({"uri":"fd:state"})"));
@@ -104,18 +107,14 @@ Result<Fd> memory_file(std::uint32_t memory_mib) {
 Result<std::string> template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key) {
   std::string key =
       cat(host_key, "|", spec.boot.key, "|", base_disk, "|", spec.accelerator == Accelerator::kKvm ? "kvm" : "tcg", "|",
-          vcpus_of(spec), "|", spec.memory_mib, "|", spec.tap ? "net" : "none", spec.share ? "|share" : "");
-  for (const auto& disk : spec.disks) {
-    const auto info = TRY(sys::fstat(disk.file.get()));
-    key += cat("|", disk.serial, disk.read_only ? ":ro:" : ":rw:", info.st_size);
-  }
+          vcpus_of(spec), "|", spec.memory_mib, "|", spec.mac.empty() ? "none" : "net", spec.share ? "|share" : "");
+  for (const auto& disk : spec.disks) key += cat("|", disk.serial, disk.read_only ? ":ro:" : ":rw:", disk.size);
   return key;
 }
 
-Result<MemoryTemplate> make_template(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec,
-                                     const std::string& base_disk, std::string key, Duration boot_timeout) {
+Result<MemoryTemplate> make_template(Jail& jail, const VmmSpec& spec, TemplateInputs inputs) {
+  const auto& place = inputs.place;
   MemoryTemplate made;
-  made.key = std::move(key);
   made.memory_mib = spec.memory_mib;
   made.memory = TRY(memory_file(spec.memory_mib));
   Rollback remove;
@@ -128,18 +127,21 @@ Result<MemoryTemplate> make_template(Jail& jail, const EnvironmentPlace& place, 
   TRY(sys::mkdir_all(place.run_dir, 0700));
   auto control = TRY(unix_pair());
   {
-    const VmmSpec own = TRY(template_spec(place, spec, base_disk, made.memory, std::move(control.second)));
+    const VmmSpec own = TRY(template_spec(spec, inputs, made.memory, std::move(control.second)));
     TRY(create_vmm(jail, place, own));
   }
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail.start(place));
-  const auto hello = TRY_IN("boot a template", agent.await_ready(boot_timeout));
+  const auto hello = TRY_IN("boot a template", agent.await_ready(inputs.boot_timeout));
   if (hello.workload != "parked") return fail(ErrorCode::kInternal, "the template did not park");
   auto qmp = TRY(QmpClient::over(std::move(control.first)));
   made.state = TRY_IN("save a template", save(qmp));
   TRY(jail.kill(place));
   TRY(seal(made.memory));
   TRY(seal(made.state));
+  // Its name goes with the directory; nobody else has it.
+  if (spec.blank_layer) made.layer = TRY(sys::open(cat(place.run_dir, "/overlay"), O_RDONLY));
+  made.key = std::move(inputs.key);
   return made;
 }
 

@@ -1,12 +1,16 @@
 // MemoryTemplate: a guest frozen while it was parked (wire/agent_protocol.h), from which any environment of the same
-// image and shape starts in tens of milliseconds.
+// image, shape and zone starts in tens of milliseconds.
 //
-//   make    boot parked ─▶ stop ─▶ device state to a file ─▶ quit ─▶ seal the memory
-//   fork    the same machine, memory copy-on-write, -incoming ─▶ load the state ─▶ cont ─▶ "boot" with its own document
+//   make    boot parked ─▶ device state to a file, which stops it ─▶ quit ─▶ seal the memory
+//   fork    the same machine, memory copy-on-write, -incoming ─▶ load the state, which lets it run ─▶ "boot" with its
+//   own
+//           document
 //
 // The memory is a sealed memfd: no fork, however compromised, can change it. It lives as long as somebody holds it;
-// after a restart of the daemon the next start makes a new one. It holds nothing of any environment: no writable layer,
-// no address, no random number that a fork would keep (the pool is reseeded before the fork does anything).
+// after a restart of the daemon the next start makes a new one. It holds nothing of any environment: no address, no
+// random number that a fork would keep (the pool is reseeded before the fork does anything). Two forms: one has mounted
+// an empty writable layer, of which each fork, a new environment, gets a copy of its own; the other none, for an
+// environment that has its layer from an earlier run.
 #pragma once
 
 #include <cstdint>
@@ -27,20 +31,28 @@ struct MemoryTemplate {
   std::string key;
   Fd memory;  // sealed memfd of memory_mib
   Fd state;   // device state
+  Fd layer;   // the writable layer it has mounted, as it was then; invalid: none
   std::uint32_t memory_mib = 0;
 };
 
 // A memfd for a guest's memory.
 Result<Fd> memory_file(std::uint32_t memory_mib);
 
-// What must be equal for a fork to work: a mismatch means another template, or a cold boot, never an error. `shape`
-// names the base disk; the rest follows from the spec.
+// What must be equal for a fork to work: a mismatch means another template, or a cold boot, never an error. Which of
+// the two forms, and whose zone, is not in it.
 Result<std::string> template_key(const VmmSpec& spec, const std::string& base_disk, const std::string& host_key);
 
+// Where and how a template is made.
+struct TemplateInputs {
+  EnvironmentPlace place;  // its own, for the time being
+  std::string base_disk;
+  std::string cache_dir;  // of make_overlay_disk()
+  std::string key;
+  Duration boot_timeout;
+};
 // Boots, parks and saves. `spec` is the machine of the environment that wants it: its disks and tap are only used for
-// their kind, never touched. `place` is the template's own, for the time being.
-Result<MemoryTemplate> make_template(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec,
-                                     const std::string& base_disk, std::string key, Duration boot_timeout);
+// their kind, never touched. With VmmSpec::blank_layer the template has one too.
+Result<MemoryTemplate> make_template(Jail& jail, const VmmSpec& spec, TemplateInputs inputs);
 
 // The templates of this daemon: made when first asked for, the least recently used one dropped above the limit.
 // Thread-safe; one is made at a time.

@@ -83,15 +83,21 @@ class QemuDriver final : public Driver {
     if (!config_.kernel.empty()) return kernel_of_file(config_.kernel);
     return config_.kernels != nullptr ? config_.kernels->chosen() : host_kernel();
   }
-  [[nodiscard]] Result<BootFilesSpec> boot_files_spec() const {
-    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs"};
+  Result<BootFilesSpec> boot_files_spec() {
+    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs", false, &initramfs_keys_};
   }
   Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
   Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
   Status add_shares(const Launch& launch, VmmSpec& spec);
   Status add_disks(const Launch& launch, VmmSpec& spec);
   Result<std::string> base_disk(const Launch& launch);
-  Result<VmmSpec> prepare(const Launch& launch, const wire::BootDocument& document);
+  Result<VmmSpec> shape(const Launch& launch, const wire::BootDocument& document);
+  Status attach_devices(const Launch& launch, VmmSpec& spec);
+  Result<Started> begin(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
+  Status make_layer(const EnvironmentPlace& place, VmmSpec& spec, const Fd* like);
+  Result<std::string> fork_key(const Launch& launch, const VmmSpec& spec);
+  Result<Fd> borrow(const MemoryTemplate& source, const EnvironmentPlace& place, VmmSpec& spec);
+  Result<std::shared_ptr<const MemoryTemplate>> template_for(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
   Result<Started> start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
@@ -100,6 +106,8 @@ class QemuDriver final : public Driver {
   static Result<QmpClient> load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
   Result<std::string> machine_key(const Launch& launch, const VmmSpec& spec);
   Result<QmpClient> halt(const EnvironmentPlace& place);
+  Status become_environment(const Launch& launch, AgentClient& agent, const wire::BootDocument& document,
+                            Started& started);
   Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
   Error why_ended(const EnvironmentPlace& place, const Error& seen);
   Status require_running(const EnvironmentPlace& place, std::string_view doing);
@@ -111,6 +119,7 @@ class QemuDriver final : public Driver {
   std::optional<AcceleratorVerdict> verdict_;
   int late_probes_ = 0;
   std::string host_key_;
+  InitramfsKeys initramfs_keys_;
   TemplatePool templates_;
 };
 

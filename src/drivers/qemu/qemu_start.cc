@@ -85,9 +85,11 @@ Status QemuDriver::add_disks(const Launch& launch, VmmSpec& spec) {
   TRY(choose_boot_files(launch, base, spec));
   if (base.empty()) return {};
   const auto& place = launch.place;
-  spec.disks.push_back({"root", TRY(sys::open(base, O_RDONLY)), true});
-  TRY(make_overlay_disk(overlay_path(place), config_.overlay_mib, config_.cache_dir));
-  spec.disks.push_back({"overlay", TRY(sys::open(overlay_path(place), O_RDWR)), false});
+  spec.disks.push_back(TRY(open_disk("root", base, true)));
+  // An empty one is made when it is known from what.
+  spec.blank_layer = !sys::exists(overlay_path(place));
+  spec.disks.push_back(spec.blank_layer ? VmmDisk{"overlay", Fd(), false, config_.overlay_mib << 20U}
+                                        : TRY(open_disk("overlay", overlay_path(place), false)));
   return {};
 }
 
@@ -110,7 +112,8 @@ Status QemuDriver::add_shares(const Launch& launch, VmmSpec& spec) {
   return {};
 }
 
-Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocument& document) {
+// The machine without what only one can have at a time: its network card's tap, the server of its shares.
+Result<VmmSpec> QemuDriver::shape(const Launch& launch, const wire::BootDocument& document) {
   const auto& place = launch.place;
   VmmSpec spec;
   spec.program = config_.program;
@@ -124,20 +127,23 @@ Result<VmmSpec> QemuDriver::prepare(const Launch& launch, const wire::BootDocume
   if (!line.manifest_disk.empty()) {
     const std::string path = place.run_dir + "/manifest.img";
     TRY(write_file_atomic(path, line.manifest_disk, 0600));
-    spec.disks.push_back({"manifest", TRY(sys::open(path, O_RDONLY)), true});
+    spec.disks.push_back(TRY(open_disk("manifest", path, true)));
   }
+  if (launch.network) spec.mac = launch.network->mac;
+  return spec;
+}
+
+Status QemuDriver::attach_devices(const Launch& launch, VmmSpec& spec) {
   if (const auto& net = launch.network) {
     network::PortSpec port;
     port.bridge = net->bridge;
-    port.environment = place.id;
+    port.environment = launch.place.id;
     port.address = {TRY(Ipv4::parse(net->ip)), net->prefix};
     port.gateway = TRY(Ipv4::parse(net->gateway));
     port.mac = TRY(MacAddress::parse(net->mac));
     spec.tap = TRY(network::attach_tap(port));
-    spec.mac = net->mac;
   }
-  TRY(add_shares(launch, spec));
-  return spec;
+  return add_shares(launch, spec);
 }
 
 // What the guest's end says more than the silence of its agent.
@@ -162,40 +168,82 @@ Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& ag
   return {};
 }
 
-// A memory snapshot of the right shape, or a new one; then the same machine with its own devices behind.
+// The disk "overlay" of a new environment: an empty file system, or that of the template, which has it mounted.
+Status QemuDriver::make_layer(const EnvironmentPlace& place, VmmSpec& spec, const Fd* like) {
+  if (!spec.blank_layer) return {};
+  const std::string path = overlay_path(place);
+  if (like != nullptr) {
+    TRY(copy_disk(cat("/proc/self/fd/", like->get()), path));
+  } else {
+    TRY(make_overlay_disk(path, config_.overlay_mib, config_.cache_dir));
+  }
+  for (auto& disk : spec.disks) {
+    if (disk.serial == "overlay") disk = TRY(open_disk(disk.serial, path, false));
+  }
+  return {};
+}
+
+// A memory snapshot of the right shape, or a new one. Guests of different zones share no memory (CVE-2015-2877).
+Result<std::string> QemuDriver::fork_key(const Launch& launch, const VmmSpec& spec) {
+  return cat(TRY(template_key(spec, TRY(base_disk(launch)), TRY(accelerator_key_once()))), "|", launch.spec.zone);
+}
+
+Result<std::shared_ptr<const MemoryTemplate>> QemuDriver::template_for(const Launch& launch, const VmmSpec& spec) {
+  const std::string base = TRY(base_disk(launch));
+  const std::string key = cat(TRY(fork_key(launch, spec)), spec.blank_layer ? "|blank" : "|own");
+  return templates_.get(key, [&] {
+    const std::string dir = cat(config_.cache_dir, "/template");
+    const EnvironmentPlace own{cat("template-", launch.place.id), "template", dir + "/state", dir + "/run"};
+    return make_template(jail_, spec, {own, base, config_.cache_dir, key, config_.boot_timeout});
+  });
+}
+
+// The machine of the template with its own devices behind. It runs as soon as it is loaded, and says nothing before it
+// is asked.
 Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document) {
   const auto& place = launch.place;
-  const std::string base = TRY(base_disk(launch));
-  const std::string key = TRY(template_key(spec, base, TRY(accelerator_key_once())));
-  const auto source = TRY(templates_.get(key, [&] {
-    const std::string dir = cat(config_.cache_dir, "/template");
-    const EnvironmentPlace own{cat("template-", place.id), "template", dir + "/state", dir + "/run"};
-    return make_template(jail_, own, spec, base, key, config_.boot_timeout);
-  }));
-  spec.memory = VmmMemory{source->memory.get(), false};
-  // A description of its own: the offset is not shared with other forks.
-  const Fd state = TRY(sys::open(cat("/proc/self/fd/", source->state.get()), O_RDONLY));
-  spec.incoming_state = state.get();
+  const auto source = TRY(template_for(launch, spec));
   Rollback give_up;  // a template whose fork fails is not tried twice
-  give_up.add([&] { templates_.drop(key); });
+  give_up.add([&] { templates_.drop(source->key); });
+  const Fd state = TRY(borrow(*source, place, spec));
   TRY(begin_unfinished(place));
-  Started started;
-  started.pid = TRY(create_vmm(jail_, place, spec));
+  auto started = run_vmm(jail_, place, spec, launch.attach);
+  if (!started) return started;
   crash_point("a fork's machine waits in its jail");
-  if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
-  TRY(jail_.start(place));
-  auto qmp = TRY(load(place, QmpClient::SharedMemory::kIgnored));
-  crash_point("a fork has its memory");
-  TRY(qmp.execute("cont"));
-  give_up.commit();
-  crash_point("a fork runs");
-  TRY(agent.request(TRY(boot_request(document)), kAgentTimeout));
-  crash_point("a fork has been told who it is");
-  TRY_IN("boot the guest", await_workload(place, agent));
-  TRY(finish(place));
-  crash_point("a fork is started");
+  TRY(QmpClient::load_devices(place.run_dir, kIncomingFd));
+  crash_point("a fork loads its memory");
+  auto told = become_environment(launch, agent, document, *started);
+  if (started->answered_at.ns != 0) give_up.commit();
+  if (!told) return fail(std::move(told).error());
   return started;
+}
+
+// A parked guest that runs is told who it is.
+Status QemuDriver::become_environment(const Launch& launch, AgentClient& agent, const wire::BootDocument& document,
+                                      Started& started) {
+  // Both at once: it answers to the first while the second waits for it.
+  const auto hello = TRY(agent.post({}));
+  const auto boot = TRY(agent.post(TRY(boot_request(document))));
+  TRY_IN("wake the guest", agent.answer(hello, kAgentTimeout));
+  started.answered_at = SystemClock().monotonic();
+  TRY_IN("boot", agent.answer(boot, kAgentTimeout));
+  crash_point("a fork has been told who it is");
+  TRY_IN("boot the guest", await_workload(launch.place, agent));
+  TRY(finish(launch.place));
+  crash_point("a fork is started");
+  return {};
+}
+
+// Its own writable layer, and the template's memory and devices to begin with. The descriptor it gives has to stay open
+// until the machine is made.
+Result<Fd> QemuDriver::borrow(const MemoryTemplate& source, const EnvironmentPlace& place, VmmSpec& spec) {
+  TRY(make_layer(place, spec, source.layer ? &source.layer : nullptr));
+  spec.memory = VmmMemory{source.memory.get(), false};
+  // A description of its own: the offset is not shared with other forks.
+  Fd state = TRY(sys::open(cat("/proc/self/fd/", source.state.get()), O_RDONLY));
+  spec.incoming_state = state.get();
+  return state;
 }
 
 // The machine is what it was, and stands still.
@@ -234,23 +282,32 @@ Result<Started> QemuDriver::start(const Launch& launch) {
     }
   });
   TRY(take_saved(launch));
-  VmmSpec spec = TRY(prepare(launch, document));
+  VmmSpec spec = TRY(shape(launch, document));
+  TRY(attach_devices(launch, spec));
   TRY(write_file_atomic(machine_path(place), TRY(machine_key(launch, spec)), 0600));
+  auto started = begin(launch, spec, document);
+  if (started) undo.commit();
+  return started;
+}
+
+// From the memory it was suspended with, else from a template, else by booting.
+Result<Started> QemuDriver::begin(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document) {
+  const auto& place = launch.place;
   if (const auto saved = suspended(place); has_memory(saved)) {
-    auto resumed = start_saved_or_cold(launch, spec, saved);
-    if (resumed) undo.commit();
-    return resumed;
+    TRY(make_layer(place, spec, nullptr));
+    return start_saved_or_cold(launch, spec, saved);
   }
-  auto started = can_fork(spec) ? start_forked(launch, spec, document) : start_cold(launch, spec);
-  if (!started && can_fork(spec) && !is_the_workloads_fault(started.error())) {
-    log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", started.error().message()}});
+  if (can_fork(spec)) {
+    auto forked = start_forked(launch, spec, document);
+    if (forked || is_the_workloads_fault(forked.error())) return forked;
+    log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", forked.error().message()}});
     forget_saved(spec);
     TRY(jail_.remove(place));
     TRY(finish(place));
-    started = start_cold(launch, spec);
+    if (spec.blank_layer) TRY(sys::remove_tree(overlay_path(place)));
   }
-  if (started) undo.commit();
-  return started;
+  TRY(make_layer(place, spec, nullptr));
+  return start_cold(launch, spec);
 }
 
 }  // namespace skerry::qemu

@@ -17,6 +17,11 @@ constexpr Duration kCommandTimeout = std::chrono::seconds(10);
 constexpr std::size_t kMaxLine = 1U << 20U;
 constexpr int kPollMs = 1;
 
+std::string ignore_shared(QmpClient::SharedMemory handling) {
+  return cat(R"({"capabilities":[{"capability":"x-ignore-shared","state":)",
+             handling == QmpClient::SharedMemory::kIgnored, "}]}");
+}
+
 }  // namespace
 
 Result<QmpClient> QmpClient::over(Fd socket) {
@@ -53,16 +58,39 @@ Result<std::string> QmpClient::read_line(MonoTime deadline) {
   }
 }
 
+Status QmpClient::load_devices(const std::string& run_dir, int incoming_fd) {
+  QmpClient client(TRY(unix_connect(KeeperPaths{run_dir}.channel_socket("qmp"))));
+  const std::vector<std::pair<std::string_view, std::string>> commands{
+      {"qmp_capabilities", "{}"},
+      {"migrate-set-capabilities", ignore_shared(SharedMemory::kIgnored)},
+      {"migrate-incoming", cat(R"({"uri":"fd:)", incoming_fd, R"("})")},
+  };
+  std::vector<std::int64_t> ids;
+  ids.reserve(commands.size());
+  for (const auto& [command, arguments] : commands) ids.push_back(TRY(client.post(command, arguments)));
+  for (std::size_t i = 0; i < ids.size(); ++i) TRY(client.answer(ids[i], commands[i].first));
+  return {};
+}
+
 Result<wire::JsonNode> QmpClient::execute(std::string_view command, std::string_view arguments,
                                           const std::vector<int>& fds) {
-  const MonoTime deadline = SystemClock().monotonic() + kCommandTimeout;
-  const auto id = static_cast<std::int64_t>(next_id_++);
+  return answer(TRY(post(command, arguments, fds)), command);
+}
+
+Result<std::int64_t> QmpClient::post(std::string_view command, std::string_view arguments,
+                                     const std::vector<int>& fds) {
+  const std::int64_t id = next_id_++;
   const std::string line = cat(R"({"execute":")", command, R"(","arguments":)", arguments, R"(,"id":)", id, "}\n");
   if (fds.empty()) {
     TRY(sys::write_all(socket_.get(), line));
   } else {
     TRY(send_with_fds(socket_.get(), line, fds));
   }
+  return id;
+}
+
+Result<wire::JsonNode> QmpClient::answer(std::int64_t id, std::string_view command) {
+  const MonoTime deadline = SystemClock().monotonic() + kCommandTimeout;
   while (true) {
     const std::string answer = TRY(read_line(deadline));
     const auto json = wire::JsonNode::parse(answer, "QMP", kMaxLine);
@@ -89,8 +117,7 @@ Status QmpClient::await_migration(Duration timeout) {
 }
 
 Status QmpClient::set_shared_memory(SharedMemory handling) {
-  TRY(execute("migrate-set-capabilities", cat(R"({"capabilities":[{"capability":"x-ignore-shared","state":)",
-                                              handling == SharedMemory::kIgnored, "}]}")));
+  TRY(execute("migrate-set-capabilities", ignore_shared(handling)));
   return {};
 }
 

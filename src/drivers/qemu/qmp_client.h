@@ -21,11 +21,19 @@ class QmpClient {
   static Result<QmpClient> over(Fd socket);
   // By the keeper's socket of the channel "qmp".
   static Result<QmpClient> connect(const std::string& run_dir);
+  // What a machine that waits for its memory (-incoming defer) is told, without a pause between: to load its devices
+  // from the descriptor and leave the memory as it is. It may not even have begun to listen yet. Returns when it loads;
+  // what goes wrong from then on ends the machine.
+  static Status load_devices(const std::string& run_dir, int incoming_fd);
 
   // `arguments` is a JSON object. `fds` go along (SCM_RIGHTS; only on a socket of our own, not through a keeper).
   // kInternal with QEMU's own words when it refuses.
   Result<wire::JsonNode> execute(std::string_view command, std::string_view arguments = "{}",
                                  const std::vector<int>& fds = {});
+  // The two halves of it, to send several before the answer to the first has come. The answers in the order of posts.
+  Result<std::int64_t> post(std::string_view command, std::string_view arguments = "{}",
+                            const std::vector<int>& fds = {});
+  Result<wire::JsonNode> answer(std::int64_t id, std::string_view command);
   // Polls until the migration (either way) is over. kIo with QEMU's words when it failed.
   Status await_migration(Duration timeout);
   // What a snapshot needs that leaves the memory where it is, or the opposite.
@@ -38,7 +46,7 @@ class QmpClient {
 
   Fd socket_;
   std::string buffer_;
-  std::uint64_t next_id_ = 1;
+  std::int64_t next_id_ = 1;
 };
 
 }  // namespace skerry::qemu

@@ -41,11 +41,7 @@ Machine machine_of(const EnvironmentPlace& place, const VmmSpec& spec) {
   return machine;
 }
 
-}  // namespace
-
-std::uint32_t vcpus_of(const VmmSpec& spec) { return (spec.cpu_milli + kMilliPerCore - 1) / kMilliPerCore; }
-
-Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec) {
+Result<JailSpec> jail_spec(const EnvironmentPlace& place, const VmmSpec& spec) {
   JailSpec jailed;
   jailed.channels = {{"agent", kAgentFd, ChannelMode::kFramed}, {"console", kConsoleFd, ChannelMode::kConsole}};
   if (spec.qmp) {
@@ -77,7 +73,25 @@ Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpe
   inputs.argv = arguments(machine, spec.program);
   TRY(make_rootfs(inputs.rootfs));
   jailed.config = vmm_jail(inputs);
-  return jail.create(place, jailed);
+  return jailed;
+}
+
+}  // namespace
+
+Result<VmmDisk> open_disk(std::string serial, const std::string& path, bool read_only) {
+  VmmDisk disk{std::move(serial), TRY(sys::open(path, read_only ? O_RDONLY : O_RDWR)), read_only, 0};
+  disk.size = static_cast<std::uint64_t>(TRY(sys::fstat(disk.file.get())).st_size);
+  return disk;
+}
+
+std::uint32_t vcpus_of(const VmmSpec& spec) { return (spec.cpu_milli + kMilliPerCore - 1) / kMilliPerCore; }
+
+Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec) {
+  return jail.create(place, TRY(jail_spec(place, spec)));
+}
+
+Result<Started> run_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec, bool attach) {
+  return jail.run(place, TRY(jail_spec(place, spec)), attach);
 }
 
 }  // namespace skerry::qemu

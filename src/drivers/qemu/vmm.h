@@ -19,7 +19,10 @@ struct VmmDisk {
   std::string serial;
   Fd file;
   bool read_only = true;
+  std::uint64_t size = 0;  // bytes; part of what a template must have in common with its forks
 };
+// The file, with its size.
+Result<VmmDisk> open_disk(std::string serial, const std::string& path, bool read_only);
 
 struct VmmMemory {
   int fd = -1;  // borrowed
@@ -36,6 +39,7 @@ struct VmmSpec {
   Fd tap;  // invalid: no network card
   std::string mac;
   std::vector<VmmDisk> disks;
+  bool blank_layer = false;  // the disk "overlay" is yet to be made: its file is not open
   std::optional<VmmMemory> memory;
   Fd own_memory;            // what `memory` borrows, when nobody else holds it
   Fd share;                 // valid: connected to the server of its shares (shares.h); needs shared memory
@@ -50,5 +54,7 @@ std::uint32_t vcpus_of(const VmmSpec& spec);
 // Makes the jail with the machine in it, not yet started. What is in place.run_dir when it fails is the caller's to
 // remove. The descriptors of `spec` are borrowed.
 Result<pid_t> create_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec);
+// And started at once; `attach` as in Jail::run(). For a machine that says nothing by itself.
+Result<Started> run_vmm(Jail& jail, const EnvironmentPlace& place, const VmmSpec& spec, bool attach);
 
 }  // namespace skerry::qemu

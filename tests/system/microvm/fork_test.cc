@@ -34,9 +34,9 @@ TEST_F(ForkTest, ASecondStartIsMuchFasterThanTheFirst) {
 }
 
 TEST_F(ForkTest, ForksShareNothingThatIsOneGuestsOwn) {
-  constexpr int kForks = 6;
+  const int forks = fork_count();
   std::map<std::string, std::set<std::string>> seen;
-  for (int i = 0; i < kForks; ++i) {
+  for (int i = 0; i < forks; ++i) {
     auto& launch = launch_of(cat("twin-", i), {"sleep", "1000"});
     start(launch);
     seen["host name"].insert(exec(launch, {"hostname"}).out);
@@ -47,8 +47,11 @@ TEST_F(ForkTest, ForksShareNothingThatIsOneGuestsOwn) {
     seen["layout"].insert(exec(launch, {"sh", "-c", "cat /proc/self/maps"}).out);
     const long now = std::strtol(exec(launch, {"date", "+%s"}).out.c_str(), nullptr, 10);
     EXPECT_LE(std::labs(now - SystemClock().now().ns / 1'000'000'000), 2);
+    if (forks > 20) {
+      EXPECT_TRUE(driver_->destroy(launch.place));
+    }
   }
-  for (const auto& [what, values] : seen) EXPECT_EQ(values.size(), static_cast<std::size_t>(kForks)) << what;
+  for (const auto& [what, values] : seen) EXPECT_EQ(values.size(), static_cast<std::size_t>(forks)) << what;
 }
 
 TEST_F(ForkTest, WhatOneForkWritesNoOtherSees) {

@@ -53,6 +53,12 @@ inline std::string missing() {
   return {};
 }
 
+// How many forks of one guest are compared: SKERRY_TEST_FORKS=200 for the whole of it.
+inline int fork_count() {
+  const char* asked = std::getenv("SKERRY_TEST_FORKS");
+  return asked != nullptr ? std::atoi(asked) : 4;
+}
+
 struct Outcome {
   std::string out;
   std::string err;

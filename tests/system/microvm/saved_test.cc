@@ -10,12 +10,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// How many forks of one save: SKERRY_TEST_FORKS=200 for the whole of it.
-int fork_count() {
-  const char* asked = std::getenv("SKERRY_TEST_FORKS");
-  return asked != nullptr ? std::atoi(asked) : 4;
-}
-
 // With and without a template: the two forms of a guest's memory.
 class SavedTest : public MicrovmTest, public testing::WithParamInterface<int> {
  protected:
