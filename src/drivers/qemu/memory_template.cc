@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/crash_point.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -88,6 +89,12 @@ Result<Fd> save(QmpClient& qmp) {
   return state;
 }
 
+Status remove_all(const Jail& jail, const EnvironmentPlace& place) {
+  TRY(jail.remove(place));
+  TRY(sys::remove_tree(place.run_dir));
+  return sys::remove_tree(place.state_dir);
+}
+
 // No write by anybody, ever again; only possible once the template's own mapping is gone.
 Status seal(const Fd& file) {
   if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
@@ -117,12 +124,9 @@ Result<MemoryTemplate> make_template(Jail& jail, const VmmSpec& spec, TemplateIn
   MemoryTemplate made;
   made.memory_mib = spec.memory_mib;
   made.memory = TRY(memory_file(spec.memory_mib));
+  TRY_IN("what a killed daemon left", remove_all(jail, place));
   Rollback remove;
-  remove.add([&] {
-    static_cast<void>(jail.remove(place));
-    static_cast<void>(sys::remove_tree(place.run_dir));
-    static_cast<void>(sys::remove_tree(place.state_dir));
-  });
+  remove.add([&] { static_cast<void>(remove_all(jail, place)); });
   TRY(sys::mkdir_all(place.state_dir, 0700));
   TRY(sys::mkdir_all(place.run_dir, 0700));
   auto control = TRY(unix_pair());
@@ -132,6 +136,7 @@ Result<MemoryTemplate> make_template(Jail& jail, const VmmSpec& spec, TemplateIn
   }
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail.start(place));
+  crash_point("a template boots");
   const auto hello = TRY_IN("boot a template", agent.await_ready(inputs.boot_timeout));
   if (hello.workload != "parked") return fail(ErrorCode::kInternal, "the template did not park");
   auto qmp = TRY(QmpClient::over(std::move(control.first)));

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/keeper_protocol.h"
 #include "microvm_host.h"
 
 namespace skerry {
@@ -104,6 +105,20 @@ TEST_F(ForkTest, AStartThatIsKilledIsNoRun) {
     ASSERT_OK(driver_->destroy(launch.place));
   }
   EXPECT_GE(killed, 5);
+}
+
+TEST_F(ForkTest, ATemplateWhoseMakerIsKilledIsMadeAgain) {
+  auto& launch = launch_of("late", {"sleep", "1000"});
+  ASSERT_TRUE(start_killed(launch, 1));
+  const auto left = read_keeper_pids(cache_dir_ + "/template/run");
+  ASSERT_OK(left);
+  EXPECT_TRUE(open_same_process(left->main, left->main_start));
+  ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
+  start(launch);
+  EXPECT_FALSE(open_same_process(left->main, left->main_start)) << "a template's guest was left";
+  EXPECT_FALSE(sys::exists(cache_dir_ + "/template/run"));
+  // From a template again, not by booting.
+  EXPECT_THAT(read_file(launch.place.run_dir + "/bundle/config.json").value_or(""), testing::HasSubstr("-incoming"));
 }
 
 TEST_F(ForkTest, TheTemplateLeavesNothingBehind) {
