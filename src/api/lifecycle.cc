@@ -39,6 +39,7 @@ void submit_graceful(Context& context, const Request& request, Verb verb, Reply 
 
 }  // namespace
 
+// NOLINTBEGIN(performance-unnecessary-value-param): Handlers
 void start_environment(Context& context, Request request, Reply reply) {
   const auto wait = wire::parse_start_request(request.body);
   if (!wait) return reply(fail(wait.error()));
@@ -87,5 +88,6 @@ void wait_environment(Context& context, Request request, Reply reply) {
     answer_with_environment(reply, std::move(environment));
   });
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 }  // namespace skerry::api
