@@ -44,6 +44,7 @@ function(skerry_program name main)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
   # Sanitizer runtimes cannot be linked statically; those builds only run unit tests.
   if(ARG_STATIC AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize")
+    set_target_properties(${name} PROPERTIES SKERRY_STATIC ON)  # its libraries are to be static too
     target_link_options(${name} PRIVATE -static -Wl,--gc-sections)
     target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections)
   endif()

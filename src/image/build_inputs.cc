@@ -9,7 +9,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "image/build_steps.h"
-#include "image/layer_path.h"
+#include "archive/entry_path.h"
 
 namespace skerry {
 namespace {

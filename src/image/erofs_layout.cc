@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/text.h"
-#include "image/layer_path.h"
+#include "archive/entry_path.h"
 
 namespace skerry::erofs {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/sys_at.h"
 #include "base/sys_file.h"
 #include "base/text.h"
-#include "image/layer_path.h"
+#include "archive/entry_path.h"
 
 namespace skerry {
 namespace {

@@ -1,7 +1,7 @@
 #include "image/merged_tree.h"
 
 #include "base/text.h"
-#include "image/layer_path.h"
+#include "archive/entry_path.h"
 
 namespace skerry {
 namespace {

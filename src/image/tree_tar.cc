@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "image/erofs_format.h"
-#include "image/utf8_scope.h"
+#include "archive/utf8_scope.h"
 
 namespace skerry {
 namespace {

@@ -1,4 +1,4 @@
-// The names inside a layer: one checked form for all of image/.
+// The names inside an archive: one checked form for all who read one.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace skerry {
 
-inline constexpr std::size_t kMaxLayerPath = 4095;  // PATH_MAX without its end
-inline constexpr std::size_t kMaxLayerName = 255;   // NAME_MAX
+inline constexpr std::size_t kMaxEntryPath = 4095;  // PATH_MAX without its end
+inline constexpr std::size_t kMaxEntryName = 255;   // NAME_MAX
 
 // "./usr//bin/" → "usr/bin"; "./" and "/" → "". kCorrupt on absolute paths, ".." and over-long names.
-Result<std::string> normalise_layer_path(std::string_view raw);
+Result<std::string> normalise_entry_path(std::string_view raw);
 
 // The part before the last '/', "" when there is none; and the part behind it.
 std::string_view parent_of(std::string_view path);

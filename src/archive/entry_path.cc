@@ -1,12 +1,14 @@
-#include "image/layer_path.h"
+#include "archive/entry_path.h"
+
+#include <algorithm>
 
 #include "base/text.h"
 
 namespace skerry {
 
-Result<std::string> normalise_layer_path(std::string_view raw) {
+Result<std::string> normalise_entry_path(std::string_view raw) {
   if (raw.empty()) return fail(ErrorCode::kCorrupt, "the path is empty");
-  if (raw.size() > kMaxLayerPath) return fail(ErrorCode::kCorrupt, "the path is longer than 4095 bytes");
+  if (raw.size() > kMaxEntryPath) return fail(ErrorCode::kCorrupt, "the path is longer than 4095 bytes");
   if (raw == "/") return std::string();  // umoci names the root so
   if (raw.front() == '/') return fail(ErrorCode::kCorrupt, "the path is absolute");
   if (raw.find('\0') != std::string_view::npos) return fail(ErrorCode::kCorrupt, "the path holds a zero byte");
@@ -17,8 +19,8 @@ Result<std::string> normalise_layer_path(std::string_view raw) {
     const auto part = raw.substr(from, slash - from);
     from = slash + 1;
     if (part.empty() || part == ".") continue;
-    if (part == "..") return fail(ErrorCode::kCorrupt, "the path leaves the layer with \"..\"");
-    if (part.size() > kMaxLayerName) return fail(ErrorCode::kCorrupt, "a name is longer than 255 bytes");
+    if (part == "..") return fail(ErrorCode::kCorrupt, "the path leaves the archive with \"..\"");
+    if (part.size() > kMaxEntryName) return fail(ErrorCode::kCorrupt, "a name is longer than 255 bytes");
     if (!out.empty()) out += '/';
     out += part;
   }

@@ -1,0 +1,54 @@
+// A tar that an environment sends to `skerry cp`, unpacked into a directory. Nothing beside that may change.
+// Links: archive
+#include <fcntl.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "archive/tree_unpack.h"
+#include "base/file_io.h"
+#include "base/sys_file.h"
+#include "base/temp_dir.h"
+
+namespace skerry {
+namespace {
+
+constexpr std::string_view kMark = "untouched";
+
+Status unpack(std::string_view bytes, int directory, const UnpackOptions& options) {
+  TarRules rules;
+  rules.max_entries = 64;
+  rules.max_content_bytes = 1U << 20U;
+  bool given = false;
+  auto reader = TRY(TarReader::open(
+      [&]() -> Result<std::string_view> { return std::exchange(given, true) ? std::string_view() : bytes; },
+      std::move(rules)));
+  TRY(unpack_tree(reader, directory, options));
+  return {};
+}
+
+}  // namespace
+}  // namespace skerry
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace skerry;
+  auto place = TempDir::create("fuzz-tree");
+  if (!place) std::abort();
+  const std::string inner = *place / "to";
+  if (!sys::mkdir(inner, 0700) || !write_file_atomic(*place / "secret", kMark, 0600)) std::abort();
+  if (!sys::symlink("../secret", inner + "/link") || !sys::link(*place / "secret", inner + "/name")) std::abort();
+  UnpackOptions options;
+  options.keep_set_ids = false;
+  if (size > 0 && (data[0] & 1U) != 0) options.top = "top";
+  if (size > 0 && (data[0] & 2U) != 0) options.as = "new";
+  {
+    const auto directory = sys::open(inner, O_PATH | O_DIRECTORY);
+    if (!directory) std::abort();
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    static_cast<void>(unpack(size > 0 ? bytes.substr(1) : bytes, directory->get(), options));
+  }
+  if (read_file(*place / "secret").value_or("") != kMark) std::abort();
+  if (sys::list_directory(place->path()).value().size() != 2) std::abort();
+  return 0;
+}

@@ -1,0 +1,181 @@
+#include "archive/tree_pack.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <vector>
+
+#include "archive/entry_path.h"
+#include "base/sys_at.h"
+#include "base/sys_file.h"
+#include "base/sys_tree.h"
+#include "base/text.h"
+
+namespace skerry {
+namespace {
+
+using Kind = TarEntry::Kind;
+
+// Each level holds a descriptor.
+constexpr std::size_t kMaxDepth = 500;
+constexpr std::size_t kPiece = 256U << 10U;
+// Files of /proc and /sys say that they are empty, and are not: read at once up to this.
+constexpr std::size_t kMaxUnsized = 4U << 20U;
+
+// Where a thing stands: its directory, its name in there, and its path in the archive.
+struct Place {
+  int directory;
+  const std::string& name;
+  const std::string& path;
+  std::size_t depth;
+};
+
+TarEntry entry_of(const struct stat& info, Kind kind, const std::string& path) {
+  TarEntry entry;
+  entry.kind = kind;
+  entry.path = path == "." ? "" : path;
+  entry.mode = info.st_mode & 07777U;
+  entry.uid = info.st_uid;
+  entry.gid = info.st_gid;
+  entry.mtime_s = info.st_mtim.tv_sec;
+  entry.mtime_ns = static_cast<std::uint32_t>(info.st_mtim.tv_nsec);
+  return entry;
+}
+
+class Packer {
+ public:
+  Packer(TarWriter& writer, const PackOptions& options) : writer_(writer), options_(options) {}
+
+  Status add(const Place& place) {
+    const auto info = sys::lstatat(place.directory, place.name);
+    if (!info && info.error().sys_errno == ENOENT) {
+      if (place.depth > 0) return {};  // removed meanwhile
+      return fail(ErrorCode::kNotFound, "there is no such file or directory");
+    }
+    if (!info) return fail(Error(info.error()));
+    switch (info->st_mode & S_IFMT) {
+      case S_IFDIR: return add_directory(place);
+      case S_IFREG: return add_file(place);
+      case S_IFLNK: return add_link(place, *info);
+      default: note(place, "is a device, a pipe or a socket"); return {};
+    }
+  }
+
+ private:
+  void note(const Place& place, std::string_view what) const {
+    if (options_.note) options_.note(cat(printable(place.path), " ", what, ": left out"));
+  }
+
+  Status add_directory(const Place& place) {
+    if (place.depth >= kMaxDepth) {
+      return fail(ErrorCode::kResourceExhausted,
+                  cat("\"", printable(place.path), "\" is more than ", kMaxDepth, " directories deep"));
+    }
+    const Fd directory = TRY(sys::openat(place.directory, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(writer_.add(entry_of(TRY(sys::fstat(directory.get())), Kind::kDirectory, place.path)));
+    for (const auto& name : TRY(sys::list_directory_at(directory.get()))) {
+      const std::string path = place.path == "." ? name : cat(place.path, "/", name);
+      TRY_IN(printable(path), add({directory.get(), name, path, place.depth + 1}));
+    }
+    return {};
+  }
+
+  Status add_link(const Place& place, const struct stat& info) {
+    TarEntry entry = entry_of(info, Kind::kSymlink, place.path);
+    entry.link_target = TRY(sys::readlinkat(place.directory, place.name));
+    return writer_.add(entry);
+  }
+
+  Status add_file(const Place& place) {
+    // Without waiting: it may have become a pipe since it was looked at.
+    const Fd file = TRY(sys::openat(place.directory, place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    const auto info = TRY(sys::fstat(file.get()));
+    if (!S_ISREG(info.st_mode)) {
+      note(place, "is no longer a file");
+      return {};
+    }
+    TarEntry entry = entry_of(info, Kind::kFile, place.path);
+    if (info.st_nlink > 1) {
+      const auto [first, is_new] = names_.try_emplace({info.st_dev, info.st_ino}, place.path);
+      if (!is_new) {
+        entry.kind = Kind::kHardLink;
+        entry.link_target = first->second;
+        return writer_.add(entry);
+      }
+    }
+    if (info.st_size == 0) return add_unsized(file.get(), std::move(entry));
+    entry.size = static_cast<std::uint64_t>(info.st_size);
+    TRY(writer_.add(entry));
+    return copy_content(file.get(), entry);
+  }
+
+  Status add_unsized(int file, TarEntry entry) {
+    const std::string content = TRY(sys::read_to_end(file, kMaxUnsized));
+    entry.size = content.size();
+    TRY(writer_.add(entry));
+    return content.empty() ? Status{} : writer_.write(content);
+  }
+
+  // As many bytes as were announced: what is appended meanwhile belongs to another moment.
+  Status copy_content(int file, const TarEntry& entry) {
+    buffer_.resize(kPiece);
+    for (std::uint64_t left = entry.size; left > 0;) {
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPiece));
+      const auto got = TRY(sys::read(file, buffer_.data(), want));
+      if (got == 0) {
+        return fail(ErrorCode::kConflict, "it was cut short while it was copied", "copy it again when nobody writes");
+      }
+      TRY(writer_.write({buffer_.data(), got}));
+      left -= got;
+    }
+    return {};
+  }
+
+  TarWriter& writer_;
+  const PackOptions& options_;
+  std::vector<char> buffer_;
+  std::map<std::pair<dev_t, ino_t>, std::string> names_;  // of files with several names: the first in the archive
+};
+
+std::string without_trailing_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+Result<std::string> name_of_top(const std::string& path) {
+  const std::string plain = without_trailing_slashes(path);
+  if (plain.empty()) return fail(ErrorCode::kInvalidArgument, "the path is empty");
+  const std::string name(name_of(plain));
+  if (name == "..") {
+    return fail(ErrorCode::kInvalidArgument, cat("\"", printable(path), "\" ends in \"..\""), "name the directory");
+  }
+  return name.empty() ? "." : name;
+}
+
+Status pack_tree(const std::string& path, const PackOptions& options, const TarWriter::Sink& sink) {
+  const std::string top = TRY(name_of_top(path));
+  auto writer = TRY(TarWriter::open(sink));
+  Packer packer(writer, options);
+  std::string plain = without_trailing_slashes(path);
+  // A slash behind a name asks for the directory, whatever leads there (path_resolution(7)).
+  if (top != "." && (options.follow_top || plain != path)) {
+    std::string real = TRY(sys::realpath(path));
+    const Fd above = TRY(sys::open(cat(parent_of(real), "/"), O_PATH | O_DIRECTORY));
+    const std::string name(name_of(real));
+    TRY(packer.add({above.get(), name.empty() ? "." : name, top, 0}));
+  } else {
+    const auto slash = plain.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : plain.substr(0, slash + 1);
+    const Fd above = TRY(sys::open(directory, O_PATH | O_DIRECTORY));
+    TRY_IN(printable(path), packer.add({above.get(), top, top, 0}));
+  }
+  return writer.finish();
+}
+
+}  // namespace skerry
