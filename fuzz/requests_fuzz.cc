@@ -17,6 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto request = parse_exec_request(text); request) {
     if (parse_exec_request(exec_request_json(*request)) != *request) std::abort();
   }
+  if (const auto request = parse_copy_request(text); request) {
+    if (parse_copy_request(copy_request_json(*request)) != *request) std::abort();
+    if (parse_copier_arguments(copier_arguments(*request)) != *request) std::abort();
+  }
   if (const auto event = parse_event(text); event) {
     if (parse_event(event_json(*event)) != *event) std::abort();
   }

@@ -39,6 +39,11 @@ std::string_view word_of(Workload::State state) {
   return "ended";
 }
 
+// These send their response themselves: their stream follows it.
+bool answers_by_itself(wire::AgentOp op) {
+  return op == wire::AgentOp::kExec || op == wire::AgentOp::kCopy || op == wire::AgentOp::kDial;
+}
+
 }  // namespace
 
 Agent::Agent(EventLoop& loop, Fd port, wire::BootDocument document)
@@ -141,7 +146,7 @@ void Agent::on_request(std::uint32_t session, std::string_view payload) {
     response.error = request.error();
   } else {
     response = answer(session, *request);
-    if (!response.error && (request->op == wire::AgentOp::kExec || request->op == wire::AgentOp::kDial)) return;
+    if (!response.error && answers_by_itself(request->op)) return;
   }
   channel_.send(FrameKind::kResponse, session, wire::encode_response(response));
   if (request && request->op == wire::AgentOp::kSync) channel_.hush();
@@ -161,6 +166,7 @@ wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentReques
     case wire::AgentOp::kPing: break;
     case wire::AgentOp::kHello: response.body = wire::encode_hello(hello()); break;
     case wire::AgentOp::kExec: take(open_exec(session, request.process)); break;
+    case wire::AgentOp::kCopy: take(open_copy(session, request.process)); break;
     case wire::AgentOp::kDial: take(open_dial(session, request.dial)); break;
     case wire::AgentOp::kShutdown: shut_down(std::chrono::milliseconds(request.grace_ms)); break;
     case wire::AgentOp::kStart: take(start_workload(request)); break;
@@ -178,24 +184,37 @@ wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentReques
   return response;
 }
 
-Result<pid_t> Agent::open_exec(std::uint32_t session, wire::GuestProcess process) {
-  if (going_down_) return fail(ErrorCode::kConflict, "the guest is shutting down");
-  if (sessions_.size() >= kMaxSessions) {
-    return fail(ErrorCode::kResourceExhausted, cat("more than ", kMaxSessions, " sessions at once"));
-  }
+Status Agent::open_exec(std::uint32_t session, wire::GuestProcess process) {
   const auto& workload = workload_.process();
   std::vector<std::string> env = workload.env;
   env.insert(env.end(), process.env.begin(), process.env.end());
   process.env = std::move(env);
   if (process.cwd.empty()) process.cwd = workload.cwd;
   if (process.user.empty()) process.user = workload.user;
+  return open_process(session, process);
+}
+
+// This program, whatever the root file system holds.
+Status Agent::open_copy(std::uint32_t session, wire::GuestProcess process) {
+  process.argv.insert(process.argv.begin(), "/proc/self/exe");
+  process.cwd = "/";
+  process.user = "0:0";
+  process.stdin_open = true;
+  return open_process(session, process);
+}
+
+Status Agent::open_process(std::uint32_t session, const wire::GuestProcess& process) {
+  if (going_down_) return fail(ErrorCode::kConflict, "the guest is shutting down");
+  if (sessions_.size() >= kMaxSessions) {
+    return fail(ErrorCode::kResourceExhausted, cat("more than ", kMaxSessions, " sessions at once"));
+  }
   auto launched = TRY(launch(process, {.cgroup = workload_.cgroup()}));
   const pid_t pid = launched.pid;
   channel_.send(FrameKind::kResponse, session, wire::encode_response({.error = {}, .pid = pid, .body = {}}));
   processes_[pid] = session;
   sessions_[session] = std::make_unique<ProcessSession>(loop_, channel_, session, std::move(launched),
                                                         [this, session](int code) { end_session(session, code); });
-  return pid;
+  return {};
 }
 
 Status Agent::open_dial(std::uint32_t session, const std::string& address) {

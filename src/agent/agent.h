@@ -39,7 +39,10 @@ class Agent {
   void on_frame(const Frame& frame);
   void on_request(std::uint32_t session, std::string_view payload);
   wire::AgentResponse answer(std::uint32_t session, const wire::AgentRequest& request);
-  Result<pid_t> open_exec(std::uint32_t session, wire::GuestProcess process);
+  Status open_exec(std::uint32_t session, wire::GuestProcess process);
+  Status open_copy(std::uint32_t session, wire::GuestProcess process);
+  // Answers the request and begins its stream.
+  Status open_process(std::uint32_t session, const wire::GuestProcess& process);
   Status open_dial(std::uint32_t session, const std::string& address);
   // The proxy and the probes, once the workload has been started.
   void serve_workload();

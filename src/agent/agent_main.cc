@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/boot.h"
+#include "agent/copier.h"
 #include "agent/modules.h"
 #include "agent/power.h"
 #include "agent/shares.h"
@@ -94,6 +95,14 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
     std::puts("skerry-agent " SKERRY_VERSION);
     return 0;
+  }
+  if (argc > 1 && agent::is_copier_word(argv[1])) {
+    try {
+      return agent::run_copier({argv + 1, argv + argc});
+    } catch (const std::exception& problem) {
+      agent::say(problem.what());
+      return 1;
+    }
   }
   if (::getpid() != 1) {
     std::fputs("skerry-agent: runs as PID 1 of a microVM, not here\n", stderr);

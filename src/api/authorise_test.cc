@@ -224,6 +224,9 @@ TEST_F(TcpTest, WhoCouldNotHaveMadeItDoesNotGetIn) {
   EXPECT_EQ(ask("POST", "/api/v1/environments/adm/attach", header + "Upgrade: skerry-frames\r\nConnection: Upgrade\r\n",
                 "{}"),
             403);
+  EXPECT_EQ(ask("POST", "/api/v1/environments/adm/copy", header + "Upgrade: skerry-frames\r\nConnection: Upgrade\r\n",
+                R"({"direction":"out","path":"/host/etc/shadow"})"),
+            403);
   EXPECT_NE(ask("POST", "/api/v1/environments/plain/exec", header, command), 403);
   EXPECT_NE(ask("POST", "/api/v1/environments/adm/exec", bearer(token("admin")), command), 403);
 

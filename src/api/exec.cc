@@ -1,5 +1,5 @@
-// POST /environments/{name}/exec and /attach: a conversation in frames, or, without an upgrade, a command that is run
-// to its end and its output as a document.
+// POST /environments/{name}/exec, /copy and /attach: a conversation in frames, or, without an upgrade, a command that
+// is run to its end and its output as a document.
 #include "api/exec.h"
 
 #include <poll.h>
@@ -179,6 +179,37 @@ Result<Response> open_console(Context& context, const Request& request) {
   response.upgrade =
       Upgrade{TRY(context.ports.controller.attach(environment.spec.name)), {}, Upgrade::Form::kWebSocket};
   return response;
+}
+
+namespace {
+
+Result<Response> run_copy(Context& context, const Request& request, const wire::CopyRequest& copy) {
+  const auto environment = TRY(find_to_enter(context, request));
+  ExecSpec spec;
+  spec.program = ExecSpec::Program::kAgent;
+  spec.argv = wire::copier_arguments(copy);
+  return into_frames(TRY(context.ports.controller.exec(environment.spec.name, spec)));
+}
+
+Status start_copy(Context& context, Request request, Reply reply) {
+  auto copy = TRY(wire::parse_copy_request(request.body));
+  const std::string name = TRY(find_environment(context, request)).spec.name;
+  if (!request.wants_frames) {
+    return fail(ErrorCode::kInvalidArgument, "copy needs the header \"Upgrade: skerry-frames\"");
+  }
+  auto work = [&context, request = std::move(request), copy = std::move(copy),
+               reply = std::move(reply)](const std::function<bool()>&) { reply(run_copy(context, request, copy)); };
+  return context.execs.start(name, std::move(work));
+}
+
+}  // namespace
+
+// On a thread of its own, as exec: a hostile environment may keep the command from starting.
+void copy_environment(Context& context, Request request, Reply reply) {
+  const Reply refuse = reply;
+  if (auto started = start_copy(context, std::move(request), std::move(reply)); !started) {
+    refuse(fail(std::move(started).error()));
+  }
 }
 
 Result<Response> attach_environment(Context& context, const Request& request) {

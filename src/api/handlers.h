@@ -29,6 +29,7 @@ void ask_workload(Context& context, Request request, Reply reply);
 // exec.cc
 void exec_environment(Context& context, Request request, Reply reply);
 Result<Response> open_console(Context& context, const Request& request);
+void copy_environment(Context& context, Request request, Reply reply);
 Result<Response> attach_environment(Context& context, const Request& request);
 
 // logs.cc, stats.cc

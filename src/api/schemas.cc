@@ -29,6 +29,8 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 "restart":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Restart"}]},
 "health_check":{"$ref":"#/components/schemas/HealthCheck"},
 "rootfs":{"$ref":"#/components/schemas/Artifact"},"initramfs":{"$ref":"#/components/schemas/Artifact"},
+"cloud_init":{"type":"object","additionalProperties":false,"properties":{"user_data":{"type":"string"},
+"network_config":{"type":"string"},"vendor_data":{"type":"string"}}},
 "base_url":{"type":"string"},"actions":{"type":"object","additionalProperties":{
 "$ref":"#/components/schemas/WorkloadAction"}},
 "labels":{"type":"object","additionalProperties":{"type":"string"}},
@@ -83,6 +85,9 @@ constexpr Schema kSchemas[] = {
     {"ExecResult", R"({"type":"object","required":["exit_code","stdout","stderr","truncated"],"properties":{
 "exit_code":{"type":"integer"},"stdout":{"type":"string"},"stderr":{"type":"string"},
 "truncated":{"type":"boolean"}}})"},
+    {"Copy", R"({"type":"object","additionalProperties":false,"required":["direction","path"],"properties":{
+"direction":{"enum":["in","out"]},"path":{"type":"string","pattern":"^/"},"top":{"type":"string"},
+"follow":{"type":"boolean"},"owners":{"type":"boolean"}}})"},
     {"Stats", R"({"type":"object","required":["name","time"],"properties":{"name":{"type":"string"},
 "time":{"type":"string"},"cpu_ns":{"type":["integer","null"]},"memory_bytes":{"type":["integer","null"]},
 "memory_peak_bytes":{"type":["integer","null"]},"memory_limit_bytes":{"type":"integer"},

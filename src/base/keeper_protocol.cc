@@ -98,6 +98,7 @@ std::vector<std::string> keeper_arguments(const KeeperRunSpec& spec) {
 
 std::vector<std::string> keeper_arguments(const KeeperExecSpec& spec) {
   std::vector<std::string> out{"exec", "--socket-fd", cat(spec.socket_fd)};
+  if (spec.program_fd >= 0) out.insert(out.end(), {"--program-fd", cat(spec.program_fd)});
   add_terminal(out, spec.terminal, spec.terminal_size);
   add_runtime(out, spec.runtime, spec.runtime_args);
   out.insert(out.end(), {"--process", spec.process_file, "--id", spec.id});

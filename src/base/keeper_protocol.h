@@ -105,6 +105,7 @@ struct KeeperExecSpec {
   std::vector<std::string> runtime_args;
   std::string id;
   std::string process_file;  // OCI process object as JSON
+  int program_fd = -1;       // descriptor of the keeper that the process gets as its number 3; -1: none
   bool terminal = false;
   TerminalSize terminal_size;
   bool operator==(const KeeperExecSpec&) const = default;

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "cli/arguments_internal.h"
+#include "cli/quantities.h"
 
 namespace skerry::cli {
 namespace {
@@ -175,6 +176,31 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
   }
 }
 
+void add_copy(CLI::App& app, Invocation& invocation, Scope scope) {
+  auto* verb = add_verb(app, invocation, "cp",
+                        "Copy files and directories into an environment or out of one; one of both is NAME:PATH, \"-\" "
+                        "is a tar on standard input or output",
+                        example(scope, "cp nginx.conf web:/etc/nginx/") + example(scope, "cp web:/var/log/. logs") +
+                            example(scope, "cp web:/data - >data.tar"));
+  auto options = std::make_shared<CopyOptions>();
+  options->scope = scope;
+  verb->add_option("FROM", options->from, "File or directory; of \"DIR/.\" only what is in it")
+      ->required()
+      ->type_name("FILE");
+  verb->add_option("TO", options->to, "An existing directory, or a new name")->required()->type_name("FILE");
+  verb->add_flag("-L,--follow-link", options->follow, "When FROM is a symbolic link: what it leads to");
+  verb->add_flag("--no-owners", options->no_owners, "It shall belong to root inside, or to you out here");
+  verb->add_option_function<std::string>(
+      "--max-size",
+      [options](const std::string& text) {
+        const auto mib = parse_memory_mib(text);
+        if (!mib) throw CLI::ValidationError("--max-size", mib.error().message());
+        options->most_mib = *mib;
+      },
+      "Most that is taken out of an environment: MiB, or with a unit as 20g (default 64g)");
+  on_chosen(verb, invocation, [options](const Session& session) { return copy(session, *options); });
+}
+
 void add_action(CLI::App& app, Invocation& invocation, Scope scope) {
   auto* verb = add_verb(app, invocation, "action", "Ask the workload something its plugin names; without ACTION: what",
                         example(scope, "action web") + example(scope, "action web reload --data '{\"now\":true}'"));
@@ -193,6 +219,7 @@ void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope) {
   add_acts(app, invocation, scope);
   add_ends(app, invocation, scope);
   add_conversations(app, invocation, scope);
+  add_copy(app, invocation, scope);
   add_action(app, invocation, scope);
   add_fork_verb(app, invocation, scope);
 }

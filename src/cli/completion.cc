@@ -158,6 +158,8 @@ Candidates complete(const CommandText& skerry, const std::vector<std::string>& w
     if (at.words > 0) return out;  // a command that there is not
     for (const auto& each : at.command->commands) offer(out, last, each.name, each.summary);
   } else if (takes_another(at)) {
+    const auto& kinds = at.command->words;
+    out.files = at.words < kinds.size() && kinds[at.words].is_file;
     const auto source = source_of(at);
     if (source != NameSource::kNone) {
       for (const auto& name : names(source)) offer(out, last, name);

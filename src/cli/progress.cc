@@ -1,14 +1,11 @@
 #include "cli/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 
-#include "base/sys_file.h"
-#include "base/terminal.h"
 #include "base/text.h"
 #include "cli/interrupt.h"
+#include "cli/progress_line.h"
 #include "cli/table.h"
 #include "wire/problem.h"
 
@@ -16,28 +13,6 @@ namespace skerry::cli {
 namespace {
 
 constexpr std::size_t kBarWidth = 24;
-
-// One line of standard error, drawn over and over; wiped when it goes.
-class ProgressLine {
- public:
-  explicit ProgressLine(bool shown) : shown_(shown) {}
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-  ~ProgressLine() {
-    if (drawn_) write("\r\033[K");
-  }
-  void draw(const wire::JsonNode& operation) {
-    if (!shown_) return;
-    const auto size = terminal_size(STDERR_FILENO);
-    write(cat("\r\033[K", progress_line(operation, size ? size->columns : 80)));
-    drawn_ = true;
-  }
-
- private:
-  static void write(std::string_view text) { static_cast<void>(sys::write_all(STDERR_FILENO, text)); }
-  bool shown_;
-  bool drawn_ = false;
-};
 
 Error error_of(const wire::JsonNode& operation) {
   const auto error = operation.at("error");
@@ -69,7 +44,7 @@ Result<wire::JsonNode> run_operation(const Session& session, std::string_view pa
   wire::JsonNode last = started;
   std::string pending;
   {
-    ProgressLine line(::isatty(STDERR_FILENO) == 1 && !session.settings.quiet);
+    ProgressLine line(session.settings);
     HttpClient watcher(session.http.endpoint());
     watcher.stop_when(&interrupted());
     const auto watched = watcher.stream(operation_path + "/watch", "application/x-ndjson", [&](std::string_view bytes) {
@@ -77,7 +52,7 @@ Result<wire::JsonNode> run_operation(const Session& session, std::string_view pa
       for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n')) {
         if (auto document = wire::JsonNode::parse(pending.substr(0, end)); document) last = std::move(*document);
         pending.erase(0, end + 1);
-        line.draw(last);
+        if (line.shown()) line.draw(progress_line(last, ProgressLine::columns()));
       }
       return interrupted() == 0;
     });

@@ -23,6 +23,7 @@ struct RunOptions {
   std::string config_path;
   std::optional<std::string> name, hostname, isolation, kind, zone, plugin, entrypoint, workdir, user, restart, seccomp;
   std::optional<std::string> cpu;
+  std::optional<std::string> user_data;  // a file for cloud-init
   std::optional<std::uint32_t> memory_mb, pids;
   std::vector<std::string> env, env_files, volumes, tmpfs, ports, dns, labels, cap_add, cap_drop;
   bool remove = false, detach = false, interactive = false, terminal = false, read_only = false, user_namespace = false;
@@ -79,6 +80,15 @@ struct ExecOptions {
 };
 Outcome exec(const Session& session, const ExecOptions& options);
 Outcome attach(const Session& session, const ExecOptions& options);
+
+// copy.cc
+struct CopyOptions {
+  std::string from, to;
+  bool follow = false, no_owners = false;
+  std::uint32_t most_mib = 65536;  // out of an environment
+  Scope scope = Scope::kEnvironments;
+};
+Outcome copy(const Session& session, const CopyOptions& options);
 
 // logs.cc
 struct LogOptions {

@@ -112,7 +112,7 @@ Status LiveComposition::lock_directories() {
 Status LiveComposition::make_drivers() {
   const JailConfig jail{program("skerry-oci"), program("skerry-keeper"), cat(options_.run_dir, "/oci"),
                         cat("/", options_.cgroup_parent)};
-  container_driver_ = make_container_driver(jail, *images_);
+  container_driver_ = make_container_driver(jail, *images_, program("skerry-agent"));
   QemuConfig qemu;
   qemu.agent = program("skerry-agent");
   qemu.kernel = options_.kernel;

@@ -84,6 +84,9 @@ struct StopRequest {
 
 // A command to run inside a running environment.
 struct ExecSpec {
+  // Whose program it is: one of the environment, or skerry-agent itself, brought along whatever the environment holds,
+  // as its root (`argv` is then the words behind its name, wire/copier_arguments.h).
+  enum class Program : std::uint8_t { kOwn, kAgent } program = Program::kOwn;
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;  // added to the environment's own
   std::string workdir;                     // empty: the environment's

@@ -261,12 +261,14 @@ Result<std::string> write_process_file(const EnvironmentPlace& place, const oci:
 
 }  // namespace
 
-Result<Conversation> Jail::exec(const EnvironmentPlace& place, const oci::Process& process, TerminalSize size) {
+Result<Conversation> Jail::exec(const EnvironmentPlace& place, const oci::Process& process, TerminalSize size,
+                                int program) {
   const std::string file = TRY(write_process_file(place, process));
   Rollback remove_file;
   remove_file.add([&] { static_cast<void>(sys::unlink(file)); });
 
   constexpr int kSocketNumber = 3;
+  constexpr int kProgramNumber = 4;
   KeeperExecSpec spec;
   spec.socket_fd = kSocketNumber;
   spec.runtime = config_.runtime;
@@ -275,11 +277,13 @@ Result<Conversation> Jail::exec(const EnvironmentPlace& place, const oci::Proces
   spec.process_file = file;
   spec.terminal = process.terminal;
   spec.terminal_size = size;
+  if (program >= 0) spec.program_fd = kProgramNumber;
   auto pair = TRY(unix_pair());
   SpawnSpec spawn;
   spawn.argv = keeper_arguments(spec);
   spawn.argv.insert(spawn.argv.begin(), config_.keeper);
   spawn.fds = {{pair.second.get(), kSocketNumber}};
+  if (program >= 0) spawn.fds.push_back({program, kProgramNumber});
   auto keeper = TRY_IN("start exec keeper", Child::spawn(spawn));
   pair.second.reset();
   TRY(reaper_.adopt(std::move(keeper)));

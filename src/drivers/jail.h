@@ -89,7 +89,9 @@ class Jail {
   Status remove(const EnvironmentPlace& place) const;
 
   // One more process in the running jail. kCommandNotFound / kNotExecutable come as errors, before any output.
-  Result<Conversation> exec(const EnvironmentPlace& place, const oci::Process& process, TerminalSize size);
+  // `program` (borrowed; -1: none) becomes its descriptor 3.
+  Result<Conversation> exec(const EnvironmentPlace& place, const oci::Process& process, TerminalSize size,
+                            int program = -1);
   // The main process's stdio.
   Result<Conversation> attach(const EnvironmentPlace& place) const;
   // What the cgroups counted, and the traffic of its network namespace.

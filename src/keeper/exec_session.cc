@@ -14,8 +14,9 @@ namespace {
 
 // Output of children that the process left behind with its pipes is waited for this long.
 constexpr Duration kDrainTime = std::chrono::seconds(1);
-// A peer that does not take the last output holds the session up no longer than this.
+// A peer that takes nothing of the last output holds the session up no longer than this.
 constexpr Duration kFarewellTime = std::chrono::seconds(10);
+constexpr int kProgramFd = 3;
 constexpr int kFailedCode = 125;
 constexpr int kNotExecutableCode = 126;
 constexpr int kNotFoundCode = 127;
@@ -40,6 +41,8 @@ class ExecSession {
   void peer_took_all();
   void hang_up();
   void process_ended(ExitStatus status);
+  void await_rest();
+  void say_farewell(std::size_t queued_before);
   void finish();
 
   const KeeperExecSpec& spec_;
@@ -107,6 +110,7 @@ Result<pid_t> ExecSession::start() {
     call.subcommand.emplace_back("--tty");
     call.console_path = scratch_ / "console-socket";
   }
+  if (spec_.program_fd >= 0) call.extra_fds.push_back({spec_.program_fd, kProgramFd});
   call.id = spec_.id;
   call.scratch_dir = scratch_.path();
   const pid_t pid = TRY(call_runtime(call, *stdio_));
@@ -148,7 +152,15 @@ void ExecSession::hang_up() {
 void ExecSession::process_ended(ExitStatus status) {
   status_ = status;
   if (stdio_ended_ || hung_up_) return finish();
-  loop_.after(kDrainTime, [this] { finish(); });
+  await_rest();
+}
+
+// As long as the peer has not taken what there was, nothing more is read: the rest is still in its pipe.
+void ExecSession::await_rest() {
+  loop_.after(kDrainTime, [this] {
+    const bool peer_is_slow = !hung_up_ && !peer_->closed() && peer_->queued() > 0;
+    peer_is_slow ? await_rest() : finish();
+  });
 }
 
 void ExecSession::finish() {
@@ -156,7 +168,15 @@ void ExecSession::finish() {
   finished_ = true;
   peer_->send(FrameKind::kExit, 0, encode_u32(static_cast<std::uint32_t>(status_->shell_code())));
   if (peer_->closed() || peer_->queued() == 0) return loop_.stop();
-  loop_.after(kFarewellTime, [this] { loop_.stop(); });
+  say_farewell(peer_->queued());
+}
+
+// Slow is not gone: it may take its time as long as it takes something.
+void ExecSession::say_farewell(std::size_t queued_before) {
+  loop_.after(kFarewellTime, [this, queued_before] {
+    if (peer_->closed() || peer_->queued() >= queued_before) return loop_.stop();
+    say_farewell(peer_->queued());
+  });
 }
 
 }  // namespace

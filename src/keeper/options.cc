@@ -167,6 +167,7 @@ Result<KeeperExecSpec> parse_exec(const std::vector<std::string>& args) {
   KeeperExecSpec spec;
   const Flags flags{
       {"--socket-fd", {number_into<int>(spec.socket_fd, "--socket-fd", 0)}},
+      {"--program-fd", {number_into<int>(spec.program_fd, "--program-fd", 0)}},
       {"--tty", {switch_on(spec.terminal), false}},
       {"--tty-size", {terminal_size_into(spec.terminal_size)}},
       {"--runtime", {text_into(spec.runtime)}},

@@ -36,6 +36,7 @@ TEST(Options, ReadsWhatKeeperArgumentsWrites) {
   const auto spec = full_run();
   EXPECT_EQ(std::get<KeeperRunSpec>(parse_options(keeper_arguments(spec)).value()), spec);
   KeeperExecSpec exec;
+  exec.program_fd = 4;
   exec.socket_fd = 5;
   exec.runtime = "/r";
   exec.runtime_args = {"--root=/x"};

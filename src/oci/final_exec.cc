@@ -15,6 +15,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/executable_memory.h"
 #include "base/signals.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -247,25 +248,12 @@ std::string_view final_step_name(FinalStep step) {
   return "unknown step";
 }
 
-Result<Fd> executable_memory_file() {
-  constexpr unsigned kExecutable = 0x10;  // MFD_EXEC, Linux 6.3
-  int raw = ::memfd_create("skerry-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable);
-  if (raw < 0 && errno == EINVAL) raw = ::memfd_create("skerry-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (raw < 0) return fail_errno("memfd_create");
-  return Fd(raw);
-}
-
 Result<Fd> make_disguise() {
   if (!can_hide_program()) {
     if (runs_from_sealed_copy()) return Fd();
     return fail(ErrorCode::kUnsupported, "the runtime's program cannot be hidden from the container");
   }
-  const Fd writable = TRY(executable_memory_file());
-  if (::fcntl(writable.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-    return fail_errno("seal memory file");
-  }
-  // A file open for writing cannot be anybody's program: a second, read-only descriptor.
-  return sys::open(cat("/proc/self/fd/", writable.get()), O_RDONLY);
+  return sealed_memory(TRY(executable_memory("skerry-oci")));
 }
 
 Result<void> run_final_steps(const FinalRequest& request) {

@@ -74,8 +74,6 @@ struct FinalRequest {
 // An empty, sealed, executable memory file; none where the kernel cannot use it and the runtime is a sealed copy of
 // itself anyway (sealed_copy.h). kUnsupported when it is neither.
 Result<Fd> make_disguise();
-// An empty memory file that may be sealed and executed.
-Result<Fd> executable_memory_file();
 
 // Does all of it. Only returns when the preparation fails; later failures are reported on the descriptors.
 Result<void> run_final_steps(const FinalRequest& request);

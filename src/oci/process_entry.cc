@@ -130,7 +130,10 @@ Result<std::string> enter_directory_and_find(const ProcessEntry& entry, Capabili
   }
   if (entered < 0) return fail_errno(cat("/process/cwd: chdir to ", process.cwd));
   TRY(check_directory(process.cwd));
-  auto found = find_executable(process.args.front(), process.env);
+  // Of itself in another PID namespace only the last of us can tell: what it finds is told when it executes that.
+  const bool is_of_itself = entry.fork_last && process.args.front().starts_with("/proc/self/");
+  auto found =
+      is_of_itself ? Result<std::string>(process.args.front()) : find_executable(process.args.front(), process.env);
   TRY(set_capabilities(all, all, 0));
   return found;
 }

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "base/executable_memory.h"
 #include "base/sys_file.h"
 #include "oci/final_exec.h"
 
@@ -44,7 +45,7 @@ bool runs_from_sealed_copy() {
 Status run_from_sealed_copy(char** argv) {
   if (can_hide_program() || runs_from_sealed_copy()) return {};
   const Fd program = TRY(sys::open(kOwnProgram, O_RDONLY));
-  const Fd copy = TRY(executable_memory_file());
+  const Fd copy = TRY(executable_memory("skerry-oci"));
   TRY(copy_program(program.get(), copy.get()));
   ::fexecve(copy.get(), argv, environ);
   return fail_errno("run the copy of the runtime");

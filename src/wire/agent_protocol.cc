@@ -9,7 +9,7 @@ namespace skerry::wire {
 namespace {
 
 const std::vector<std::string_view> kOps{"ping",     "hello", "exec",   "shutdown", "start", "stats",
-                                         "identity", "dial",  "signal", "sync",     "boot"};
+                                         "identity", "dial",  "signal", "sync",     "copy",  "boot"};
 const std::vector<std::string_view> kEventTypes{"workload_started", "workload_exited", "healthy", "unhealthy",
                                                 "warning"};
 const std::vector<std::string_view> kWorkloadStates{"running", "waiting", "none", "ended", "failed", "parked"};
@@ -108,7 +108,8 @@ void read_request(ObjectReader& fields, AgentRequest& request) {
   fields.required("op");
   read_word(fields, "op", request.op, kOps);
   switch (request.op) {
-    case AgentOp::kExec: read_process(fields, request.process); break;
+    case AgentOp::kExec:
+    case AgentOp::kCopy: read_process(fields, request.process); break;
     case AgentOp::kShutdown: fields.number("grace_ms", request.grace_ms, 0U, 86'400'000U); break;
     case AgentOp::kStart:
       fields.texts("env", request.env);
@@ -140,7 +141,8 @@ void read_request(ObjectReader& fields, AgentRequest& request) {
 std::string encode_request(const AgentRequest& request) {
   Json json = Json::object();
   switch (request.op) {
-    case AgentOp::kExec: json = process_json(request.process); break;
+    case AgentOp::kExec:
+    case AgentOp::kCopy: json = process_json(request.process); break;
     case AgentOp::kShutdown: json["grace_ms"] = request.grace_ms; break;
     case AgentOp::kStart:
       json["env"] = request.env;

@@ -152,6 +152,7 @@ enum class AgentOp : std::uint8_t {
   kDial,      // connects to `dial` ("tcp:127.0.0.1:80" or "unix:/run/x"); kStdin/kStdout carry the bytes
   kSignal,    // sends `signal` to the workload
   kSync,      // for a snapshot: flushes every file system, and says nothing behind its answer until the next request
+  kCopy,      // the agent's own `process.argv` (wire/copier_arguments.h), as root; streams until kExit
   kBoot,      // ends park: boots `document`, with the random seed and clock of `identity`; a second kReady follows
 };
 std::string_view to_text(AgentOp op);

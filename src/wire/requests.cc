@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t kMaxBody = 4U << 20U;
 constexpr std::uint32_t kMaxGraceMs = 3'600'000;
+const std::vector<std::string_view> kCopyDirections{"in", "out"};  // by CopyDirection
+constexpr std::size_t kMaxCopyPath = 4095;
+constexpr std::size_t kMaxCopyName = 255;
 constexpr std::uint32_t kMaxExecMs = 3'600'000;
 
 template <typename T, typename Read>
@@ -50,6 +53,42 @@ std::string exec_request_json(const ExecRequest& request) {
   json.field("terminal", request.terminal).field("columns", request.size.columns).field("rows", request.size.rows);
   if (!request.stdin_text.empty()) json.field("stdin", request.stdin_text);
   json.field("timeout_ms", request.timeout_ms).end_object();
+  return std::move(json).text();
+}
+
+Result<CopyRequest> parse_copy_request(std::string_view body) {
+  return parse_body(body, CopyRequest{}, [](ObjectReader& fields, CopyRequest& into) {
+    std::size_t direction = kCopyDirections.size();
+    fields.word("direction", direction, kCopyDirections);
+    if (direction == kCopyDirections.size()) {
+      fields.error("direction", "is missing: in or out");
+    } else {
+      into.direction = static_cast<CopyDirection>(direction);
+    }
+    fields.text("path", into.path, kMaxCopyPath);
+    fields.text("top", into.top, kMaxCopyName);
+    fields.flag("follow", into.follow);
+    fields.flag("owners", into.keep_owners);
+    const auto has_zero = [](std::string_view text) { return text.find('\0') != std::string_view::npos; };
+    if (!into.path.starts_with('/') || has_zero(into.path)) fields.error("path", "must be absolute");
+    const bool is_name = into.top.find('/') == std::string::npos && into.top != ".." && !has_zero(into.top);
+    if (!is_name) fields.error("top", "must be the name of a file, or \".\"");
+    const bool in = into.direction == CopyDirection::kIn;
+    if (in && into.follow) fields.error("follow", "is for copies out of the environment");
+    if (!in && !into.top.empty()) fields.error("top", "is for copies into the environment");
+    if (!in && !into.keep_owners) fields.error("owners", "is for copies into the environment");
+  });
+}
+
+std::string copy_request_json(const CopyRequest& request) {
+  JsonWriter json;
+  json.begin_object()
+      .field("direction", kCopyDirections.at(static_cast<std::size_t>(request.direction)))
+      .field("path", request.path);
+  if (!request.top.empty()) json.field("top", request.top);
+  if (request.follow) json.field("follow", true);
+  if (!request.keep_owners) json.field("owners", false);
+  json.end_object();
   return std::move(json).text();
 }
 

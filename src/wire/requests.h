@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "core/service.h"
 #include "core/snapshot.h"
+#include "wire/copier_arguments.h"
 
 namespace skerry::wire {
 
@@ -30,6 +31,10 @@ struct ExecRequest {
 };
 Result<ExecRequest> parse_exec_request(std::string_view body);
 std::string exec_request_json(const ExecRequest& request);
+
+// POST …/copy: {"direction": "in" | "out", "path", "top", "follow", "owners"}.
+Result<CopyRequest> parse_copy_request(std::string_view body);
+std::string copy_request_json(const CopyRequest& request);
 
 // POST …/stop and …/restart, also DELETE: {"grace_ms"}.
 Result<std::uint32_t> parse_grace(std::string_view body);

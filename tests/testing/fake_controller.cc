@@ -69,6 +69,12 @@ void play(const Fd& socket, const std::vector<std::string>& argv) {
     flood(fd, std::stoul(argv.at(1)));
     return end(fd, 0);
   }
+  if (argv[0] == "archive") {
+    const auto bytes = read_file(argv.at(1)).value_or("");
+    for (std::size_t at = 0; at < bytes.size(); at += 1000) say(fd, FrameKind::kStdout, bytes.substr(at, 1000));
+    say(fd, FrameKind::kStderr, "note: \x1b[31mred\nwords without an end");
+    return end(fd, 0);
+  }
   if (argv[0] == "sleep") return sleep_on(fd);
   listen(fd, argv[0] == "cat", argv[0] == "signals");
   end(fd, 0);
@@ -280,8 +286,8 @@ Result<Environment> FakeController::find(const std::string& name) {
 }
 
 Result<Conversation> FakeController::converse(std::vector<std::string> argv) {
-  const bool known =
-      argv[0] == "cat" || argv[0] == "exit" || argv[0] == "flood" || argv[0] == "sleep" || argv[0] == "signals";
+  const bool known = argv[0] == "cat" || argv[0] == "exit" || argv[0] == "flood" || argv[0] == "sleep" ||
+                     argv[0] == "signals" || argv[0] == "archive";
   if (!known) return fail(ErrorCode::kCommandNotFound, cat("\"", argv[0], "\" is not in the image"));
   auto pair = TRY(unix_pair());
   const std::lock_guard lock(mutex_);
@@ -292,6 +298,7 @@ Result<Conversation> FakeController::converse(std::vector<std::string> argv) {
 Result<Conversation> FakeController::exec(const std::string& name, const ExecSpec& spec) {
   const auto environment = TRY(find(name));
   if (!is_alive(environment.status.state)) return fail(ErrorCode::kConflict, cat("\"", name, "\" does not run"));
+  if (spec.program == ExecSpec::Program::kAgent) return converse({"archive", log_dir_ + "/archive"});
   return converse(spec.argv);
 }
 

@@ -15,6 +15,7 @@
 #include "drivers/container/container_spec.h"
 #include "drivers/container/container_user.h"
 #include "drivers/container/id_range.h"
+#include "drivers/container/sealed_program.h"
 #include "wire/seccomp_profile.h"
 
 namespace skerry {
@@ -32,7 +33,8 @@ bool is_swap_counted() {
 
 class ContainerDriver final : public Driver {
  public:
-  ContainerDriver(JailConfig jail, ImageStore& images) : jail_(std::move(jail)), images_(images) {}
+  ContainerDriver(JailConfig jail, ImageStore& images, std::string agent)
+      : jail_(std::move(jail)), images_(images), agent_(std::move(agent)) {}
 
   [[nodiscard]] Isolation isolation() const override { return Isolation::kContainer; }
   Availability availability() override { return jail_.availability(); }
@@ -61,9 +63,11 @@ class ContainerDriver final : public Driver {
 
  private:
   Result<oci::Spec> prepare(const Launch& launch);
+  Result<Conversation> run_agent(const EnvironmentPlace& place, const oci::Spec& config, ExecSpec spec);
 
   Jail jail_;
   ImageStore& images_;
+  std::string agent_;
   const bool swap_is_counted_ = is_swap_counted();
 };
 
@@ -201,15 +205,26 @@ Result<Conversation> ContainerDriver::exec(const EnvironmentPlace& place, const 
   }
   if (spec.argv.empty()) return fail(ErrorCode::kInvalidArgument, "no command to run");
   const auto config = TRY(jail_.read_config(place));
+  if (spec.program == ExecSpec::Program::kAgent) return run_agent(place, config, spec);
   std::optional<Account> account;
   if (!spec.user.empty()) account = TRY(find_account(config.root.path, spec.user));
   return jail_.exec(place, make_exec_process(config, spec, account), spec.size);
 }
 
+// A container can be anything, so nothing of it is relied on: the program is a copy that only this call has (who is in
+// there may open it, even for writing: it is sealed, and no other container runs the same one).
+Result<Conversation> ContainerDriver::run_agent(const EnvironmentPlace& place, const oci::Spec& config, ExecSpec spec) {
+  if (agent_.empty()) return fail(ErrorCode::kUnsupported, "copy files: this daemon was given no skerry-agent");
+  const Fd program = TRY_IN("skerry-agent", sealed_program(agent_));
+  spec.argv.insert(spec.argv.begin(), "/proc/self/fd/3");
+  spec.workdir = "/";
+  return jail_.exec(place, make_exec_process(config, spec, Account{}), spec.size, program.get());
+}
+
 }  // namespace
 
-std::unique_ptr<Driver> make_container_driver(JailConfig jail, ImageStore& images) {
-  return std::make_unique<ContainerDriver>(std::move(jail), images);
+std::unique_ptr<Driver> make_container_driver(JailConfig jail, ImageStore& images, std::string agent) {
+  return std::make_unique<ContainerDriver>(std::move(jail), images, std::move(agent));
 }
 
 }  // namespace skerry

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "drivers/driver.h"
 #include "drivers/jail.h"
@@ -9,7 +10,7 @@
 
 namespace skerry {
 
-// `images` outlives the driver.
-std::unique_ptr<Driver> make_container_driver(JailConfig jail, ImageStore& images);
+// `images` outlives the driver. `agent`: path of skerry-agent, which copies files in there; empty: nothing is copied.
+std::unique_ptr<Driver> make_container_driver(JailConfig jail, ImageStore& images, std::string agent = {});
 
 }  // namespace skerry

@@ -160,7 +160,7 @@ Result<Conversation> QemuDriver::exec(const EnvironmentPlace& place, const ExecS
   if (spec.argv.empty()) return fail(ErrorCode::kInvalidArgument, "no command to run");
   auto agent = TRY(AgentClient::connect(place.run_dir));
   wire::AgentRequest request;
-  request.op = wire::AgentOp::kExec;
+  request.op = spec.program == ExecSpec::Program::kAgent ? wire::AgentOp::kCopy : wire::AgentOp::kExec;
   request.process.argv = spec.argv;
   for (const auto& [name, value] : spec.env) request.process.env.push_back(cat(name, "=", value));
   request.process.cwd = spec.workdir;
