@@ -49,7 +49,8 @@ constexpr std::string_view kSchema = R"json({"type":"object","additionalProperti
 "guest_port":{"type":"integer","minimum":1,"maximum":65535},"protocol":{"enum":["tcp","udp"]}}}]}}}},
 "devices":{"type":"object","additionalProperties":false,"properties":{
 "pci_passthrough":{"type":"array","items":{"type":"string"}},"allowlist":{"type":"array","items":{"type":"string"}}}},
-"cloud_init":{"type":"object"},
+"cloud_init":{"type":"object","additionalProperties":false,"properties":{"user_data":{"type":"string"},
+"network_config":{"type":"string"},"vendor_data":{"type":"string"}}},
 "signature":{"type":"string","description":"minisign's, over the document without this field (docs/PLUGINS.md)"}}})json";
 
 }  // namespace

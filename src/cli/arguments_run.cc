@@ -53,6 +53,8 @@ void add_view(CLI::App* verb, RunOptions& options) {
   add_list(verb, "--cap-add", options.cap_add, "Capability to give");
   add_list(verb, "--cap-drop", options.cap_drop, "Capability to take, or ALL");
   verb->add_option("--seccomp", options.seccomp, "Profile file, or unconfined");
+  verb->add_option("--user-data", options.user_data, "For cloud-init in a microVM: \"#cloud-config…\" or a script")
+      ->type_name("FILE");
   verb->add_flag("--allow-new-privileges", options.new_privileges, "Set-user-ID programs such as sudo work");
 }
 

@@ -128,6 +128,13 @@ void add_security(EnvironmentSpec& spec, const RunOptions& options) {
   set_text(spec.security.seccomp_profile, options.seccomp);
 }
 
+Status add_user_data(EnvironmentSpec& spec, const RunOptions& options) {
+  if (!options.user_data) return {};
+  if (!spec.cloud_init) spec.cloud_init.emplace();
+  spec.cloud_init->user_data = TRY_IN("--user-data", read_file(*options.user_data, kMaxCloudInitText));
+  return {};
+}
+
 Status add_words(EnvironmentSpec& spec, const RunOptions& options) {
   set_text(spec.name, chosen(options.name, "SKERRY_NAME"));
   set_text(spec.hostname, options.hostname);
@@ -179,6 +186,7 @@ Result<CreateCommand> resolve_command(const RunOptions& options) {
   TRY(set_list<PublishedPort>(spec.ports, options.ports, "-p", parse_published_port));
   if (!options.dns.empty()) spec.dns = options.dns;
   add_security(spec, options);
+  TRY(add_user_data(spec, options));
   if (options.remove) spec.auto_remove = true;
   if (options.interactive) spec.stdin_open = true;
   if (options.terminal) spec.terminal = true;

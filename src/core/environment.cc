@@ -167,7 +167,15 @@ Status validate_disks(const EnvironmentSpec& spec) {
   }
   if (spec.root_disk) TRY(validate_artifact(*spec.root_disk, "rootfs"));
   if (spec.initramfs) TRY(validate_artifact(*spec.initramfs, "initramfs"));
-  return {};
+  if (spec.cloud_init && spec.isolation != Isolation::kMicrovm) {
+    return wrong("cloud_init", cat("a ", to_text(spec.isolation), " takes no disk with it; use --isolation microvm"));
+  }
+  return spec.cloud_init ? validate_cloud_init(*spec.cloud_init) : Status{};
+}
+
+bool is_user_data(std::string_view text) {
+  return text.empty() || text.starts_with('#') || text.starts_with("Content-Type:") ||
+         text.starts_with("MIME-Version:");
 }
 
 Status validate_ports(const EnvironmentSpec& spec) {
@@ -186,6 +194,22 @@ Status validate_ports(const EnvironmentSpec& spec) {
 }
 
 }  // namespace
+
+Status validate_cloud_init(const CloudInit& cloud_init) {
+  for (const auto& [field, text] :
+       {std::pair("user_data", &cloud_init.user_data), std::pair("network_config", &cloud_init.network_config),
+        std::pair("vendor_data", &cloud_init.vendor_data)}) {
+    if (text->size() > kMaxCloudInitText) {
+      return wrong(cat("cloud_init.", field), cat("is longer than ", kMaxCloudInitText, " bytes"));
+    }
+  }
+  for (const auto& [field, text] :
+       {std::pair("user_data", &cloud_init.user_data), std::pair("vendor_data", &cloud_init.vendor_data)}) {
+    if (is_user_data(*text)) continue;
+    return wrong(cat("cloud_init.", field), "cloud-init would ignore it: the first line must be #cloud-config or #!…");
+  }
+  return {};
+}
 
 Status validate_artifact(const Artifact& artifact, std::string_view field) {
   const std::string_view url = artifact.url;

@@ -123,6 +123,15 @@ struct Security {
   bool operator==(const Security&) const = default;
 };
 
+// What cloud-init finds inside (its data source NoCloud). instance-id and local-hostname are ours to say.
+struct CloudInit {
+  std::string user_data;       // "#cloud-config…", a script, or MIME parts
+  std::string network_config;  // empty: the leased address
+  std::string vendor_data;
+  bool operator==(const CloudInit&) const = default;
+};
+inline constexpr std::size_t kMaxCloudInitText = 256U << 10U;  // each
+
 // What the user asked for. Empty workload fields mean: as the image says.
 struct EnvironmentSpec {
   std::string name;      // DNS label, unique on this host
@@ -135,6 +144,7 @@ struct EnvironmentSpec {
   // Instead of an image, microVMs only: the read-only root disk, and the initramfs to boot with (or to live in).
   std::optional<Artifact> root_disk;
   std::optional<Artifact> initramfs;
+  std::optional<CloudInit> cloud_init;  // microVMs only
   std::string plugin;
   std::string plugin_version;  // which one it was made from; in a request empty: the newest enabled one
   std::string deployment;      // the deployment this is a replica of, or empty
@@ -198,6 +208,7 @@ std::string_view event_noun(Isolation isolation);
 Status validate(const EnvironmentSpec& spec);
 // Its parts that a plugin manifest has too; `field` is what the error names.
 Status validate_artifact(const Artifact& artifact, std::string_view field);
+Status validate_cloud_init(const CloudInit& cloud_init);
 Status validate_base_url(std::string_view url, std::string_view field);
 Status validate_actions(const std::map<std::string, WorkloadAction>& actions);
 

@@ -26,6 +26,7 @@ Status validate(const PluginManifest& manifest) {
   if (!manifest.image_digest.empty()) TRY_IN("image_digest", Digest::parse(manifest.image_digest));
   if (manifest.rootfs) TRY(validate_artifact(*manifest.rootfs, "rootfs"));
   if (manifest.initramfs) TRY(validate_artifact(*manifest.initramfs, "initramfs"));
+  if (manifest.cloud_init) TRY(validate_cloud_init(*manifest.cloud_init));
   for (std::size_t i = 0; i < manifest.disks.size(); ++i) {
     if (!Digest::parse(manifest.disks[i].checksum)) {
       return wrong(cat("disks[", i, "].checksum"), "must be sha256: and 64 hexadecimal digits");
@@ -48,6 +49,18 @@ void fill(T& value, const T& from) {
 }  // namespace
 
 namespace {
+
+// cloud-init reads a disk: only a machine has some.
+Status take_cloud_init(EnvironmentSpec& spec, const PluginManifest& manifest, IsolationWish wish) {
+  if (!manifest.cloud_init) return {};
+  if (spec.isolation == Isolation::kContainer && wish == IsolationWish::kOpen) spec.isolation = Isolation::kMicrovm;
+  if (spec.isolation != Isolation::kMicrovm) {
+    return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\" has cloud_init: it is a microVM"),
+                "use --isolation microvm");
+  }
+  if (!spec.cloud_init) spec.cloud_init = manifest.cloud_init;
+  return {};
+}
 
 // What the plugin runs: its image, or its own disks.
 Status take_source(EnvironmentSpec& spec, const PluginManifest& manifest, IsolationWish wish) {
@@ -90,8 +103,8 @@ Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifes
   if (!manifest.disks.empty()) return refuse("extra disks cannot be attached in this version");
   if (!manifest.pci_passthrough.empty()) return refuse("PCI passthrough is not possible in this version");
   if (manifest.network_mode == "none") return refuse("network.mode \"none\" is not possible in this version");
-  if (!manifest.cloud_init_json.empty()) return refuse("cloud_init is not possible in this version");
   TRY(take_source(spec, manifest, wish));
+  TRY(take_cloud_init(spec, manifest, wish));
   fill(spec.entrypoint, manifest.workload.entrypoint);
   fill(spec.workdir, manifest.workload.workdir);
   fill(spec.user, manifest.workload.user);

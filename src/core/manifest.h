@@ -62,8 +62,8 @@ struct PluginManifest {
   std::vector<PublishedPort> ports;
   std::vector<std::string> pci_passthrough;   // PCI addresses
   std::vector<std::string> device_allowlist;  // "vendor:device"
-  std::string cloud_init_json;                // kept as it came
-  std::string signature;                      // minisign, over the document without this field
+  std::optional<CloudInit> cloud_init;
+  std::string signature;  // minisign, over the document without this field
   bool operator==(const PluginManifest&) const = default;
 };
 

@@ -58,13 +58,28 @@ TEST(ApplyManifest, RefusesWhatItCannotDo) {
       [](auto& m) { m.disks = {{"data", "file:///d", "sha256:" + std::string(64, 'c'), "raw", false, "vdb"}}; });
   add("PCI", [](auto& m) { m.pci_passthrough = {"0000:01:00.0"}; });
   add("network.mode", [](auto& m) { m.network_mode = "none"; });
-  add("cloud_init", [](auto& m) { m.cloud_init_json = "{}"; });
   for (const auto& [word, manifest] : cases) {
     const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen);
     ASSERT_FALSE(spec) << word;
     EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported);
     EXPECT_NE(spec.error().message().find(word), std::string::npos) << spec.error().message();
   }
+}
+
+TEST(ApplyManifest, CloudInitMakesAMicrovm) {
+  auto manifest = web();
+  manifest.cloud_init = CloudInit{"#cloud-config\n", {}, {}};
+  const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen);
+  ASSERT_TRUE(spec) << spec.error().message();
+  EXPECT_EQ(spec->isolation, Isolation::kMicrovm);
+  EXPECT_EQ(spec->cloud_init, manifest.cloud_init);
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kAsked, RestartWish::kOpen).error().code,
+            ErrorCode::kUnsupported);
+  EnvironmentSpec own;
+  own.cloud_init = CloudInit{"#!/bin/sh\n", {}, {}};
+  EXPECT_EQ(apply_manifest(own, manifest, IsolationWish::kOpen, RestartWish::kOpen)->cloud_init, own.cloud_init);
+  manifest.cloud_init->user_data = "users: []";
+  EXPECT_NE(validate(manifest).error().message().find("cloud_init.user_data"), std::string::npos);
 }
 
 TEST(ApplyManifest, ThePluginsRestartPolicyCountsUnlessOneWasChosen) {

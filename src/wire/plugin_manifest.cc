@@ -81,7 +81,7 @@ void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
   read_actions(fields, manifest.actions);
   read_network(fields, manifest);
   read_devices(fields, manifest);
-  if (fields.has("cloud_init")) fields.raw("cloud_init", manifest.cloud_init_json);
+  read_cloud_init(fields, manifest.cloud_init);
   fields.text("signature", manifest.signature, 4096);
   fields.required("name");
   fields.required("version");

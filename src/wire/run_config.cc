@@ -145,6 +145,7 @@ Result<EnvironmentSpec> parse_run_config(std::string_view json) {
   read_choice<Kind>(fields, "kind", spec.kind, parse_kind);
   read_restart(fields, spec.restart);
   read_health_check(fields, spec.health_check);
+  read_cloud_init(fields, spec.cloud_init);
   fields.pairs("labels", spec.labels);
   fields.finish(Unknown::kRefuse);
   TRY(errors.status());

@@ -155,6 +155,17 @@ void read_artifact(ObjectReader& fields, const char* name, std::optional<Artifac
   });
 }
 
+void read_cloud_init(ObjectReader& fields, std::optional<CloudInit>& into) {
+  fields.object("cloud_init", [&](ObjectReader& inner) {
+    CloudInit found;
+    inner.text("user_data", found.user_data, kMaxCloudInitText);
+    inner.text("network_config", found.network_config, kMaxCloudInitText);
+    inner.text("vendor_data", found.vendor_data, kMaxCloudInitText);
+    inner.finish(Unknown::kRefuse);
+    into = std::move(found);
+  });
+}
+
 void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& actions) {
   fields.value("actions", [&](const Json& value, const std::string& path) {
     if (!value.is_object() || value.size() > 256)
@@ -216,6 +227,7 @@ void read_spec(ObjectReader& fields, EnvironmentSpec& spec) {
   read_health_check(fields, spec.health_check);
   read_artifact(fields, "rootfs", spec.root_disk);
   read_artifact(fields, "initramfs", spec.initramfs);
+  read_cloud_init(fields, spec.cloud_init);
   fields.text("base_url", spec.base_url, 2048);
   read_actions(fields, spec.actions);
   fields.pairs("labels", spec.labels);

@@ -43,6 +43,14 @@ OrderedJson artifact_value(const Artifact& artifact) {
   return out;
 }
 
+OrderedJson cloud_init_value(const CloudInit& cloud_init) {
+  OrderedJson out = OrderedJson::object();
+  put_text(out, "user_data", cloud_init.user_data);
+  put_text(out, "network_config", cloud_init.network_config);
+  put_text(out, "vendor_data", cloud_init.vendor_data);
+  return out;
+}
+
 OrderedJson action_value(const WorkloadAction& action) {
   OrderedJson out;
   put_text(out, "description", action.description);
@@ -114,6 +122,7 @@ OrderedJson spec_value(const EnvironmentSpec& spec) {
   if (spec.health_check) out["health_check"] = health_check_value(*spec.health_check);
   if (spec.root_disk) out["rootfs"] = artifact_value(*spec.root_disk);
   if (spec.initramfs) out["initramfs"] = artifact_value(*spec.initramfs);
+  if (spec.cloud_init) out["cloud_init"] = cloud_init_value(*spec.cloud_init);
   put_text(out, "base_url", spec.base_url);
   for (const auto& [name, action] : spec.actions) out["actions"][name] = action_value(action);
   put_all(out, "labels", spec.labels);

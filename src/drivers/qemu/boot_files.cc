@@ -27,6 +27,7 @@ InitramfsSpec initramfs_spec(const BootFilesSpec& spec) {
     initramfs.modules_dir = modules;
     initramfs.modules = {"virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", spec.root_filesystem, "overlay"};
     if (spec.shares) initramfs.modules.emplace_back("virtiofs");
+    if (spec.seed) initramfs.modules.emplace_back("isofs");
   }
   return initramfs;
 }

@@ -44,6 +44,7 @@ struct BootFilesSpec {
   std::string root_filesystem = "erofs";  // of the root disk: its driver comes along
   bool shares = false;                    // directories of the host too
   InitramfsKeys* keys = nullptr;          // outlives the call; null: it is read
+  bool seed = false;                      // and the disk of cloud-init
 };
 // A bzImage that has this agent baked in boots by itself (C62); else the vmlinux and our initramfs.
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);

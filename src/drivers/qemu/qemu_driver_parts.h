@@ -13,6 +13,7 @@
 #include "drivers/qemu/accelerator.h"
 #include "drivers/qemu/agent_client.h"
 #include "drivers/qemu/boot_files.h"
+#include "drivers/qemu/cloud_seed.h"
 #include "drivers/qemu/memory_template.h"
 #include "drivers/qemu/qemu_driver.h"
 #include "drivers/qemu/qmp_client.h"
@@ -77,7 +78,8 @@ class QemuDriver final : public Driver {
   Result<std::string> accelerator_key_once();
   // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
-    return config_.most_templates > 0 && !spec.share && !spec.disks.empty() && spec.disks.front().serial == "root";
+    return config_.most_templates > 0 && !spec.share && !spec.disks.empty() && spec.disks.front().serial == "root" &&
+           spec.disks.back().serial != kSeedDisk;
   }
   [[nodiscard]] Result<GuestKernel> kernel() const {
     if (!config_.kernel.empty()) return kernel_of_file(config_.kernel);
@@ -89,6 +91,7 @@ class QemuDriver final : public Driver {
   Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
   Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
   Status add_shares(const Launch& launch, VmmSpec& spec);
+  Status add_seed(const Launch& launch, VmmSpec& spec);
   Status add_disks(const Launch& launch, VmmSpec& spec);
   Result<std::string> base_disk(const Launch& launch);
   Result<VmmSpec> shape(const Launch& launch, const wire::BootDocument& document);

@@ -73,6 +73,7 @@ Result<std::string> QemuDriver::base_disk(const Launch& launch) {
 Status QemuDriver::choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec) {
   BootFilesSpec wanted = TRY(boot_files_spec());
   wanted.shares = !guest_shares(launch.spec).empty();
+  wanted.seed = launch.spec.cloud_init.has_value();
   if (!launch.root_disk.empty()) wanted.root_filesystem = TRY_IN("rootfs", disk_filesystem(base_disk));
   spec.boot = launch.initramfs.empty()
                   ? TRY(prepare_boot_files(wanted))
@@ -112,6 +113,15 @@ Status QemuDriver::add_shares(const Launch& launch, VmmSpec& spec) {
   return {};
 }
 
+// It says who the guest is: made anew for each run.
+Status QemuDriver::add_seed(const Launch& launch, VmmSpec& spec) {
+  if (!launch.spec.cloud_init) return {};
+  const std::string path = launch.place.run_dir + "/seed.iso";
+  TRY(write_file_atomic(path, TRY(make_seed_disk(seed_files(launch))), 0600));
+  spec.disks.push_back(TRY(open_disk(kSeedDisk, path, true)));
+  return {};
+}
+
 // The machine without what only one can have at a time: its network card's tap, the server of its shares.
 Result<VmmSpec> QemuDriver::shape(const Launch& launch, const wire::BootDocument& document) {
   const auto& place = launch.place;
@@ -129,6 +139,7 @@ Result<VmmSpec> QemuDriver::shape(const Launch& launch, const wire::BootDocument
     TRY(write_file_atomic(path, line.manifest_disk, 0600));
     spec.disks.push_back(TRY(open_disk("manifest", path, true)));
   }
+  TRY(add_seed(launch, spec));
   if (launch.network) spec.mac = launch.network->mac;
   return spec;
 }
