@@ -1,7 +1,9 @@
 #include "archive/tree_pack.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +34,26 @@ struct Place {
   const std::string& name;
   const std::string& path;
   std::size_t depth;
+  dev_t device = 0;  // of the directory, below the top
 };
+
+// What the kernel shows of itself: no files to be kept, and some without an end.
+bool is_of_the_kernel(int directory) {
+  struct statfs info{};
+  if (::fstatfs(directory, &info) < 0) return false;
+  switch (static_cast<unsigned long>(info.f_type)) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEVPTS_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case SECURITYFS_MAGIC:
+    case BPF_FS_MAGIC: return true;
+    default: return false;
+  }
+}
 
 TarEntry entry_of(const struct stat& info, Kind kind, const std::string& path) {
   TarEntry entry;
@@ -76,10 +97,15 @@ class Packer {
                   cat("\"", printable(place.path), "\" is more than ", kMaxDepth, " directories deep"));
     }
     const Fd directory = TRY(sys::openat(place.directory, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    TRY(writer_.add(entry_of(TRY(sys::fstat(directory.get())), Kind::kDirectory, place.path)));
+    const auto info = TRY(sys::fstat(directory.get()));
+    if (place.depth > 0 && info.st_dev != place.device && is_of_the_kernel(directory.get())) {
+      note(place, "is a file system of the kernel");
+      return {};
+    }
+    TRY(writer_.add(entry_of(info, Kind::kDirectory, place.path)));
     for (const auto& name : TRY(sys::list_directory_at(directory.get()))) {
       const std::string path = place.path == "." ? name : cat(place.path, "/", name);
-      TRY_IN(printable(path), add({directory.get(), name, path, place.depth + 1}));
+      TRY_IN(printable(path), add({directory.get(), name, path, place.depth + 1, info.st_dev}));
     }
     return {};
   }

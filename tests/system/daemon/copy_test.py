@@ -102,6 +102,13 @@ class Copies:
         answer = self.host.document("cp", "box:/etc/passwd", str(self.place / "again"))
         self.assertEqual((answer["name"], answer["direction"]), ("box", "out"))
 
+    def test_the_whole_of_it(self):
+        said = self.cp("box:/", self.place / "root").stderr
+        self.assertTrue((self.place / "root/bin/busybox").exists())
+        for each in ("proc", "sys"):
+            self.assertFalse((self.place / "root" / each / "self").exists())
+        self.assertIn("left out", said)
+
     def test_streams(self):
         self.inside("mkdir -p /tmp/streams")
         made = io.BytesIO()
