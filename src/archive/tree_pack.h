@@ -2,8 +2,8 @@
 //
 // Kept are owners, modes, modification times, symbolic links and (within the tree) hard links; not extended attributes.
 // Devices, pipes and sockets are left out, each with a note, and so are file systems of the kernel (/proc, /sys) below
-// the top. The walk never follows a symbolic link below its top, so that nobody who changes the tree meanwhile can lead it
-// elsewhere. What changes while it is read is an error (a file that was cut short) or as it was at one moment each.
+// the top. The walk never follows a symbolic link below its top, so that nobody who changes the tree meanwhile can lead
+// it elsewhere. What changes while it is read is an error (a file that was cut short) or as it was at one moment each.
 #pragma once
 
 #include <functional>

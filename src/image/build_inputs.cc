@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "archive/entry_path.h"
 #include "base/file_io.h"
 #include "base/process.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "image/build_steps.h"
-#include "archive/entry_path.h"
 
 namespace skerry {
 namespace {

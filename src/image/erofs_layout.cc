@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/text.h"
 #include "archive/entry_path.h"
+#include "base/text.h"
 
 namespace skerry::erofs {
 namespace {

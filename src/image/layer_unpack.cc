@@ -6,10 +6,10 @@
 #include <map>
 #include <set>
 
+#include "archive/entry_path.h"
 #include "base/sys_at.h"
 #include "base/sys_file.h"
 #include "base/text.h"
-#include "archive/entry_path.h"
 
 namespace skerry {
 namespace {

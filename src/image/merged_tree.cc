@@ -1,7 +1,7 @@
 #include "image/merged_tree.h"
 
-#include "base/text.h"
 #include "archive/entry_path.h"
+#include "base/text.h"
 
 namespace skerry {
 namespace {

@@ -43,8 +43,7 @@ Result<std::string> make_seed_disk(const SeedFiles& files) {
   std::string bytes;
   const Writer disk(::archive_write_new(), &::archive_write_free);
   ::archive_write_set_format_iso9660(disk.get());
-  if (::archive_write_set_options(disk.get(), "volume-id=cidata,rockridge=strict,joliet,!pad") !=
-      ARCHIVE_OK) {
+  if (::archive_write_set_options(disk.get(), "volume-id=cidata,rockridge=strict,joliet,!pad") != ARCHIVE_OK) {
     return failed(disk.get(), "options");
   }
   if (::archive_write_open2(disk.get(), &bytes, nullptr, &append, nullptr, nullptr) != ARCHIVE_OK) {

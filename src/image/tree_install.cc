@@ -1,7 +1,7 @@
 // Adding to a merged tree: paths walked through symlinks, inside the tree.
 
-#include "base/text.h"
 #include "archive/entry_path.h"
+#include "base/text.h"
 #include "image/merged_tree.h"
 
 namespace skerry {

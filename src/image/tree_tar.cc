@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "archive/utf8_scope.h"
 #include "base/text.h"
 #include "image/erofs_format.h"
-#include "archive/utf8_scope.h"
 
 namespace skerry {
 namespace {
