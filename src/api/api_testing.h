@@ -19,6 +19,7 @@
 #include "testing/fake_controller.h"
 #include "testing/fake_images.h"
 #include "testing/fake_kernels.h"
+#include "testing/fake_network.h"
 #include "wire/json_node.h"
 
 namespace skerry::api::testing {
@@ -82,8 +83,8 @@ class ApiTest : public ::testing::Test {
     operations_.reset();
   }
   void serve() {
-    auto server = ApiServer::create(
-        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_, kernels_});
+    auto server = ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_,
+                                              *snapshots_, kernels_, *zones_});
     ASSERT_TRUE(server) << server.error().message();
     server_ = std::move(*server);
     ASSERT_TRUE(server_->run());
@@ -127,7 +128,18 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Deployments> deployments_ = Deployments::create(*store_, controller_, feed_, clock_).value();
   std::unique_ptr<Snapshots> snapshots_ = Snapshots::create(dir_ / "snapshots", *store_, controller_, clock_).value();
   std::unique_ptr<Operations> operations_ = std::make_unique<Operations>(clock_);
+  ::skerry::testing::FakeNetwork network_;
+  std::unique_ptr<Zones> zones_ = make_zones();
   std::unique_ptr<ApiServer> server_;
+
+ private:
+  // The default one and "work", of which no event tells.
+  std::unique_ptr<Zones> make_zones() {
+    ZoneWish work;
+    work.name = "work";
+    EXPECT_TRUE(store_->add_zone(plan_zone(work, {Zone{}}, {}).value(), {}));
+    return Zones::create(Zone{}, *store_, network_, clock_).value();
+  }
 };
 
 }  // namespace skerry::api::testing

@@ -31,7 +31,7 @@ Result<Caller> caller_of_headers(Context& context, const Credentials& credential
 
 // kPermissionDenied names the role that is needed.
 // A caller is only limited to zones that there are: else it would be let in by who makes one of that name.
-Status check_zone(const ApiConfig& config, std::string_view zone);
+Status check_zone(const Zones& zones, std::string_view zone);
 Status may_call(const Caller& caller, const Route& route);
 
 }  // namespace skerry::api

@@ -286,7 +286,6 @@ TEST_F(TcpTest, OnlyAdminsNameTheAddressOfAService) {
 class ZonesTest : public ApiTest {};
 
 TEST_F(ZonesTest, NobodyIsLimitedToAZoneThatIsNot) {
-  config_.zones = {"default", "work"};
   serve();
   const auto create = [&](const std::string& zones) {
     return client().call("POST", "/api/v1/tokens", cat(R"({"name":"t","role":"viewer","zones":)", zones, "}"));
@@ -315,12 +314,14 @@ TEST(Listen, OnlyLoopback) {
   EventFeed feed(*store);
   const auto deployments = Deployments::create(*store, controller, feed, clock).value();
   const auto snapshots = Snapshots::create(dir / "snapshots", *store, controller, clock).value();
+  ::skerry::testing::FakeNetwork network;
+  const auto zones = Zones::create(Zone{}, *store, network, clock).value();
   Operations operations(clock);
   for (const auto* listen : {"0.0.0.0:8080", "192.168.1.1:80", "nonsense", "127.0.0.1", "127.0.0.1:99999"}) {
     ApiConfig config;
     config.listen = listen;
     const auto server = ApiServer::create(
-        config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots, kernels});
+        config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots, kernels, *zones});
     ASSERT_FALSE(server) << listen;
     EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
   }

@@ -310,7 +310,7 @@ class Session {
   Result<Caller> lowered_by(const RawRequest& raw, Caller caller) const {
     const std::string zones = text_of(raw["Skerry-Zones"]);
     if (!zones.empty()) {
-      for (const auto zone : split(zones, ',')) TRY(check_zone(core_.config, zone));
+      for (const auto zone : split(zones, ',')) TRY(check_zone(core_.context.ports.zones, zone));
     }
     return lowered(std::move(caller), text_of(raw["Skerry-Role"]), zones);
   }

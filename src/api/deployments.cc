@@ -6,6 +6,7 @@
 #include "api/permit.h"
 #include "base/text.h"
 #include "core/net.h"
+#include "wire/environment_json.h"
 #include "wire/json_writer.h"
 #include "wire/requests.h"
 
@@ -65,6 +66,13 @@ bool is_visible(const Request& request, const DeploymentStatus& status) {
   return request.caller.zones.empty() || request.caller.may_touch_zone(zone_of(status.deployment));
 }
 
+// The zone of the replicas is there. To be held until it is stored.
+Status check_zone_of(Context& context, const std::string& config_json) {
+  const auto request = TRY_IN("config", wire::parse_create_request(config_json));
+  TRY_IN("config", context.ports.zones.find(request.command.spec.zone));
+  return {};
+}
+
 // kNotFound also for one in a zone that is not the caller's.
 Result<DeploymentStatus> find_deployment(Context& context, const Request& request) {
   const auto& name = request.parameter("name");
@@ -87,6 +95,8 @@ Result<Response> show_deployment(Context& context, const Request& request) {
 
 Result<Response> create_deployment(Context& context, const Request& request) {
   const auto wanted = TRY(wire::parse_deployment_request(request.body));
+  const auto held = context.ports.zones.hold();
+  TRY(check_zone_of(context, wanted.config_json.value_or("{}")));
   TRY(check_replica_config(request.caller, wanted.config_json.value_or("{}")));
   TRY(may_serve(request.caller, wanted.service.value_or(std::nullopt)));
   auto response = deployment_response(
@@ -102,6 +112,8 @@ Result<Response> change_deployment(Context& context, const Request& request) {
   const auto& name = request.parameter("name");
   auto& deployments = context.ports.deployments;
   const auto change = TRY(wire::parse_deployment_change(request.body));
+  const auto held = context.ports.zones.hold();
+  if (change.config_json) TRY(check_zone_of(context, *change.config_json));
   auto status = TRY(find_deployment(context, request));
   if (change.config_json || change.has_plugin || change.max_unavailable || change.service) {
     // What the replicas will be made from, whoever wrote it.

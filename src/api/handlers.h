@@ -102,6 +102,12 @@ Result<Response> list_tokens(Context& context, const Request& request);
 Result<Response> create_token(Context& context, const Request& request);
 Result<Response> revoke_token(Context& context, const Request& request);
 
+// zones.cc
+Result<Response> list_zones(Context& context, const Request& request);
+Result<Response> show_zone(Context& context, const Request& request);
+Result<Response> create_zone(Context& context, const Request& request);
+Result<Response> remove_zone(Context& context, const Request& request);
+
 // system.cc, metrics.cc, openapi.cc
 Result<Response> show_health(Context& context, const Request& request);
 Result<Response> show_system(Context& context, const Request& request);

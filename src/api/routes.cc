@@ -177,6 +177,13 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", kMcpPath, Role::kViewer, plain<end_mcp_session>, "End a session of the Model Context Protocol", 204, "",
      "", ""},
 
+    {"GET", "/api/v1/zones", Role::kViewer, plain<list_zones>, "List zones", 200, "", "[]Zone", kPageQuery},
+    {"POST", "/api/v1/zones", Role::kAdmin, plain<create_zone>, "Make a zone: its bridge, subnet and rules", 201,
+     "CreateZone", "Zone", ""},
+    {"GET", "/api/v1/zones/{name}", Role::kViewer, plain<show_zone>, "Show a zone", 200, "", "Zone", ""},
+    {"DELETE", "/api/v1/zones/{name}", Role::kAdmin, plain<remove_zone>, "Remove a zone that nothing uses", 204, "", "",
+     ""},
+
     {"GET", "/api/v1/tokens", Role::kAdmin, plain<list_tokens>, "List tokens", 200, "", "[]Token", kPageQuery},
     {"POST", "/api/v1/tokens", Role::kAdmin, plain<create_token>, "Make a token; its secret is told once", 201,
      "CreateToken", "NewToken", ""},

@@ -177,6 +177,17 @@ constexpr Schema kSchemas[] = {
     {"Fork", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
 "name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
 "ports":{"type":"array","items":{"oneOf":[{"type":"string"},{"$ref":"#/components/schemas/Port"}]}}}})"},
+    {"Zone", R"({"type":"object","required":["name","colour","bridge","subnet","gateway","pool_first","pool_last","dns",
+"egress","isolated","default_policy","environments","trouble","created_at"],"properties":{"name":{"type":"string"},
+"colour":{"type":"string"},"bridge":{"type":"string"},"subnet":{"type":"string"},"gateway":{"type":"string"},
+"pool_first":{"type":"string"},"pool_last":{"type":"string"},"dns":{"type":"array","items":{"type":"string"}},
+"egress":{"enum":["none","nat"]},"isolated":{"type":"boolean"},"default_policy":{"const":"deny"},
+"environments":{"type":"integer"},"trouble":{"type":"string"},"created_at":{"type":"string"}}})"},
+    {"CreateZone", R"({"type":"object","additionalProperties":false,"required":["name"],"properties":{
+"name":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},"colour":{"type":"string"},
+"bridge":{"type":"string"},"subnet":{"type":"string"},"pool_first":{"type":"string"},"pool_last":{"type":"string"},
+"dns":{"type":"array","maxItems":8,"items":{"type":"string"}},"egress":{"enum":["none","nat"]},
+"isolated":{"type":"boolean"},"default_policy":{"const":"deny"}}})"},
     {"Token", R"({"type":"object","required":["name","role","zones","created_at"],"properties":{
 "name":{"type":"string"},"role":{"enum":["viewer","operator","admin"]},
 "zones":{"type":"array","items":{"type":"string"}},"created_at":{"type":"string"}}})"},

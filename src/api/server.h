@@ -28,6 +28,7 @@
 #include "control/event_feed.h"
 #include "control/operations.h"
 #include "control/snapshots.h"
+#include "control/zones.h"
 #include "store/store.h"
 
 namespace skerry::api {
@@ -47,7 +48,6 @@ struct ApiConfig {
   std::optional<TlsFiles> tls;                         // TCP speaks TLS, and may listen beyond loopback
   std::string tokens_path;                             // file of hashed tokens; "" for none
   std::string audit_path;                              // file that gets a line for every mutating call; "" for none
-  std::vector<std::string> zones;                      // that there are; a caller is limited to no others. Empty: any
   PluginCheck check_plugin;                            // before one is installed; empty: all may be
   unsigned workers = 8;                                // threads for handlers
   std::size_t max_connections = 1024;                  // on each of the two sockets
@@ -68,6 +68,7 @@ struct ApiPorts {
   Deployments& deployments;
   Snapshots& snapshots;
   KernelPort& kernels;
+  Zones& zones;
 };
 
 class ApiServer {

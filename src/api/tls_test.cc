@@ -56,8 +56,8 @@ class TlsTest : public ApiTest {
     return cat(" --header 'Authorization: Bearer ", json(answer).text("token"), "'");
   }
   Error refused() {
-    auto server = ApiServer::create(
-        config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_, *snapshots_, kernels_});
+    auto server = ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_,
+                                              *snapshots_, kernels_, *zones_});
     EXPECT_FALSE(server);
     return server ? Error{} : server.error();
   }

@@ -76,6 +76,7 @@ constexpr std::array kSources{
     SourceRow{"plugins", NameSource::kPlugins},   SourceRow{"deployments", NameSource::kDeployments},
     SourceRow{"token", NameSource::kTokens},      SourceRow{"operations", NameSource::kOperations},
     SourceRow{"exec", NameSource::kEnvironments}, SourceRow{"kernels", NameSource::kKernels},
+    SourceRow{"zones", NameSource::kZones},
 };
 
 // Where a walk along the words has come to.

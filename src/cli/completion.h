@@ -26,6 +26,7 @@ enum class NameSource : std::uint8_t {
   kPlugins,
   kDeployments,
   kTokens,
+  kZones,
   kOperations
 };
 

@@ -22,6 +22,7 @@ Listing listing_of(NameSource source) {
     case NameSource::kPlugins: return {"/api/v1/plugins", "name"};
     case NameSource::kDeployments: return {"/api/v1/deployments", "name"};
     case NameSource::kTokens: return {"/api/v1/tokens", "name"};
+    case NameSource::kZones: return {"/api/v1/zones", "name"};
     case NameSource::kOperations: return {"/api/v1/operations", "id"};
     case NameSource::kNone: break;
   }

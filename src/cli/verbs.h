@@ -229,6 +229,19 @@ Outcome create_token(const Session& session, const TokenOptions& options);
 Outcome list_tokens(const Session& session);
 Outcome revoke_token(const Session& session, const TokenOptions& options);
 
+// zones.cc
+struct ZoneOptions {
+  std::string name;                // create
+  std::vector<std::string> names;  // show, rm
+  std::string colour, bridge, subnet, pool_first, pool_last, egress;
+  std::vector<std::string> dns;
+  bool isolated = false;
+};
+Outcome create_zone(const Session& session, const ZoneOptions& options);
+Outcome list_zones(const Session& session);
+Outcome show_zones(const Session& session, const ZoneOptions& options);
+Outcome remove_zones(const Session& session, const ZoneOptions& options);
+
 // setup.cc
 struct SetupOptions;
 Outcome setup(const Session& session, const SetupOptions& options);

@@ -19,6 +19,7 @@
 #include "control/network.h"
 #include "control/wakeups.h"
 #include "control/worker_pool.h"
+#include "control/zones.h"
 #include "core/admission.h"
 #include "core/net.h"
 #include "core/service.h"
@@ -79,7 +80,7 @@ class LiveController final : public Controller {
   std::map<Isolation, Histogram::Sample> start_times() override;
   std::map<Isolation, Availability> capabilities() override;
   Status refresh_network() override { return refresh_firewall(); }
-  Result<std::string> choose_service_address(const std::string& wanted) override;
+  Result<std::string> choose_service_address(const std::string& zone, const std::string& wanted) override;
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
   bool settle(Duration at_most) override;
 
@@ -93,6 +94,7 @@ class LiveController final : public Controller {
   Result<std::shared_ptr<Actor>> actor(const std::string& name);
   Driver* driver_for(Isolation isolation);
   Result<Launch> make_launch(const Environment& environment, const EnvironmentPlace& place);
+  Result<Zone> standing_zone(const std::string& name);
   Status refresh_firewall();
   void remove_leftovers(const std::string& parent);
 
@@ -128,7 +130,6 @@ Status LiveController::open() {
   // To be passed through, not listed: a container in a user namespace reaches its own directories below.
   TRY(sys::mkdir_all(cat(config_.state_dir, "/environments"), 0711));
   TRY(sys::mkdir_all(cat(config_.run_dir, "/environments"), 0711));
-  TRY_IN("prepare the network", ports_.network.open(config_.zone));
 
   std::set<std::string> known;
   for (auto& environment : TRY(ports_.store.environments())) {
@@ -219,11 +220,22 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   if (const auto& initramfs = launch.spec.initramfs) {
     launch.initramfs = TRY_IN("initramfs", ports_.images.artifact(*initramfs, {}));
   }
-  const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {config_.dns, {}}));
-  launch.network = TRY(make_attachment(environment, config_.zone, dns));
+  const Zone zone = TRY(standing_zone(environment.spec.zone));
+  const auto& servers = zone.dns.empty() ? config_.dns : zone.dns;
+  const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {servers, {}}));
+  launch.network = TRY(make_attachment(environment, zone, dns));
   const std::string saved = saved_of(place);
   if (environment.status.started_at.ns == 0 && sys::exists(saved)) launch.saved = saved;
   return launch;
+}
+
+// One that environments can start in.
+Result<Zone> LiveController::standing_zone(const std::string& name) {
+  Zone zone = TRY(ports_.zones.find(name));
+  const auto trouble = ports_.zones.trouble(name);
+  if (trouble.empty()) return zone;
+  return fail(ErrorCode::kUnavailable, cat("zone \"", name, "\" cannot be used: ", trouble),
+              "restart skerryd once it can");
 }
 
 Status LiveController::refresh_firewall() {
@@ -233,12 +245,19 @@ Status LiveController::refresh_firewall() {
   return annotate(ports_.network.apply(all, services_of(deployments, all)), "firewall");
 }
 
-Result<std::string> LiveController::choose_service_address(const std::string& wanted) {
+Result<std::string> LiveController::choose_service_address(const std::string& zone, const std::string& wanted) {
   std::set<Ipv4> taken;
   for (const auto& each : TRY(ports_.store.deployments())) {
     if (each.service) taken.insert(TRY(Ipv4::parse(each.service->address)));
   }
-  auto address = TRY(skerry::choose_service_address(TRY(AddressPool::of(config_.zone)), wanted, taken)).text();
+  for (const auto& each : ports_.zones.list()) {
+    const auto ip = Ipv4::parse(wanted);
+    if (!ip || each.name == zone || !TRY(Cidr::parse(each.subnet)).contains(*ip)) continue;
+    return fail(ErrorCode::kInvalidArgument,
+                cat("service.address: ", wanted, " is of zone \"", each.name, "\", not of \"", zone, "\""));
+  }
+  auto address =
+      TRY(skerry::choose_service_address(TRY(AddressPool::of(TRY(ports_.zones.find(zone)))), wanted, taken)).text();
   TRY(ports_.network.check_service_address(address));
   return address;
 }
@@ -279,6 +298,7 @@ void LiveController::create_environment(const CreateCommand& command, StdioSink 
 
 Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& command) {
   const std::lock_guard lock(create_mutex_);
+  const auto zones = ports_.zones.hold();
   const EnvironmentSpec spec = TRY(complete(command));
   Driver* driver = driver_for(spec.isolation);
   TRY(admit_creation(spec, TRY(creation_facts(spec, driver))));
@@ -297,7 +317,7 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
     undo.add([state_dir] { static_cast<void>(sys::remove_tree(state_dir)); });
     TRY_IN("keep what it begins with", share_files(command.saved, saved_of({{}, {}, state_dir, {}})));
   }
-  auto stored = TRY(ports_.store.create_environment(std::move(environment), config_.zone));
+  auto stored = TRY(ports_.store.create_environment(std::move(environment), TRY(ports_.zones.find(spec.zone))));
   undo.commit();
   crash_point("a new one is stored");
   return add_actor(*driver, std::move(stored));
@@ -318,7 +338,8 @@ Result<EnvironmentSpec> LiveController::complete(const CreateCommand& command) {
 
 Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {
   CreationFacts facts;
-  facts.zone_exists = spec.zone == config_.zone.name;
+  const auto zone = ports_.zones.find(spec.zone);
+  facts.zone_exists = zone.has_value();
   facts.memory_total_mib = host_memory_mib();
   std::set<Ipv4> leased;
   const auto all = views();
@@ -327,7 +348,7 @@ Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec
     if (each->spec.name == spec.name) facts.name_taken = true;
     if (const auto ip = Ipv4::parse(each->ip); ip) leased.insert(*ip);
   }
-  facts.address_free = lowest_free(TRY(AddressPool::of(config_.zone)), leased).has_value();
+  facts.address_free = !zone || lowest_free(TRY(AddressPool::of(*zone)), leased).has_value();
   if (driver == nullptr) {
     facts.isolation_unavailable = "this build has no driver for it";
   } else if (const auto availability = driver->availability(); !availability.available) {

@@ -24,14 +24,14 @@
 #include "base/result.h"
 #include "core/command.h"
 #include "core/environment.h"
-#include "core/zone.h"
 #include "drivers/driver.h"
 #include "store/store.h"
 
 namespace skerry {
 
 class ImageStore;  // image/store.h
-class Network;     // network/network.h
+class Network;     // control/network.h
+class Zones;       // control/zones.h
 
 // Whether a plugin with this manifest (JSON) may be used on this host: kRefused says why not.
 using PluginCheck = std::function<Status(const std::string& manifest_json)>;
@@ -39,7 +39,6 @@ using PluginCheck = std::function<Status(const std::string& manifest_json)>;
 struct ControllerConfig {
   std::string state_dir;         // environments below <state_dir>/environments/<id>
   std::string run_dir;           // runs below <run_dir>/environments/<id>
-  Zone zone;                     // the default zone
   std::vector<std::string> dns;  // for environments that name none; empty: the host's resolvers
   unsigned workers = 8;
   PluginCheck check_plugin = nullptr;  // before anything of one starts; empty: all may
@@ -51,6 +50,7 @@ struct ControllerPorts {
   Store& store;
   ImageStore& images;
   Network& network;
+  Zones& zones;                  // which have opened the network
   std::vector<Driver*> drivers;  // at most one per isolation
 };
 
@@ -62,8 +62,9 @@ using StdioSink = std::function<void(Conversation)>;
 
 class Controller {
  public:
-  // Opens for business: rebuilds the firewall from the store (fail closed: no environment starts before that stands),
-  // then adopts every stored environment and clears leftovers of killed operations. BLOCKING.
+  // Opens for business, on a network that is open but closed to everybody: rebuilds the firewall from the store (fail
+  // closed: no environment starts before that stands), then adopts every stored environment and clears leftovers of
+  // killed operations. BLOCKING.
   static Result<std::unique_ptr<Controller>> create(ControllerConfig config, ControllerPorts ports);
   // Stops the threads after the current steps. Environments go on running.
   virtual ~Controller() = default;
@@ -116,9 +117,9 @@ class Controller {
   // The network as the stored deployments and environments ask for now: for whoever has changed a deployment's service.
   // BLOCKING.
   virtual Status refresh_network() = 0;
-  // The address a new service gets: `wanted`, or one that is free. kInvalidArgument, kAlreadyExists, kConflict (the
-  // host has it), kResourceExhausted. Whoever asks stores it before anybody else may ask.
-  virtual Result<std::string> choose_service_address(const std::string& wanted) = 0;
+  // The address a new service in this zone gets: `wanted`, or one that is free. kInvalidArgument, kAlreadyExists,
+  // kConflict (the host has it), kResourceExhausted. Whoever asks stores it before anybody else may ask.
+  virtual Result<std::string> choose_service_address(const std::string& zone, const std::string& wanted) = 0;
   // Names of environments that use this image (by digest): it cannot be removed while there are any.
   virtual std::vector<std::string> users_of_image(const std::string& manifest_digest) = 0;
   // Waits until nothing is left on the host of environments that are already gone for everybody (those removed at their

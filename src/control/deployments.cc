@@ -162,7 +162,7 @@ Result<DeploymentStatus> Deployments::add(const std::string& name, const std::st
       return fail(ErrorCode::kAlreadyExists, cat("deployment \"", name, "\" exists"),
                   cat("scale it: skerry deployments scale ", name, " --replicas N"));
     }
-    TRY(settle_service(service, std::nullopt));
+    TRY(settle_service(zone_of(deployment), service, std::nullopt));
     deployment.service = std::move(service);
     TRY(store_.put_deployment(deployment, {deployment_event(deployment, "created", clock_.now())}));
   }
@@ -204,14 +204,15 @@ std::string Deployments::lack_of(const Deployment& deployment) const {
   return cat("plugin \"", to_text(wanted), "\" is disabled: no replica is made or replaced");
 }
 
-Status Deployments::settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before) {
+Status Deployments::settle_service(const std::string& zone, std::optional<ServiceSpec>& service,
+                                   const std::optional<ServiceSpec>& before) {
   if (!service) return {};
   TRY(validate(*service));
   if (before && (service->address.empty() || service->address == before->address)) {
     service->address = before->address;
     return {};
   }
-  service->address = TRY(controller_.choose_service_address(service->address));
+  service->address = TRY(controller_.choose_service_address(zone, service->address));
   return {};
 }
 
@@ -226,8 +227,15 @@ Status Deployments::change(const std::string& name, std::string_view event,
   {
     const std::lock_guard lock(change_mutex_);
     Deployment deployment = TRY(find(name)).deployment;
+    const std::string zone = zone_of(deployment);
     TRY(edit(deployment));
     TRY(check(deployment));
+    // Its address is of its zone's subnet.
+    if (deployment.service && zone_of(deployment) != zone) {
+      return fail(ErrorCode::kConflict,
+                  cat("config.zone: deployment \"", name, "\" has a service in zone \"", zone, "\""),
+                  "take its service away first, or make another deployment");
+    }
     TRY(store_.put_deployment(deployment, {deployment_event(deployment, event, clock_.now())}));
   }
   retry_at_once();
@@ -248,7 +256,7 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const Chan
     if (wanted.max_unavailable) deployment.max_unavailable = *wanted.max_unavailable;
     if (wanted.service) {
       auto service = *wanted.service;
-      TRY(settle_service(service, deployment.service));
+      TRY(settle_service(zone_of(deployment), service, deployment.service));
       deployment.service = std::move(service);
     }
     const Deployment before = deployment;

@@ -89,7 +89,8 @@ class Deployments {
   // Why no replica of it can be made now; empty: nothing is known against it.
   std::string lack_of(const Deployment& deployment) const;
   // Checks the service and gives it its address; `before` is what the deployment has.
-  Status settle_service(std::optional<ServiceSpec>& service, const std::optional<ServiceSpec>& before);
+  Status settle_service(const std::string& zone, std::optional<ServiceSpec>& service,
+                        const std::optional<ServiceSpec>& before);
   // The kernel follows the stored services.
   void refresh_services();
   // Whether an update that is under way has come to its end, or must be taken back.

@@ -60,7 +60,7 @@ class LostAgent final : public Controller {
   std::vector<std::string> users_of_image(const std::string&) override { return {}; }
   bool settle(Duration) override { return true; }
   Status refresh_network() override { return {}; }
-  Result<std::string> choose_service_address(const std::string&) override { return nothing(); }
+  Result<std::string> choose_service_address(const std::string&, const std::string&) override { return nothing(); }
 
  private:
   static std::unexpected<Error> nothing() { return fail(ErrorCode::kUnsupported, "not of this test"); }

@@ -1,16 +1,18 @@
 #include "control/host_network.h"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 #include <utility>
 
-#include "base/file_io.h"
+#include "base/crash_point.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "control/zone_bridge.h"
 #include "core/net.h"
 #include "core/state_machine.h"
-#include "network/bridge.h"
 #include "network/conntrack.h"
 #include "network/firewall.h"
 #include "network/host_port.h"
@@ -28,22 +30,65 @@ class HostNetwork final : public Network {
  public:
   HostNetwork(std::string table, const std::string& run_dir, std::unique_ptr<network::Nftables> nftables)
       : table_(std::move(table)),
-        made_mark_(cat(run_dir, "/bridge-made")),
+        notes_(cat(run_dir, "/bridges")),
         nftables_(std::move(nftables)),
-        firewall_(*nftables_),
-        addresses_(cat(run_dir, "/service-addresses")) {}
+        firewall_(*nftables_) {}
 
-  Status open(const Zone& zone) override {
-    pool_ = TRY(AddressPool::of(zone));
-    zone_ = zone;
-    // The closed firewall stands before the bridge does. Where an earlier daemon's table stands it stays until apply()
+  Result<std::map<std::string, std::string>> open(const std::vector<Zone>& zones) override {
+    const std::lock_guard lock(mutex_);
+    std::set<std::string> bridges;
+    for (const auto& zone : zones) {
+      bridges_.push_back(TRY(ZoneBridge::create(zone, notes_)));
+      bridges.insert(zone.bridge);
+    }
+    TRY(remove_bridges_but(bridges, notes_));
+    // The closed firewall stands before the bridges do. Where an earlier daemon's table stands it stays until apply()
     // replaces it: it lets nobody through who was not entitled, and adopted environments keep their connections.
-    if (TRY(nftables_->list(table_)).empty()) TRY(load({}, {}));
+    if (TRY(nftables_->list(table_)).empty()) TRY(load());
+    std::map<std::string, std::string> broken;
+    for (auto& each : bridges_) {
+      auto stands = each.note();
+      if (stands) stands = each.stand();
+      if (stands) continue;
+      if (&each == &bridges_.front()) return fail(std::move(stands).error());
+      each.mark_broken();
+      broken[each.zone().name] = stands.error().message();
+    }
+    loaded_ = false;  // some may be broken now
+    return broken;
+  }
+
+  Result<std::vector<Cidr>> host_networks() override {
     auto netlink = TRY(network::Netlink::open());
-    const bool ours = !TRY(network::find_link(netlink, zone.bridge)).has_value();
-    // The mark first: a bridge without a mark would be left for ever, a mark without a bridge does no harm.
-    if (ours) TRY(write_file_atomic(made_mark_, zone.bridge, 0600));
-    return network::ensure_bridge({zone.bridge, pool_.gateway});
+    std::vector<Cidr> networks;
+    for (const auto& each : TRY(network::list_addresses(netlink))) {
+      if (!each.address.address.is_loopback()) networks.push_back(each.address);
+    }
+    return networks;
+  }
+
+  Status add_zone(const Zone& zone) override {
+    const std::lock_guard lock(mutex_);
+    auto netlink = TRY(network::Netlink::open());
+    if (TRY(network::find_link(netlink, zone.bridge))) {
+      return fail(ErrorCode::kConflict, cat("a network device named ", zone.bridge, " is there"),
+                  "choose another name for the bridge with --bridge");
+    }
+    auto bridge = TRY(ZoneBridge::create(zone, notes_));
+    Rollback undo;
+    undo.add([&] { static_cast<void>(forget(zone.name)); });
+    bridges_.push_back(std::move(bridge));
+    TRY(bridges_.back().note());
+    TRY(load_anew());
+    crash_point("a new zone's rules stand");
+    TRY(bridges_.back().stand());
+    undo.commit();
+    return {};
+  }
+
+  Status remove_zone(const std::string& name) override {
+    const std::lock_guard lock(mutex_);
+    return forget(name);
   }
 
   Status check_port(const PublishedPort& port) override { return network::check_host_port(port); }
@@ -53,43 +98,79 @@ class HostNetwork final : public Network {
   }
 
   Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) override {
-    std::set<Ipv4> wanted;
-    for (const auto& each : services) wanted.insert(TRY(Ipv4::parse(each.spec.address)));
-    // The host has the address only while the rules stand that close all but the service's ports.
-    TRY(addresses_.drop_others(zone_.bridge, wanted));
-    TRY(load(environments, services));
-    TRY(addresses_.hold(zone_.bridge, wanted));
+    const std::lock_guard lock(mutex_);
+    environments_ = environments;
+    services_ = services;
+    const auto wanted = TRY(service_addresses());
+    // The host has the addresses only while the rules stand that close all but the services' ports.
+    for (std::size_t i = 0; i < bridges_.size(); ++i) {
+      TRY(bridges_[i].addresses().drop_others(bridges_[i].zone().bridge, wanted[i]));
+    }
+    TRY(load());
+    for (std::size_t i = 0; i < bridges_.size(); ++i) {
+      TRY(bridges_[i].addresses().hold(bridges_[i].zone().bridge, wanted[i]));
+    }
     return let_go_of_the_dead(environments, services);
   }
 
-  Status remove_stale(const std::set<std::string>& live) override { return network::remove_stale(zone_.bridge, live); }
+  Status remove_stale(const std::set<std::string>& live) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : bridges_) TRY(network::remove_stale(each.zone().bridge, live));
+    return {};
+  }
 
   Status close() override {
-    TRY(network::remove_stale(zone_.bridge, {}));  // what the kernel has not yet taken away with its namespace
-    TRY(addresses_.drop_others(zone_.bridge, {}));
+    const std::lock_guard lock(mutex_);
+    for (auto& each : bridges_) TRY(each.remove());
     TRY(nftables_->remove(table_));
-    const auto mark = read_file(made_mark_);
-    if (!mark || *mark != zone_.bridge) return {};
-    TRY(network::remove_bridge(zone_.bridge));
-    return sys::unlink(made_mark_);
+    return sys::remove_tree(notes_);
   }
 
  private:
   // What an environment, as it was at a moment, is entitled to.
   struct Entitled {
     EnvironmentView environment;
+    std::size_t bridge = 0;  // which of bridges_
     std::vector<network::PinnedPort> ports;
     std::vector<network::Publication> published;
   };
 
+  // Bridge, then rules: what is on a bridge without rules would be let through.
+  Status forget(const std::string& name) {
+    const auto found = std::ranges::find(bridges_, name, [](const auto& each) { return each.zone().name; });
+    if (found == bridges_.end()) return {};
+    TRY(found->remove());
+    bridges_.erase(found);
+    return load_anew();
+  }
+
+  // By bridge, the addresses of the services in its subnet; one in no zone's subnet is the default zone's.
+  Result<std::vector<std::set<Ipv4>>> service_addresses() {
+    std::vector<std::set<Ipv4>> out(bridges_.size());
+    for (const auto& each : services_) {
+      const Ipv4 address = TRY(Ipv4::parse(each.spec.address));
+      const auto in =
+          std::ranges::find_if(bridges_, [&](const auto& bridge) { return bridge.pool().gateway.contains(address); });
+      out[in == bridges_.end() ? 0 : static_cast<std::size_t>(in - bridges_.begin())].insert(address);
+    }
+    return out;
+  }
+
+  // All of it, for other bridges than the last time.
+  Status load_anew() {
+    entitled_.clear();
+    loaded_ = false;
+    return load();
+  }
+
   // Loads what has changed since the last time, or the first time all of it. Its cost hardly grows with the number of
   // environments: those whose view is the same are passed over.
-  Status load(const EnvironmentViews& environments, const std::vector<ServiceState>& services) {
+  Status load() {
     auto gone = empty_state();
     auto fresh = empty_state();
     // What fails begins anew: then nothing is known of what the kernel has.
-    auto now = TRY(follow(std::exchange(entitled_, {}), environments, gone.bridges[0], fresh.bridges[0]));
-    for (const auto& service : services) TRY(add(fresh, service));
+    auto now = TRY(follow(std::exchange(entitled_, {}), environments_, gone, fresh));
+    for (const auto& service : services_) TRY(add(fresh, service));
     TRY(std::exchange(loaded_, false) ? firewall_.change(gone, fresh) : load_all(now, std::move(fresh)));
     entitled_ = std::move(now);
     loaded_ = true;
@@ -97,10 +178,12 @@ class HostNetwork final : public Network {
   }
 
   Status load_all(const std::vector<Entitled>& entitled, network::FirewallState whole) {
-    auto& rules = whole.bridges[0];
-    rules.ports.clear();
-    rules.published.clear();
+    for (auto& rules : whole.bridges) {
+      rules.ports.clear();
+      rules.published.clear();
+    }
     for (const auto& each : entitled) {
+      auto& rules = whole.bridges[each.bridge];
       rules.ports.insert(rules.ports.end(), each.ports.begin(), each.ports.end());
       rules.published.insert(rules.published.end(), each.published.begin(), each.published.end());
     }
@@ -108,17 +191,15 @@ class HostNetwork final : public Network {
   }
 
   [[nodiscard]] network::FirewallState empty_state() const {
-    network::BridgeRules rules;
-    rules.bridge = zone_.bridge;
-    rules.gateway = pool_.gateway;
-    rules.egress = zone_.egress;
-    return {table_, {std::move(rules)}, {}};
+    network::FirewallState state{table_, {}, {}};
+    for (const auto& each : bridges_) state.bridges.push_back(each.rules());
+    return state;
   }
 
   // The entitlements of these, and the difference to those of the last list. Lists keep their order, so that one walk
   // along both finds what has come, gone and changed; out of order, one would be taken away and added again.
   Result<std::vector<Entitled>> follow(std::vector<Entitled> last, const EnvironmentViews& environments,
-                                       network::BridgeRules& gone, network::BridgeRules& fresh) const {
+                                       network::FirewallState& gone, network::FirewallState& fresh) const {
     std::vector<Entitled> now;
     now.reserve(environments.size());
     auto before = last.begin();
@@ -138,7 +219,8 @@ class HostNetwork final : public Network {
   }
 
   // Adds to `rules` what `one` has and `other` has not.
-  static void leave(network::BridgeRules& rules, const Entitled& one, const Entitled& other) {
+  static void leave(network::FirewallState& state, const Entitled& one, const Entitled& other) {
+    auto& rules = state.bridges[one.bridge];
     const auto add_missing = [](auto& out, const auto& from, const auto& without) {
       for (const auto& each : from) {
         if (std::ranges::find(without, each) == without.end()) out.push_back(each);
@@ -183,10 +265,14 @@ class HostNetwork final : public Network {
   }
 
   Result<Entitled> entitle(const EnvironmentView& environment) const {
-    Entitled out{environment, {}, {}};
-    if (environment->ip.empty()) return out;
+    Entitled out{environment, 0, {}, {}};
+    const auto in =
+        std::ranges::find(bridges_, environment->spec.zone, [](const auto& each) { return each.zone().name; });
+    // In no zone that there is nothing is let through.
+    if (environment->ip.empty() || in == bridges_.end()) return out;
+    out.bridge = static_cast<std::size_t>(in - bridges_.begin());
     const Ipv4 ip = TRY(Ipv4::parse(environment->ip));
-    out.ports.push_back({network::port_name(zone_.bridge, environment->id), MacAddress::for_address(ip), ip});
+    out.ports.push_back({network::port_name(in->zone().bridge, environment->id), MacAddress::for_address(ip), ip});
     if (!is_alive(environment->status.state)) return out;
     for (const auto& port : environment->spec.ports) {
       network::Publication publication;
@@ -201,15 +287,16 @@ class HostNetwork final : public Network {
   }
 
   const std::string table_;
-  const std::string made_mark_;
+  const std::string notes_;
   const std::unique_ptr<network::Nftables> nftables_;
   network::Firewall firewall_;
-  network::ServiceAddresses addresses_;
+  std::mutex mutex_;                        // of all below
+  std::vector<ZoneBridge> bridges_;         // of the zones, the default one's first
+  EnvironmentViews environments_;           // as they were applied last
+  std::vector<ServiceState> services_;      // likewise
   std::vector<Entitled> entitled_;          // as the firewall was loaded last, in the order of the list
   bool loaded_ = false;                     // it was, and the kernel is known to have it
   std::set<ServiceState::Replica> served_;  // that have been sent connections and are not known to have ended
-  Zone zone_;
-  AddressPool pool_;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ Result<std::optional<NetworkAttachment>> make_attachment(const Environment& envi
   out.prefix = pool.gateway.prefix;
   out.gateway = pool.gateway.address.text();
   out.mac = MacAddress::for_address(ip).text();
+  out.hidden = zone.isolated;
   out.dns = environment.spec.dns.empty() ? default_dns : environment.spec.dns;
   return out;
 }

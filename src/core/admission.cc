@@ -109,8 +109,7 @@ Status admit_creation(const EnvironmentSpec& spec, const CreationFacts& facts) {
                 cat("enable it: skerry plugins enable ", plugin));
   }
   if (!facts.zone_exists) {
-    return fail(ErrorCode::kNotFound, cat("zone \"", spec.zone, "\" does not exist"),
-                "there is only \"default\" so far");
+    return fail(ErrorCode::kNotFound, cat("zone \"", spec.zone, "\" does not exist"), "see: skerry zones ls");
   }
   if (!facts.isolation_unavailable.empty()) {
     return fail(ErrorCode::kUnsupported, cat("isolation \"", to_text(spec.isolation), "\" cannot run on this host"),

@@ -19,6 +19,7 @@
 #include "control/host_network.h"
 #include "control/operations.h"
 #include "control/snapshots.h"
+#include "control/zones.h"
 #include "daemon/image_service.h"
 #include "daemon/kernel_service.h"
 #include "daemon/release.h"
@@ -71,6 +72,7 @@ class LiveComposition final : public Composition {
   std::unique_ptr<KernelStore> kernels_;
   std::unique_ptr<api::KernelPort> kernel_service_;
   std::unique_ptr<Network> network_;
+  std::unique_ptr<Zones> zones_;
   std::unique_ptr<Driver> container_driver_;
   std::unique_ptr<Driver> qemu_driver_;
   std::unique_ptr<EventFeed> feed_;  // before the controller: it outlives whoever stores events
@@ -140,7 +142,6 @@ Status LiveComposition::make_server() {
     config.tls = {options_.tls_certificate, options_.tls_key, options_.tls_client_ca};
   }
   config.tokens_path = cat(options_.state_dir, "/tokens.json");
-  config.zones = {options_.zone.name};
   config.check_plugin = plugin_check();
   config.audit_path = cat(options_.state_dir, "/audit.log");
   deployments_ = TRY(Deployments::create(*store_, *controller_, *feed_, clock_));
@@ -148,7 +149,7 @@ Status LiveComposition::make_server() {
   health_ = std::make_unique<HealthMonitor>(*controller_, *feed_, clock_);
   guest_events_ = TRY(GuestEvents::create(*controller_, *feed_));
   server_ = TRY(api::ApiServer::create(config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_,
-                                                *deployments_, *snapshots_, *kernel_service_}));
+                                                *deployments_, *snapshots_, *kernel_service_, *zones_}));
   return {};
 }
 
@@ -163,16 +164,16 @@ Status LiveComposition::open() {
   kernels_ = TRY_IN("open the kernels", KernelStore::open({.dir = cat(options_.state_dir, "/kernels")}, clock_));
   kernel_service_ = make_kernel_service(*kernels_, program("skerry-agent"), options_.kernel);
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));
+  zones_ = TRY(Zones::create(options_.zone, *store_, *network_, clock_));
   TRY(make_drivers());
   ControllerConfig config;
   config.state_dir = options_.state_dir;
   config.run_dir = options_.run_dir;
-  config.zone = options_.zone;
   config.dns = options_.dns;
   config.workers = options_.workers;
   config.check_plugin = plugin_check();
   controller_ = TRY(Controller::create(
-      config, {clock_, *store_, *images_, *network_, {container_driver_.get(), qemu_driver_.get()}}));
+      config, {clock_, *store_, *images_, *network_, *zones_, {container_driver_.get(), qemu_driver_.get()}}));
   return make_server();
 }
 

@@ -46,6 +46,7 @@ struct NetworkAttachment {
   std::string gateway;
   std::string mac;
   std::vector<std::string> dns;
+  bool hidden = false;  // from the others on the bridge
 };
 
 // A conversation in frames (base/frame.h): the caller sends kStdin, kStdinEof, kResize, kSignal, kClose with this

@@ -166,7 +166,24 @@ UPDATE deployments SET previous_plugin_version = (SELECT version FROM plugins p 
   WHERE previous_plugin IN (SELECT name FROM plugins);
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+// Zones besides the default one, which is the daemon's settings.
+constexpr const char* kVersion6 = R"sql(
+CREATE TABLE zones (
+  name       TEXT PRIMARY KEY NOT NULL,
+  colour     TEXT NOT NULL,
+  bridge     TEXT NOT NULL UNIQUE,
+  subnet     TEXT NOT NULL UNIQUE,
+  gateway    TEXT NOT NULL,
+  pool_first TEXT NOT NULL,
+  pool_last  TEXT NOT NULL,
+  dns        TEXT NOT NULL,
+  egress     TEXT NOT NULL CHECK (egress IN ('none', 'nat')),
+  isolated   INTEGER NOT NULL CHECK (isolated IN (0, 1)),
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
 
 std::int64_t pragma(Connection& connection, const char* sql) {
   Query query = connection.query(sql);

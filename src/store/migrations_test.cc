@@ -70,6 +70,27 @@ TEST_F(Migrations, PluginsOfOneVersionBecomeVersionsSideBySide) {
   EXPECT_EQ(ask("SELECT count(*) FROM plugins"), "3");
 }
 
+// Version 6 brings zones; there was only the default one before, which is stored nowhere.
+TEST_F(Migrations, ZonesBeginWithNoneBesideTheDefaultOne) {
+  ASSERT_TRUE(migrate(*connect(), migrations().first(5)));
+  connect()->execute(R"sql(
+    INSERT INTO environments (id, name, isolation, kind, zone, cpu_cores, memory_mb, spec, state, goal, health,
+                              reason, restarts, incarnation, created_at)
+      VALUES ('a', 'a', 'container', 'app', 'default', 1, 64, '{"name":"a"}', 'running', 'running', 'unknown', '', 0, 1,
+              9);
+    INSERT INTO ip_leases VALUES ('192.168.127.100', 'default', 'a', 1);
+  )sql");
+  ASSERT_TRUE(migrate(*connect(), migrations().first(6)));
+  EXPECT_EQ(ask("SELECT count(*) FROM zones"), "0");
+  EXPECT_EQ(ask("SELECT zone FROM environments"), "default");
+  EXPECT_EQ(ask("SELECT ip, zone, vm_id FROM ip_leases"), "192.168.127.100|default|a");
+  const auto refused = migrate(*connect(), migrations().first(5));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("schema version 6, this Skerry knows only up to 5"), std::string::npos)
+      << refused.error().message();
+  EXPECT_EQ(ask("SELECT zone FROM environments"), "default");
+}
+
 TEST_F(Migrations, StepsKeepTheDataAndRunOnce) {
   const std::vector<const char*> steps{"CREATE TABLE t (a INTEGER) STRICT; INSERT INTO t VALUES (1);",
                                        "ALTER TABLE t ADD COLUMN b TEXT NOT NULL DEFAULT 'x';"};

@@ -14,6 +14,7 @@
 #include "store/migrations.h"
 #include "store/plugins.h"
 #include "store/snapshots.h"
+#include "store/zones.h"
 
 namespace skerry {
 namespace {
@@ -120,6 +121,20 @@ class SqliteStore final : public Store {
   Result<std::vector<Deployment>> deployments() override {
     return read("list deployments",
                 [](Connection& db) -> Result<std::vector<Deployment>> { return sql::select_deployments(db); });
+  }
+
+  Status add_zone(const Zone& zone, const std::vector<Event>& events) override {
+    return change(cat("store zone ", zone.name), events, [&](Connection& db) { return sql::insert_zone(db, zone); });
+  }
+  Status remove_zone(const std::string& name, const std::vector<Event>& events) override {
+    return change(cat("remove zone ", name), events, [&](Connection& db) { return sql::delete_zone(db, name); });
+  }
+  Result<std::vector<Zone>> zones() override {
+    return read("list zones", [](Connection& db) { return sql::select_zones(db); });
+  }
+  Result<std::vector<std::string>> zone_users(const std::string& name) override {
+    return read(cat("find who uses zone ", name),
+                [&](Connection& db) -> Result<std::vector<std::string>> { return sql::select_zone_users(db, name); });
   }
 
   Status add_snapshot(const Snapshot& snapshot, const std::vector<Event>& events) override {

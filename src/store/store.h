@@ -91,6 +91,13 @@ class Store {
   virtual Status remove_deployment(const std::string& name, const std::vector<Event>& events) = 0;
   virtual Result<std::vector<Deployment>> deployments() = 0;
 
+  // ── zones ── all but the default one, which is the daemon's settings. kAlreadyExists, kNotFound
+  virtual Status add_zone(const Zone& zone, const std::vector<Event>& events) = 0;
+  virtual Status remove_zone(const std::string& name, const std::vector<Event>& events) = 0;
+  virtual Result<std::vector<Zone>> zones() = 0;  // in order of creation
+  // What names it: "environment web", "deployment shop", "snapshot before".
+  virtual Result<std::vector<std::string>> zone_users(const std::string& name) = 0;
+
   // ── snapshots ── kAlreadyExists, kNotFound
   virtual Status add_snapshot(const Snapshot& snapshot, const std::vector<Event>& events) = 0;
   virtual Status remove_snapshot(const std::string& name, const std::vector<Event>& events) = 0;

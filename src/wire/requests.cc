@@ -264,6 +264,25 @@ Result<ForkRequest> parse_fork_request(std::string_view body) {
   });
 }
 
+Result<ZoneWish> parse_zone_request(std::string_view body) {
+  return parse_body(body, ZoneWish{}, [](ObjectReader& fields, ZoneWish& into) {
+    fields.text("name", into.name, 64);
+    fields.text("colour", into.colour, 16);
+    fields.text("bridge", into.bridge, 64);
+    fields.text("subnet", into.subnet, 64);
+    fields.text("pool_first", into.pool_first, 64);
+    fields.text("pool_last", into.pool_last, 64);
+    fields.texts("dns", into.dns, 16);
+    fields.text("egress", into.egress, 64);
+    fields.flag("isolated", into.isolated);
+    std::string policy = "deny";
+    fields.text("default_policy", policy, 16);
+    if (policy != "deny")
+      fields.error("default_policy", "can only be \"deny\": what may cross zones is for rules to say");
+    fields.required("name");
+  });
+}
+
 Result<TokenRequest> parse_token_request(std::string_view body) {
   return parse_body(body, TokenRequest{}, [](ObjectReader& fields, TokenRequest& into) {
     fields.text("name", into.name, 64);

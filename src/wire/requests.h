@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "core/service.h"
 #include "core/snapshot.h"
+#include "core/zone_plan.h"
 #include "wire/copier_arguments.h"
 
 namespace skerry::wire {
@@ -114,6 +115,10 @@ Result<DeploymentRequest> parse_deployment_change(std::string_view body);
 Result<std::string> parse_snapshot_request(std::string_view body);
 // POST …/fork: {"name", "ports"}; ports as in a creation.
 Result<ForkRequest> parse_fork_request(std::string_view body);
+
+// POST /zones: {"name", "colour", "bridge", "subnet", "pool_first", "pool_last", "dns", "egress", "isolated",
+// "default_policy": "deny"}.
+Result<ZoneWish> parse_zone_request(std::string_view body);
 
 // POST /tokens: {"name", "role", "zones"}.
 struct TokenRequest {

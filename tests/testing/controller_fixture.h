@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "control/controller.h"
 #include "control/event_feed.h"
+#include "control/zones.h"
 #include "image/store.h"
 #include "store/store.h"
 #include "testing/fake_driver.h"
@@ -40,16 +41,19 @@ class ControllerTest : public ::testing::Test {
     ControllerConfig config;
     config.state_dir = dir_ / "state";
     config.run_dir = dir_ / "run";
-    config.zone.pool_last = pool_last_;
     config.workers = 4;
     config.check_plugin = check_plugin_;
-    auto made = Controller::create(config, {clock_, *store_, *images_, network_, {&driver_}});
+    Zone zone;
+    zone.pool_last = pool_last_;
+    zones_ = Zones::create(zone, *store_, network_, clock_).value();
+    auto made = Controller::create(config, {clock_, *store_, *images_, network_, *zones_, {&driver_}});
     ASSERT_TRUE(made) << made.error().message();
     controller_ = std::move(*made);
   }
   // The daemon dies and a new one starts. (Between steps: a killed one leaves no more than this.)
   void restart_daemon() {
     controller_.reset();
+    zones_.reset();
     feed_.reset();
     images_.reset();
     store_.reset();
@@ -120,6 +124,7 @@ class ControllerTest : public ::testing::Test {
   std::unique_ptr<Store> store_;
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<EventFeed> feed_;
+  std::unique_ptr<Zones> zones_;
   std::unique_ptr<Controller> controller_;
 };
 

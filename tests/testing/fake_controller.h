@@ -56,7 +56,7 @@ class FakeController final : public Controller {
   std::vector<std::string> users_of_image(const std::string& manifest_digest) override;
   bool settle(Duration) override { return true; }
   Status refresh_network() override { return {}; }
-  Result<std::string> choose_service_address(const std::string& wanted) override {
+  Result<std::string> choose_service_address(const std::string&, const std::string& wanted) override {
     return wanted.empty() ? "192.168.127.2" : wanted;
   }
 

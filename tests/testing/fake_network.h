@@ -25,7 +25,35 @@ class FakeNetwork final : public Network {
     return live_;
   }
 
-  Status open(const Zone&) override { return {}; }
+  // ── zones ──
+  void fail_zone(std::string name) {
+    const std::lock_guard lock(mutex_);
+    failing_zone_ = std::move(name);
+  }
+  [[nodiscard]] std::vector<Zone> zones() const {
+    const std::lock_guard lock(mutex_);
+    return zones_;
+  }
+  Result<std::map<std::string, std::string>> open(const std::vector<Zone>& zones) override {
+    const std::lock_guard lock(mutex_);
+    zones_ = zones;
+    std::map<std::string, std::string> broken;
+    if (!failing_zone_.empty()) broken[failing_zone_] = "it fails";
+    return broken;
+  }
+  Result<std::vector<Cidr>> host_networks() override { return std::vector<Cidr>{}; }
+  Status add_zone(const Zone& zone) override {
+    const std::lock_guard lock(mutex_);
+    if (zone.name == failing_zone_) return fail(ErrorCode::kConflict, "it fails");
+    zones_.push_back(zone);
+    return {};
+  }
+  Status remove_zone(const std::string& name) override {
+    const std::lock_guard lock(mutex_);
+    if (name == failing_zone_) return fail(ErrorCode::kConflict, "it fails");
+    std::erase_if(zones_, [&](const Zone& each) { return each.name == name; });
+    return {};
+  }
   Status check_port(const PublishedPort&) override { return {}; }
   [[nodiscard]] std::vector<ServiceState> services() const {
     const std::lock_guard lock(mutex_);
@@ -64,6 +92,8 @@ class FakeNetwork final : public Network {
   mutable std::mutex mutex_;
   std::vector<Environment> applied_;
   std::vector<ServiceState> services_;
+  std::vector<Zone> zones_;
+  std::string failing_zone_;
   std::string refused_address_;
   std::set<std::string> live_;
   std::optional<Error> failure_;

@@ -100,6 +100,7 @@ Result<network::PortSpec> port_of(const Launch& launch) {
   port.address = {TRY(Ipv4::parse(attachment.ip)), attachment.prefix};
   port.gateway = TRY(Ipv4::parse(attachment.gateway));
   port.mac = TRY(MacAddress::parse(attachment.mac));
+  if (attachment.hidden) port.neighbours = network::Neighbours::kHidden;
   return port;
 }
 

@@ -152,6 +152,7 @@ Status QemuDriver::attach_devices(const Launch& launch, VmmSpec& spec) {
     port.address = {TRY(Ipv4::parse(net->ip)), net->prefix};
     port.gateway = TRY(Ipv4::parse(net->gateway));
     port.mac = TRY(MacAddress::parse(net->mac));
+    if (net->hidden) port.neighbours = network::Neighbours::kHidden;
     spec.tap = TRY(network::attach_tap(port));
   }
   return add_shares(launch, spec);
