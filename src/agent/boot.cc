@@ -17,6 +17,7 @@
 #include "agent/guest_network.h"
 #include "agent/kernel_arguments.h"
 #include "agent/shares.h"
+#include "agent/vsock.h"
 #include "base/clock.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
@@ -177,6 +178,10 @@ Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& documen
 }
 
 Result<Fd> open_agent_port() {
+  const auto arguments = parse_kernel_arguments(TRY(read_file("/proc/cmdline", 65536)));
+  if (!arguments.channel.empty()) {
+    return connect_to_host(TRY(parse_vsock_channel(arguments.channel)), kPortTimeout);
+  }
   const SystemClock clock;
   const MonoTime end = clock.monotonic() + kPortTimeout;
   while (true) {

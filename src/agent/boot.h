@@ -60,7 +60,8 @@ std::vector<std::string> prepare_shared();
 // resolver file on a read-only disk) is returned as warnings.
 Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& document);
 
-// The agent channel's port, non-blocking. Waits up to five seconds.
+// The agent channel's port, or its connection where the kernel command line says so (agent/vsock.h), non-blocking.
+// Waits up to five seconds.
 Result<Fd> open_agent_port();
 
 }  // namespace skerry::agent

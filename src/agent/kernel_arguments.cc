@@ -10,9 +10,10 @@ struct Key {
   std::string_view name;
   std::string KernelArguments::* member;
 };
-constexpr std::array<Key, 6> kKeys{{
+constexpr std::array<Key, 7> kKeys{{
     {"manifest", &KernelArguments::manifest},
     {"manifest_disk", &KernelArguments::manifest_disk},
+    {"channel", &KernelArguments::channel},
     {"plugin", &KernelArguments::plugin},
     {"runtime", &KernelArguments::runtime},
     {"api_host", &KernelArguments::api_host},

@@ -2,6 +2,7 @@
 //
 //   skerry.manifest=<base64url(gzip(json)), unpadded>   the boot document itself
 //   skerry.manifest_disk=<serial>                       …or the disk that holds it (agent/manifest_disk.h)
+//   skerry.channel=vsock:PORT                           how to reach the host; without it by the virtio port
 //   skerry.plugin= skerry.runtime= skerry.api_host= skerry.api_port=
 //
 // Every key is also read in the older spelling "volant."; "skerry." wins when both are there.
@@ -15,6 +16,7 @@ namespace skerry::agent {
 struct KernelArguments {
   std::string manifest;
   std::string manifest_disk;
+  std::string channel;
   std::string plugin;
   std::string runtime;
   std::string api_host;

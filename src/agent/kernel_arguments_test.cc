@@ -29,6 +29,8 @@ TEST(KernelArguments, QuotesProtectSpaces) {
 
 TEST(KernelArguments, NothingIsNothing) {
   EXPECT_TRUE(parse_kernel_arguments("").manifest.empty());
+  EXPECT_TRUE(parse_kernel_arguments("").channel.empty());
+  EXPECT_EQ(parse_kernel_arguments("quiet skerry.channel=vsock:7").channel, "vsock:7");
   EXPECT_TRUE(parse_kernel_arguments("skerry.manifest").manifest.empty());
 }
 

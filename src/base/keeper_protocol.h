@@ -81,6 +81,10 @@ struct KeeperRunSpec {
   TerminalSize terminal_size;
   StdinMode stdin_mode = StdinMode::kNull;
   std::vector<KeeperChannel> channels;
+  // Empty: the guest of the framed channel holds the descriptor `child_fd`. Else a socket the keeper makes: the guest
+  // is who first connects to it, `child_fd` is nothing, and the end of that connection is the guest's: a VMM that lives
+  // on (it may be about to start its guest again) is ended, by SIGTERM, and SIGKILL kGuestGrace later.
+  std::string guest_socket;
   std::vector<int> preserve_fds;  // descriptors of the keeper that the main process gets under the same number, from 3
   bool start = false;             // `RUNTIME run --detach` instead of create: the workload runs when the report comes
   int attach_fd = -1;             // descriptor of the keeper: a client of attach.sock from the first byte on; -1: none
@@ -111,6 +115,7 @@ struct KeeperExecSpec {
   bool operator==(const KeeperExecSpec&) const = default;
 };
 inline constexpr Duration kExecGrace = std::chrono::seconds(2);
+inline constexpr Duration kGuestGrace = std::chrono::seconds(2);
 
 // The command line behind the program's name.
 std::vector<std::string> keeper_arguments(const KeeperRunSpec& spec);

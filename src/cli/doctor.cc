@@ -81,6 +81,16 @@ Finding examine_program(std::string_view program, std::string_view why) {
   return {std::string(program), Verdict::kWeak, cat("not found: ", why), cat("install the package of ", program)};
 }
 
+// Nobody needs it who has not asked for it.
+Finding examine_cloud_hypervisor() {
+  const std::string subject = "cloud-hypervisor";
+  if (!on_path(subject)) {
+    return {subject, Verdict::kGood, "not installed; only skerryd --microvm-driver cloud-hypervisor needs it", {}};
+  }
+  if (sys::exists("/dev/kvm")) return {subject, Verdict::kGood, "found", {}};
+  return {subject, Verdict::kWeak, "found, but it needs hardware virtualisation", "use --microvm-driver qemu"};
+}
+
 Finding examine_filesystem(std::string_view name, Verdict otherwise, std::string_view why) {
   const auto list = read_file("/proc/filesystems", 1U << 16U);
   if (list && list->find(cat("\t", name, "\n")) != std::string::npos) {
@@ -124,6 +134,7 @@ std::vector<Finding> examine_host() {
   if (kvm.verdict == Verdict::kGood) kvm.detail += " is there; whether it works: see \"isolation microvm\"";
   findings.push_back(std::move(kvm));
   findings.push_back(examine_program("qemu-system-x86_64", "no microVMs and VMs"));
+  findings.push_back(examine_cloud_hypervisor());
   findings.push_back(examine_program("skopeo", "images cannot be pulled"));
   findings.push_back(examine_program("mkfs.erofs", "no disks for microVMs can be made"));
   return findings;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -15,7 +14,6 @@ namespace {
 
 // Where a microVM's agent carries connections to the workload's base_url (agent/proxy.h).
 constexpr std::uint16_t kAgentProxyPort = 8080;
-constexpr std::size_t kMaxAnswerHeaders = 128;
 // How soon a client that hung up is noticed.
 constexpr Duration kLookAgain = std::chrono::milliseconds(200);
 
@@ -27,47 +25,6 @@ std::string request_text(const HttpQuestion& question) {
   const bool has_body = !question.body.empty() || question.method == "POST" || question.method == "PUT";
   if (has_body) text += cat("Content-Length: ", question.body.size(), "\r\n");
   return cat(text, "\r\n", question.body);
-}
-
-bool is_header(std::string_view line, std::string_view name) {
-  if (line.size() <= name.size() || line[name.size()] != ':') return false;
-  return std::ranges::equal(line.substr(0, name.size()), name, [](char left, char right) {
-    return (left >= 'A' && left <= 'Z' ? left - 'A' + 'a' : left) == right;
-  });
-}
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char letter) {
-    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(letter) != std::string_view::npos;
-  });
-}
-
-// One line of the head, behind the first.
-Status take_header(std::string_view line, HttpAnswer& answer, std::optional<std::size_t>& length) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  const auto colon = line.find(':');
-  const auto name = line.substr(0, colon);
-  if (colon == std::string_view::npos || !is_token(name))
-    return fail(ErrorCode::kCorrupt, "the answer's head is broken");
-  const std::string value(trim(line.substr(colon + 1)));
-  for (const char letter : value) {
-    if ((static_cast<unsigned char>(letter) < 0x20 && letter != '\t') || letter == 0x7f) {
-      return fail(ErrorCode::kCorrupt, cat("the answer's header ", name, " holds control characters"));
-    }
-  }
-  if (answer.headers.size() == kMaxAnswerHeaders) return fail(ErrorCode::kCorrupt, "the answer has too many headers");
-  if (is_header(line, "content-type")) answer.content_type = value;
-  if (is_header(line, "transfer-encoding")) {
-    return fail(ErrorCode::kCorrupt, "the answer to HTTP/1.0 has a transfer coding");
-  }
-  if (is_header(line, "content-length")) {
-    const auto said = parse_int<std::size_t>(value, "content-length");
-    if (!said || (length && *length != *said)) return fail(ErrorCode::kCorrupt, "the answer's length is none");
-    length = *said;
-  }
-  answer.headers.emplace_back(name, value);
-  return {};
 }
 
 // Moves bytes whenever the socket is ready, until the other side has ended its answer.
@@ -145,22 +102,6 @@ Result<ProbeTarget> workload_target(const Environment& environment, std::string_
   if (target.path.ends_with('/')) target.path.pop_back();
   target.path += path;
   return target;
-}
-
-Result<HttpAnswer> parse_http_answer(std::string_view bytes) {
-  HttpAnswer answer;
-  answer.status = TRY(parse_status_line(bytes));
-  const auto end = bytes.find("\r\n\r\n");
-  if (end == std::string_view::npos) return fail(ErrorCode::kCorrupt, "the answer was cut off within its head");
-  std::optional<std::size_t> length;
-  const auto lines = split(bytes.substr(0, end), '\n');
-  for (std::size_t i = 1; i < lines.size(); ++i) TRY(take_header(lines[i], answer, length));
-  answer.body = bytes.substr(end + 4);
-  const bool empty = answer.status == 204 || answer.status == 304;
-  if (length && !empty && *length != answer.body.size()) {
-    return fail(ErrorCode::kCorrupt, cat("the answer has ", answer.body.size(), " bytes and says ", *length));
-  }
-  return answer;
 }
 
 Result<HttpAnswer> ask_http(const HttpQuestion& question, Duration timeout, const std::function<bool()>& cancelled) {

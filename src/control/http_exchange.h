@@ -8,19 +8,16 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "control/probe.h"
 #include "core/environment.h"
+#include "wire/http_answer.h"
 
 namespace skerry {
 
 inline constexpr std::size_t kMaxExchangeAnswer = 1U << 20U;
-
-using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpQuestion {
   std::string method = "GET";
@@ -30,12 +27,6 @@ struct HttpQuestion {
   HttpHeaders headers{};                        // more of them; without line ends
   std::size_t most_bytes = kMaxExchangeAnswer;  // of the answer, its head included
 };
-struct HttpAnswer {
-  int status = 0;
-  std::string content_type;
-  HttpHeaders headers;  // all, as they came
-  std::string body;
-};
 
 // Where a request for `path` ("/…") of this environment leads: a container's workload itself, below its base_url; a
 // microVM's agent, which carries it to the base_url inside. kConflict when it has no base_url or no address.
@@ -44,9 +35,5 @@ Result<ProbeTarget> workload_target(const Environment& environment, std::string_
 // kDeadlineExceeded, kUnavailable (refused, cut off), kResourceExhausted (too long an answer), kCorrupt (not HTTP),
 // kCancelled when `cancelled` says so.
 Result<HttpAnswer> ask_http(const HttpQuestion& question, Duration timeout, const std::function<bool()>& cancelled);
-
-// The parts of a whole answer. kCorrupt also for what two readers could understand differently (RFC 9112 section 6.3):
-// lengths that disagree with each other or with what came, a coding in an answer to HTTP/1.0, a broken header line.
-Result<HttpAnswer> parse_http_answer(std::string_view bytes);
 
 }  // namespace skerry

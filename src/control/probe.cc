@@ -11,6 +11,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "core/net.h"
+#include "wire/http_answer.h"
 
 namespace skerry {
 namespace {
@@ -89,14 +90,6 @@ Result<ProbeTarget> parse_probe_endpoint(const std::string& ip, std::string_view
   if (slash < endpoint.size()) target.path = endpoint.substr(slash);
   if (target.port == 0) return fail(ErrorCode::kInvalidArgument, cat(quoted, ": port 0"));
   return target;
-}
-
-Result<int> parse_status_line(std::string_view answer) {
-  const auto line = answer.substr(0, answer.find('\n'));
-  const auto space = line.find(' ');
-  if (!line.starts_with("HTTP/1.") || space == std::string_view::npos)
-    return fail(ErrorCode::kCorrupt, "the answer is not HTTP");
-  return parse_int<int>(line.substr(space + 1, 3), "HTTP status");
 }
 
 Status probe_http(const ProbeTarget& target, Duration timeout) {

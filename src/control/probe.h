@@ -35,7 +35,4 @@ Result<Fd> connect_to_workload(const ProbeTarget& target, Duration timeout);
 // The same, and closed again.
 Status probe_tcp(const ProbeTarget& target, Duration timeout);
 
-// The status code of "HTTP/1.1 200 OK"; kCorrupt when the answer is not HTTP.
-Result<int> parse_status_line(std::string_view answer);
-
 }  // namespace skerry

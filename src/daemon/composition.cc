@@ -23,6 +23,7 @@
 #include "daemon/image_service.h"
 #include "daemon/kernel_service.h"
 #include "daemon/release.h"
+#include "drivers/cloud_hypervisor/cloud_hypervisor_driver.h"
 #include "drivers/container/container_driver.h"
 #include "drivers/qemu/qemu_driver.h"
 #include "image/kernel_store.h"
@@ -74,7 +75,7 @@ class LiveComposition final : public Composition {
   std::unique_ptr<Network> network_;
   std::unique_ptr<Zones> zones_;
   std::unique_ptr<Driver> container_driver_;
-  std::unique_ptr<Driver> qemu_driver_;
+  std::unique_ptr<Driver> microvm_driver_;
   std::unique_ptr<EventFeed> feed_;  // before the controller: it outlives whoever stores events
   std::unique_ptr<Controller> controller_;
   Operations operations_;
@@ -115,13 +116,18 @@ Status LiveComposition::make_drivers() {
   const JailConfig jail{program("skerry-oci"), program("skerry-keeper"), cat(options_.run_dir, "/oci"),
                         cat("/", options_.cgroup_parent)};
   container_driver_ = make_container_driver(jail, *images_, program("skerry-agent"));
-  QemuConfig qemu;
-  qemu.agent = program("skerry-agent");
-  qemu.kernel = options_.kernel;
-  qemu.kernels = kernels_.get();
-  qemu.cache_dir = cat(options_.state_dir, "/boot");
-  qemu.accel = TRY(parse_accel(options_.accelerator));
-  qemu_driver_ = make_qemu_driver(jail, *images_, std::move(qemu));
+  QemuConfig microvm;
+  microvm.agent = program("skerry-agent");
+  microvm.kernel = options_.kernel;
+  microvm.kernels = kernels_.get();
+  microvm.cache_dir = cat(options_.state_dir, "/boot");
+  microvm.accel = TRY(parse_accel(options_.accelerator));
+  if (options_.microvm_driver == "cloud-hypervisor") {
+    microvm.program = options_.cloud_hypervisor;
+    microvm_driver_ = make_cloud_hypervisor_driver(jail, *images_, std::move(microvm));
+  } else {
+    microvm_driver_ = make_qemu_driver(jail, *images_, std::move(microvm));
+  }
   return {};
 }
 
@@ -173,7 +179,7 @@ Status LiveComposition::open() {
   config.workers = options_.workers;
   config.check_plugin = plugin_check();
   controller_ = TRY(Controller::create(
-      config, {clock_, *store_, *images_, *network_, *zones_, {container_driver_.get(), qemu_driver_.get()}}));
+      config, {clock_, *store_, *images_, *network_, *zones_, {container_driver_.get(), microvm_driver_.get()}}));
   return make_server();
 }
 

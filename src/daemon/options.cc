@@ -63,6 +63,13 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_ACCEL")
       ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
       ->capture_default_str();
+  app.add_option("--microvm-driver", options.microvm_driver, "what runs microVMs: qemu or cloud-hypervisor")
+      ->envname("SKERRY_MICROVM_DRIVER")
+      ->check(CLI::IsMember({"qemu", "cloud-hypervisor"}))
+      ->capture_default_str();
+  app.add_option("--cloud-hypervisor", options.cloud_hypervisor, "the program, for --microvm-driver cloud-hypervisor")
+      ->envname("SKERRY_CLOUD_HYPERVISOR")
+      ->capture_default_str();
   app.add_option("--kernel", options.kernel, "kernel image for microVMs (default: Debian's cloud kernel)")
       ->envname("SKERRY_KERNEL");
   app.add_option("--cgroup-parent", options.cgroup_parent, "name of our cgroup below our own")
@@ -135,6 +142,7 @@ Status check(DaemonOptions& options, const RawOptions& raw, PoolGiven given) {
   options.run_dir = TRY_IN("--run-dir", absolute(options.run_dir));
   if (options.socket_path.empty()) options.socket_path = cat(options.run_dir, "/skerryd.sock");
   if (options.program_dir.empty()) options.program_dir = TRY(own_directory());
+  options.cloud_hypervisor = TRY_IN("--cloud-hypervisor", absolute(options.cloud_hypervisor));
   TRY(check_tls(options));
   for (const auto& key : options.plugin_keys) TRY_IN("--plugin-keys", sys::open(key, O_RDONLY));
   options.log_level = TRY_IN("--log-level", log::parse_level(raw.log_level));

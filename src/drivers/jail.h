@@ -44,6 +44,7 @@ struct JailSpec {
   // Complete but for linux.cgroupsPath, which the jail fills in. root.path is absolute.
   oci::Spec config;
   std::vector<KeeperChannel> channels;
+  std::string guest_socket;  // KeeperRunSpec::guest_socket
   // Descriptors for the main process: `source` is borrowed, `target` is its number inside, from 3 on, and no channel's
   // (KeeperChannel::child_fd). The numbers between that nobody has are /dev/null.
   std::vector<SpawnSpec::InheritFd> fds;

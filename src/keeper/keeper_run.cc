@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 #include <optional>
 
@@ -15,6 +16,7 @@
 #include "keeper/byte_channel.h"
 #include "keeper/children.h"
 #include "keeper/framed_channel.h"
+#include "keeper/guest_socket.h"
 #include "keeper/log_writer.h"
 #include "keeper/oom_watch.h"
 #include "keeper/process_stdio.h"
@@ -50,6 +52,7 @@ class Keeper {
   void flush_later();
   void uncongested();
   void channel_closed(const std::string& name, const std::string& reason);
+  void end_vmm();
 
   void main_ended(ExitStatus status);
   void finish_when_drained();
@@ -65,6 +68,7 @@ class Keeper {
   std::optional<LogWriter> process_log_;  // the VMM's own output, where the workload's is a guest's
   std::unique_ptr<ProcessStdio> stdio_;
   std::unique_ptr<FramedChannel> agent_;
+  std::unique_ptr<GuestSocket> guest_socket_;
   std::map<std::string, std::unique_ptr<ByteChannel>> byte_channels_;
   std::map<int, Fd> child_ends_;  // of the channels, by number in the main process; closed once it has them
   std::unique_ptr<AttachServer> attach_;
@@ -116,8 +120,15 @@ Status Keeper::open_stdio() {
 
 Status Keeper::open_channel(const KeeperChannel& channel) {
   auto pair = TRY(unix_pair());
+  if (channel.mode == ChannelMode::kFramed) {
+    if (!spec_.guest_socket.empty()) {
+      guest_socket_ = TRY(GuestSocket::open(loop_, spec_.guest_socket, std::move(pair.second)));
+    } else {
+      child_ends_[channel.child_fd] = std::move(pair.second);
+    }
+    return open_framed(channel, std::move(pair.first));
+  }
   child_ends_[channel.child_fd] = std::move(pair.second);
-  if (channel.mode == ChannelMode::kFramed) return open_framed(channel, std::move(pair.first));
   std::optional<RotatingFile> log;
   if (channel.mode == ChannelMode::kConsole) {
     log = TRY(RotatingFile::open(spec_.log_path + ".console", spec_.log_max_bytes, spec_.log_files));
@@ -215,7 +226,17 @@ void Keeper::channel_closed(const std::string& name, const std::string& reason) 
     note_ = cat("channel ", name, " closed: ", reason);
     log_->note(note_);
   }
+  if (guest_socket_ && reason.empty()) end_vmm();
   finish_when_drained();
+}
+
+// A guest that panicked or restarts itself is over for us; this VMM would start it again.
+void Keeper::end_vmm() {
+  if (exit_ || !children_) return;
+  children_->signal_main(SIGTERM);
+  loop_.after(kGuestGrace, [this] {
+    if (!exit_) children_->signal_main(SIGKILL);
+  });
 }
 
 // ── the end ──
@@ -225,6 +246,7 @@ void Keeper::main_ended(ExitStatus status) {
   exit_->status = status;
   exit_->ended = clock_.now();
   exit_->oom_killed = oom_->struck();
+  if (guest_socket_) guest_socket_->close();
   loop_.after(kDrainTime, [this] { finish(); });
   finish_when_drained();
 }

@@ -237,6 +237,50 @@ TEST_F(KeeperRunTest, AFramedChannelCarriesTheWorkload) {
   EXPECT_EQ(read_file(dir_ / "heard").value(), encode_frame(FrameKind::kStdin, 0, "hi"));
 }
 
+// A VMM that carries its guest's connection to a socket with a name. Its guest's end is the end of it.
+TEST_F(KeeperRunTest, AGuestComesByASocketWithAName) {
+  std::string said = encode_frame(FrameKind::kReady, 0, "{}");
+  said += encode_frame(FrameKind::kStdout, 0, cat(std::string(200'000, 'x'), "\n"));
+  said += encode_frame(FrameKind::kExit, 0, encode_u32(42));
+  write(dir_ / "said", said);
+  write(dir_ / "vmm.py", cat("import signal, socket\n"
+                             "guest = socket.socket(socket.AF_UNIX)\n"
+                             "guest.connect('",
+                             dir_ / "guest.sock", "')\n",
+                             "late = socket.socket(socket.AF_UNIX)\n"
+                             "late.connect('",
+                             dir_ / "guest.sock", "')\n",
+                             "assert late.recv(1) == b''\n"
+                             "guest.sendall(open('",
+                             dir_ / "said", "', 'rb').read())\n", "open('", dir_ / "heard",
+                             "', 'wb').write(guest.recv(14, socket.MSG_WAITALL))\n",
+                             "guest.close()\n"
+                             "signal.pause()\n"));
+  command(cat("exec python3 ", dir_ / "vmm.py"));
+  spec_.channels = {{"agent", 3, ChannelMode::kFramed}};
+  spec_.guest_socket = dir_ / "guest.sock";
+  ASSERT_TRUE(keeper_.start());
+  auto client = keeper_.attach();
+  client.send(FrameKind::kStdin, 0, "hi");
+  const auto exit = keeper_.wait_exit();
+  EXPECT_EQ(exit.status.signal, SIGTERM);
+  EXPECT_EQ(exit.shell_code(), 42);
+  EXPECT_EQ(KeeperProcess::log_text(spec_.log_path), cat(std::string(200'000, 'x'), "\n"));
+  EXPECT_EQ(read_file(dir_ / "heard").value(), encode_frame(FrameKind::kStdin, 0, "hi"));
+}
+
+TEST_F(KeeperRunTest, AVmmThatOutlivesItsGuestIsKilled) {
+  write(dir_ / "vmm.py", cat("import signal, socket\n"
+                             "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+                             "socket.socket(socket.AF_UNIX).connect('",
+                             dir_ / "guest.sock", "')\n", "signal.pause()\n"));
+  command(cat("exec python3 ", dir_ / "vmm.py"));
+  spec_.channels = {{"agent", 3, ChannelMode::kFramed}};
+  spec_.guest_socket = dir_ / "guest.sock";
+  ASSERT_TRUE(keeper_.start());
+  EXPECT_EQ(keeper_.wait_exit().status.signal, SIGKILL);
+}
+
 TEST_F(KeeperRunTest, AGuestThatVanishesIsNoSuccess) {
   command(wait_for_go(dir_) + "exit 0");
   spec_.channels = {{"agent", 3, ChannelMode::kFramed}};

@@ -122,6 +122,9 @@ Status check_descriptors(const KeeperRunSpec& spec) {
   if (std::ranges::count_if(spec.channels, framed) > 1) {
     return fail(ErrorCode::kInvalidArgument, "only one channel can be framed");
   }
+  if (!spec.guest_socket.empty() && std::ranges::none_of(spec.channels, framed)) {
+    return fail(ErrorCode::kInvalidArgument, "--guest-socket is for a framed channel");
+  }
   return {};
 }
 
@@ -140,6 +143,7 @@ Result<KeeperRunSpec> parse_run(const std::vector<std::string>& args) {
          return {};
        }}},
       {"--channel", {[&spec](std::string_view value) { return add_channel(spec.channels, value); }}},
+      {"--guest-socket", {text_into(spec.guest_socket)}},
       {"--preserve-fd", {[&spec](std::string_view value) -> Status {
          spec.preserve_fds.push_back(TRY(parse_int<int>(value, "--preserve-fd")));
          return check_inherited(spec.preserve_fds.back(), "--preserve-fd");

@@ -70,6 +70,16 @@ TEST(Options, NamesWhatIsWrong) {
   EXPECT_THAT(error_of({"exec", "--runtime", "/r"}), HasSubstr("--socket-fd is missing"));
 }
 
+TEST(Options, AGuestSocketIsForAFramedChannel) {
+  auto spec = full_run();
+  spec.guest_socket = "/run/x/guest.sock";
+  const auto parsed = parse_options(keeper_arguments(spec));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(std::get<KeeperRunSpec>(*parsed), spec);
+  spec.channels.clear();
+  EXPECT_THAT(error_of(keeper_arguments(spec)), HasSubstr("--guest-socket is for a framed channel"));
+}
+
 TEST(Options, RefusesOneNumberForTwoDescriptors) {
   auto spec = full_run();
   spec.preserve_fds = {4};

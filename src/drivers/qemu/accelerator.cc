@@ -11,6 +11,7 @@ namespace skerry::qemu {
 namespace {
 
 constexpr Duration kVersionTimeout = std::chrono::seconds(10);
+constexpr std::string_view kInstead = ": TCG, slower; the jail is the security boundary";
 
 Result<AcceleratorVerdict> cached_verdict(const std::string& cache_file, std::string_view key) {
   return decode_verdict(TRY(read_file(cache_file, 65536)), key);
@@ -31,6 +32,12 @@ Result<AcceleratorVerdict> decode_verdict(std::string_view text, std::string_vie
   return AcceleratorVerdict{word == "kvm " ? Accelerator::kKvm : Accelerator::kTcg, std::string(lines[1])};
 }
 
+std::string obstacle_of(const AcceleratorVerdict& verdict) {
+  std::string_view reason = verdict.reason;
+  if (reason.ends_with(kInstead)) reason.remove_suffix(kInstead.size());
+  return std::string(reason);
+}
+
 std::string kvm_obstacle() {
   if (!sys::exists("/dev/kvm")) return "no /dev/kvm";
   const auto device = sys::open("/dev/kvm", O_RDWR);
@@ -46,13 +53,12 @@ Result<AcceleratorVerdict> probe_accelerator(const std::string& cache_file, std:
   if (auto verdict = cached_verdict(cache_file, key)) return verdict;
   AcceleratorVerdict verdict;
   if (auto obstacle = kvm_obstacle(); !obstacle.empty()) {
-    verdict.reason = cat("no hardware virtualisation (", obstacle, "): TCG, slower; the jail is the security boundary");
+    verdict.reason = cat("no hardware virtualisation (", obstacle, ")", kInstead);
   } else if (const auto booted = boot_under_kvm(); booted) {
     verdict = {Accelerator::kKvm, "KVM works: a guest booted under it"};
   } else {
     verdict.settled = booted.error().code != ErrorCode::kDeadlineExceeded;
-    verdict.reason = cat("/dev/kvm is there but no guest boots under it (", booted.error().message(),
-                         "): TCG, slower; the jail is the security boundary");
+    verdict.reason = cat("/dev/kvm is there but no guest boots under it (", booted.error().message(), ")", kInstead);
   }
   if (verdict.settled) TRY(write_file_atomic(cache_file, encode_verdict(verdict, key), 0644));
   return verdict;

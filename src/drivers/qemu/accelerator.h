@@ -17,6 +17,9 @@ struct AcceleratorVerdict {
   bool settled = true;
 };
 
+// Of a verdict against KVM: why, without what is used instead.
+std::string obstacle_of(const AcceleratorVerdict& verdict);
+
 // One line each way, for the cache: "kvm|tcg KEY\nREASON\n".
 std::string encode_verdict(const AcceleratorVerdict& verdict, std::string_view key);
 // kNotFound when the text is of another key (another boot of the host, another QEMU) or not a verdict at all.

@@ -25,7 +25,14 @@ InitramfsSpec initramfs_spec(const BootFilesSpec& spec) {
   const bool modular = spec.kernel.origin != GuestKernel::Origin::kBuilt && !spec.kernel.release.empty();
   if (modular && sys::exists(modules)) {
     initramfs.modules_dir = modules;
-    initramfs.modules = {"virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", spec.root_filesystem, "overlay"};
+    if (spec.machine == BootFilesSpec::Machine::kMmio) {
+      initramfs.modules = {"virtio_mmio", "virtio_console"};
+    } else {
+      initramfs.modules = {"virtio_pci", "vmw_vsock_virtio_transport"};
+    }
+    for (const auto* name : {"virtio_blk", "virtio_net"}) initramfs.modules.emplace_back(name);
+    initramfs.modules.push_back(spec.root_filesystem);
+    initramfs.modules.emplace_back("overlay");
     if (spec.shares) initramfs.modules.emplace_back("virtiofs");
     if (spec.seed) initramfs.modules.emplace_back("isofs");
   }

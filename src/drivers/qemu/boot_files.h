@@ -45,6 +45,8 @@ struct BootFilesSpec {
   bool shares = false;                    // directories of the host too
   InitramfsKeys* keys = nullptr;          // outlives the call; null: it is read
   bool seed = false;                      // and the disk of cloud-init
+  // Where the machine has its devices, and the agent its channel: virtio-mmio and a port, or PCI and vsock.
+  enum class Machine : std::uint8_t { kMmio, kPciVsock } machine = Machine::kMmio;
 };
 // A bzImage that has this agent baked in boots by itself (C62); else the vmlinux and our initramfs.
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);

@@ -120,12 +120,14 @@ std::vector<BindMount> guest_shares(const EnvironmentSpec& spec) {
   return shares;
 }
 
-Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz) {
+Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz,
+                                 std::string_view more) {
   // Crypto self-tests cost a third of a second, probing serial ports that do not exist a tenth. A panic ends the
   // machine at once: with -no-reboot a restart ends QEMU.
   std::string text = cat("console=ttyS0 quiet reboot=t panic=-1 8250.nr_uarts=1 cryptomgr.notests random.trust_cpu=on ",
                          "tsc=reliable tsc_early_khz=", tsc_khz, " skerry.runtime=microvm");
   if (!plugin.empty()) text += cat(" skerry.plugin=", plugin);
+  if (!more.empty()) text += cat(" ", more);
   const std::string packed = TRY(wire::encode_manifest(wire::encode_boot_document(document)));
   CommandLine line;
   const std::string whole = cat(text, " skerry.manifest=", packed);

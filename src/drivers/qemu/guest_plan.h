@@ -28,7 +28,8 @@ struct CommandLine {
   // fits on the command line.
   std::string manifest_disk;
 };
-// `tsc_khz`: frequency of the host's time stamp counter.
-Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz);
+// `tsc_khz`: frequency of the host's time stamp counter. `more`: what else the guest's kernel or agent is told.
+Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz,
+                                 std::string_view more = {});
 
 }  // namespace skerry::qemu

@@ -39,10 +39,11 @@ Status finish(const EnvironmentPlace& place);
 // A machine as prepare() left it: for a boot.
 void forget_saved(VmmSpec& spec);
 
-class QemuDriver final : public Driver {
+// The parts that stand on the jail and the agent, not on QEMU, serve other VMMs too, which derive from it.
+class QemuDriver : public Driver {
  public:
   QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
-      : jail_(std::move(jail)), images_(images), config_(std::move(config)), templates_(config_.most_templates) {}
+      : jail_(std::move(jail)), config_(std::move(config)), images_(images), templates_(config_.most_templates) {}
 
   [[nodiscard]] Isolation isolation() const override { return Isolation::kMicrovm; }
   Availability availability() override;
@@ -71,10 +72,27 @@ class QemuDriver final : public Driver {
   Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
   Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
 
+ protected:
+  virtual Result<AcceleratorVerdict> accelerator();
+  virtual Result<BootFilesSpec> boot_files_spec() {
+    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs", false, &initramfs_keys_};
+  }
+  // The kernel and initramfs of its guests, by what boot_files_spec() says.
+  Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
+  // Machine and devices are ready: boots the guest, or lets it go on, until its workload runs.
+  virtual Result<Started> begin(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
+  Status make_layer(const EnvironmentPlace& place, VmmSpec& spec, const Fd* like);
+  Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
+  Error why_ended(const EnvironmentPlace& place, const Error& seen);
+
+  Jail jail_;
+  QemuConfig config_;
+  std::mutex verdict_mutex_;
+  std::optional<AcceleratorVerdict> verdict_;
+
  private:
   // What is there of the run, finished or not.
   Result<Observation> observe_run(const EnvironmentPlace& place);
-  Result<AcceleratorVerdict> accelerator();
   Result<std::string> accelerator_key_once();
   // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
@@ -85,10 +103,6 @@ class QemuDriver final : public Driver {
     if (!config_.kernel.empty()) return kernel_of_file(config_.kernel);
     return config_.kernels != nullptr ? config_.kernels->chosen() : host_kernel();
   }
-  Result<BootFilesSpec> boot_files_spec() {
-    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs", false, &initramfs_keys_};
-  }
-  Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
   Status choose_boot_files(const Launch& launch, const std::string& base_disk, VmmSpec& spec);
   Status add_shares(const Launch& launch, VmmSpec& spec);
   Status add_seed(const Launch& launch, VmmSpec& spec);
@@ -96,8 +110,6 @@ class QemuDriver final : public Driver {
   Result<std::string> base_disk(const Launch& launch);
   Result<VmmSpec> shape(const Launch& launch, const wire::BootDocument& document);
   Status attach_devices(const Launch& launch, VmmSpec& spec);
-  Result<Started> begin(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
-  Status make_layer(const EnvironmentPlace& place, VmmSpec& spec, const Fd* like);
   Result<std::string> fork_key(const Launch& launch, const VmmSpec& spec);
   Result<Fd> borrow(const MemoryTemplate& source, const EnvironmentPlace& place, VmmSpec& spec);
   Result<std::shared_ptr<const MemoryTemplate>> template_for(const Launch& launch, const VmmSpec& spec);
@@ -111,15 +123,9 @@ class QemuDriver final : public Driver {
   Result<QmpClient> halt(const EnvironmentPlace& place);
   Status become_environment(const Launch& launch, AgentClient& agent, const wire::BootDocument& document,
                             Started& started);
-  Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
-  Error why_ended(const EnvironmentPlace& place, const Error& seen);
   Status require_running(const EnvironmentPlace& place, std::string_view doing);
 
-  Jail jail_;
   ImageStore& images_;
-  QemuConfig config_;
-  std::mutex verdict_mutex_;
-  std::optional<AcceleratorVerdict> verdict_;
   int late_probes_ = 0;
   std::string host_key_;
   InitramfsKeys initramfs_keys_;

@@ -130,7 +130,7 @@ Result<VmmSpec> QemuDriver::shape(const Launch& launch, const wire::BootDocument
   spec.accelerator = TRY(accelerator()).accelerator;
   spec.cpu_milli = launch.spec.resources.cpu_milli;
   spec.memory_mib = launch.spec.resources.memory_mib;
-  const auto line = TRY(command_line(document, launch.spec.plugin, host_tsc_khz()));
+  const auto line = TRY(command_line(document, launch.spec.plugin, host_tsc_khz(), config_.guest_arguments));
   spec.command_line = line.text;
 
   TRY(add_disks(launch, spec));

@@ -19,6 +19,7 @@ std::vector<oci::Mount> mounts(const VmmJailInputs& inputs) {
     out.push_back(read_only_bind(source, target));
     out.back().options.emplace_back("noexec");
   }
+  out.insert(out.end(), inputs.mounts.begin(), inputs.mounts.end());
   return out;
 }
 
@@ -56,7 +57,7 @@ oci::Spec vmm_jail(const VmmJailInputs& inputs) {
   spec.linux_part.resources = resources(inputs);
   spec.linux_part.masked_paths = oci::default_masked_paths();
   spec.linux_part.readonly_paths = oci::default_readonly_paths();
-  spec.linux_part.seccomp = vmm_seccomp();
+  spec.linux_part.seccomp = vmm_seccomp(inputs.more_calls);
   if (inputs.kvm) spec.linux_part.devices.push_back({"c", "/dev/kvm", 10, 232, 0600, inputs.uid, inputs.uid});
   return spec;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -23,6 +24,9 @@ struct VmmJailInputs {
   std::uint32_t cpu_milli = 1000;
   bool kvm = false;
   std::vector<std::string> argv;
+  // Of a VMM that is not QEMU: what else it sees, and may call (vmm_seccomp()).
+  std::vector<oci::Mount> mounts;
+  std::string_view more_calls;
 };
 
 // Where the process sees them.

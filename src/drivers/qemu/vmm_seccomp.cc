@@ -45,7 +45,7 @@ std::vector<std::string> words(std::string_view text) {
 
 }  // namespace
 
-oci::Seccomp vmm_seccomp() {
+oci::Seccomp vmm_seccomp(std::string_view more) {
   oci::Seccomp out;
   out.default_action = "SCMP_ACT_ERRNO";
   out.default_errno_ret = EPERM;
@@ -61,6 +61,7 @@ oci::Seccomp vmm_seccomp() {
   for (const auto group : kAllowed) {
     for (auto& name : words(group)) plain.push_back(std::move(name));
   }
+  for (auto& name : words(more)) plain.push_back(std::move(name));
   allow(std::move(plain));
   // A family is an int for the kernel: the upper half of the register says nothing.
   constexpr std::uint64_t kInt = 0xFFFFFFFF;

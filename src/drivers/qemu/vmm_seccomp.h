@@ -7,10 +7,13 @@
 // through one. New processes cannot be made, only threads.
 #pragma once
 
+#include <string_view>
+
 #include "wire/oci_spec.h"
 
 namespace skerry::qemu {
 
-oci::Seccomp vmm_seccomp();
+// `more`: names of further calls, parted by spaces.
+oci::Seccomp vmm_seccomp(std::string_view more = {});
 
 }  // namespace skerry::qemu

@@ -1,0 +1,39 @@
+#include "wire/http_answer.h"
+
+#include <gtest/gtest.h>
+
+namespace skerry {
+namespace {
+
+TEST(HttpAnswer, ConnectionsThatStayOpen_ByContentLength) {
+  const std::string first = "HTTP/1.1 200 \r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello";
+  for (std::size_t cut = 0; cut < first.find("\r\n\r\n") + 4; ++cut) {
+    const auto size = http_answer_size(first.substr(0, cut));
+    ASSERT_TRUE(size) << cut;
+    EXPECT_FALSE(size->has_value()) << cut;
+  }
+  const auto size = http_answer_size(first + "HTTP/1.1 204 ");
+  ASSERT_TRUE(size && *size);
+  EXPECT_EQ(**size, first.size());
+  EXPECT_EQ(parse_http_answer(first)->body, "hello");
+}
+
+TEST(HttpAnswer, WithoutABodyTheHeadIsAll) {
+  const std::string none = "HTTP/1.1 204 \r\nServer: x\r\n\r\n";
+  EXPECT_EQ(http_answer_size(none + "more")->value(), none.size());
+  const std::string odd = "HTTP/1.1 204 \r\nContent-Length: 7\r\n\r\n";
+  EXPECT_EQ(http_answer_size(odd)->value(), odd.size());
+}
+
+TEST(HttpAnswer, WhatCannotBeMeasuredIsRefused) {
+  for (const auto* bytes : {"SSH-2.0 x\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: -1\r\n\r\n",
+                            "HTTP/1.1 200 \r\nContent-Length: 99999999999999\r\n\r\n",
+                            "HTTP/1.1 200 \r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+                            "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+    const auto size = http_answer_size(bytes);
+    ASSERT_FALSE(size) << bytes;
+  }
+}
+
+}  // namespace
+}  // namespace skerry
