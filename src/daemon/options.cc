@@ -22,6 +22,22 @@ struct RawOptions {
   std::string log_format = "text";
 };
 
+void declare_microvms(CLI::App& app, DaemonOptions& options) {
+  app.add_option("--accel", options.accelerator, "auto, kvm or tcg")
+      ->envname("SKERRY_ACCEL")
+      ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
+      ->capture_default_str();
+  app.add_option("--microvm-driver", options.microvm_driver, "what runs microVMs: qemu or cloud-hypervisor")
+      ->envname("SKERRY_MICROVM_DRIVER")
+      ->check(CLI::IsMember({"qemu", "cloud-hypervisor"}))
+      ->capture_default_str();
+  app.add_option("--cloud-hypervisor", options.cloud_hypervisor, "the program, for --microvm-driver cloud-hypervisor")
+      ->envname("SKERRY_CLOUD_HYPERVISOR")
+      ->capture_default_str();
+  app.add_option("--kernel", options.kernel, "kernel image for microVMs (default: Debian's cloud kernel)")
+      ->envname("SKERRY_KERNEL");
+}
+
 void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
   app.add_option("--state-dir", options.state_dir, "images, database, disks")
       ->envname("SKERRY_STATE_DIR")
@@ -59,19 +75,7 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
   app.add_option("--dns", options.dns, "name servers for environments (default: the host's)")
       ->envname("SKERRY_DNS")
       ->delimiter(',');
-  app.add_option("--accel", options.accelerator, "auto, kvm or tcg")
-      ->envname("SKERRY_ACCEL")
-      ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
-      ->capture_default_str();
-  app.add_option("--microvm-driver", options.microvm_driver, "what runs microVMs: qemu or cloud-hypervisor")
-      ->envname("SKERRY_MICROVM_DRIVER")
-      ->check(CLI::IsMember({"qemu", "cloud-hypervisor"}))
-      ->capture_default_str();
-  app.add_option("--cloud-hypervisor", options.cloud_hypervisor, "the program, for --microvm-driver cloud-hypervisor")
-      ->envname("SKERRY_CLOUD_HYPERVISOR")
-      ->capture_default_str();
-  app.add_option("--kernel", options.kernel, "kernel image for microVMs (default: Debian's cloud kernel)")
-      ->envname("SKERRY_KERNEL");
+  declare_microvms(app, options);
   app.add_option("--cgroup-parent", options.cgroup_parent, "name of our cgroup below our own")
       ->envname("SKERRY_CGROUP_PARENT")
       ->capture_default_str();

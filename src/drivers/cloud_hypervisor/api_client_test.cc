@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <optional>
+
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
@@ -11,7 +14,6 @@
 namespace skerry::cloud_hypervisor {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 constexpr Duration kPatience = std::chrono::seconds(10);
@@ -21,6 +23,7 @@ constexpr std::string_view kDone = "HTTP/1.1 204 \r\nConnection: keep-alive\r\n\
 class ApiClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN);  // as skerryd does
     listener_ = unix_listen(dir_ / "api.sock", 0600).value();
     client_.emplace(ApiClient::connect(dir_ / "api.sock").value());
     vmm_ = unix_accept(listener_.get()).value();
