@@ -87,6 +87,10 @@ std::vector<std::string> keeper_arguments(const KeeperRunSpec& spec) {
     out.insert(out.end(), {"--channel", cat(channel.name, ":", channel.child_fd, ":", mode_name(channel.mode))});
   }
   if (!spec.guest_socket.empty()) out.insert(out.end(), {"--guest-socket", spec.guest_socket});
+  if (spec.companion) {
+    out.insert(out.end(),
+               {"--companion", cat(spec.companion->pid, ":", spec.companion->start, ":", spec.companion->name)});
+  }
   for (const int fd : spec.preserve_fds) out.insert(out.end(), {"--preserve-fd", cat(fd)});
   if (spec.start) out.emplace_back("--start");
   if (spec.attach_fd >= 0) out.insert(out.end(), {"--attach-fd", cat(spec.attach_fd)});

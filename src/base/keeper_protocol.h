@@ -56,6 +56,15 @@ enum class ChannelMode : std::uint8_t {
   kConsole,
 };
 
+// A process the run cannot live without, and what it is called where its end is told: when it ends, the main process is
+// killed, with the reason "NAME ended" on record.
+struct KeeperCompanion {
+  std::string name;
+  pid_t pid = -1;
+  std::uint64_t start = 0;  // process_start_time()
+  bool operator==(const KeeperCompanion&) const = default;
+};
+
 struct KeeperChannel {
   std::string name;   // [a-z0-9-], names the socket
   int child_fd = -1;  // number in the main process, from 3
@@ -85,6 +94,7 @@ struct KeeperRunSpec {
   // is who first connects to it, `child_fd` is nothing, and the end of that connection is the guest's: a VMM that lives
   // on (it may be about to start its guest again) is ended, by SIGTERM, and SIGKILL kGuestGrace later.
   std::string guest_socket;
+  std::optional<KeeperCompanion> companion;
   std::vector<int> preserve_fds;  // descriptors of the keeper that the main process gets under the same number, from 3
   bool start = false;             // `RUNTIME run --detach` instead of create: the workload runs when the report comes
   int attach_fd = -1;             // descriptor of the keeper: a client of attach.sock from the first byte on; -1: none

@@ -111,6 +111,7 @@ Result<pid_t> Jail::launch(const EnvironmentPlace& place, const JailSpec& spec, 
   keeper.stdin_mode = spec.stdin_mode;
   keeper.channels = spec.channels;
   keeper.guest_socket = spec.guest_socket;
+  keeper.companion = spec.companion;
   keeper.oom_file = oom_count_file(groups);
   keeper.runtime = config_.runtime;
   keeper.runtime_args = {"--root", config_.runtime_root};

@@ -15,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,8 @@ struct JailSpec {
   // Complete but for linux.cgroupsPath, which the jail fills in. root.path is absolute.
   oci::Spec config;
   std::vector<KeeperChannel> channels;
-  std::string guest_socket;  // KeeperRunSpec::guest_socket
+  std::string guest_socket;                  // KeeperRunSpec::guest_socket
+  std::optional<KeeperCompanion> companion;  // a process it cannot live without
   // Descriptors for the main process: `source` is borrowed, `target` is its number inside, from 3 on, and no channel's
   // (KeeperChannel::child_fd). The numbers between that nobody has are /dev/null.
   std::vector<SpawnSpec::InheritFd> fds;

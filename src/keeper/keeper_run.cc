@@ -28,6 +28,11 @@ namespace {
 // A line without its end (a prompt) goes to the log after this long.
 constexpr Duration kPartialLineTime = std::chrono::seconds(1);
 
+// What a keeper told to leave still takes of the output of a process that has ended.
+constexpr Duration kHurriedDrainTime = std::chrono::milliseconds(100);
+// Between the end of a companion and the end of what cannot live without it.
+constexpr Duration kCompanionTime = std::chrono::milliseconds(200);
+
 // A run whose workload's own exit status nobody knows, as `run` tells it (docs/API.md).
 constexpr int kExitWithoutCode = 125;
 
@@ -53,6 +58,8 @@ class Keeper {
   void uncongested();
   void channel_closed(const std::string& name, const std::string& reason);
   void end_vmm();
+  Status watch_companion();
+  void companion_ended();
 
   void main_ended(ExitStatus status);
   void finish_when_drained();
@@ -74,6 +81,7 @@ class Keeper {
   std::unique_ptr<AttachServer> attach_;
   std::unique_ptr<Children> children_;
   std::optional<OomWatch> oom_;
+  Fd companion_;  // pidfd
   std::optional<KeeperExit> exit_;
   std::optional<int> workload_code_;
   bool guest_out_of_memory_ = false;
@@ -171,11 +179,12 @@ Result<pid_t> Keeper::create() {
   Children::Handlers handlers;
   handlers.main_ended = [this](ExitStatus status) { main_ended(status); };
   handlers.terminate = [this] {
-    if (exit_) finish();
+    if (exit_) loop_.after(kHurriedDrainTime, [this] { finish(); });
   };
   children_ = TRY(Children::watch(loop_, main, std::move(handlers)));
   oom_.emplace(spec_.oom_file.empty() ? OomWatch::of_process(main) : OomWatch(spec_.oom_file));
   TRY(record_pids(main));
+  TRY(watch_companion());
   return main;
 }
 
@@ -191,6 +200,30 @@ Status Keeper::record_pids(pid_t main) {
 }
 
 Status Keeper::keep() { return loop_.run(); }
+
+Status Keeper::watch_companion() {
+  if (!spec_.companion) return {};
+  auto process = open_same_process(spec_.companion->pid, spec_.companion->start);
+  if (!process) {
+    companion_ended();
+    return {};
+  }
+  companion_ = std::move(*process);
+  return loop_.watch(companion_.get(), EPOLLIN, [this](std::uint32_t) {
+    loop_.forget(companion_.get());
+    companion_ended();
+  });
+}
+
+// It may have ended because the main process did, whose end is about to be heard.
+void Keeper::companion_ended() {
+  loop_.after(kCompanionTime, [this] {
+    if (exit_) return;
+    note_ = cat(spec_.companion->name, " ended");
+    log_->note(note_);
+    children_->signal_main(SIGKILL);
+  });
+}
 
 // ── output ──
 

@@ -269,6 +269,27 @@ TEST_F(KeeperRunTest, AGuestComesByASocketWithAName) {
   EXPECT_EQ(read_file(dir_ / "heard").value(), encode_frame(FrameKind::kStdin, 0, "hi"));
 }
 
+// What it cannot live without ends: so does it, and the reason is on record.
+TEST_F(KeeperRunTest, EndsWithItsCompanion) {
+  SpawnSpec server;
+  server.argv = {"/bin/sleep", "1000"};
+  auto companion = Child::spawn(server).value();
+  spec_.companion = KeeperCompanion{"its server", companion.pid(), process_start_time(companion.pid()).value()};
+  command("exec sleep 1000");
+  ASSERT_TRUE(keeper_.start());
+  ASSERT_TRUE(companion.signal(SIGKILL));
+  const auto exit = keeper_.wait_exit();
+  EXPECT_EQ(exit.status.signal, SIGKILL);
+  EXPECT_EQ(exit.note, "its server ended");
+}
+
+TEST_F(KeeperRunTest, ACompanionThatHasGoneAlreadyIsNoneToLiveWith) {
+  spec_.companion = KeeperCompanion{"its server", ::getpid(), 1};
+  command("exec sleep 1000");
+  ASSERT_TRUE(keeper_.start());
+  EXPECT_EQ(keeper_.wait_exit().note, "its server ended");
+}
+
 TEST_F(KeeperRunTest, AVmmThatOutlivesItsGuestIsKilled) {
   write(dir_ / "vmm.py", cat("import signal, socket\n"
                              "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

@@ -61,6 +61,24 @@ Status add_channel(std::vector<KeeperChannel>& channels, std::string_view text) 
   return {};
 }
 
+// PID:START:NAME
+Status set_companion(std::optional<KeeperCompanion>& target, std::string_view text) {
+  const auto first = text.find(':');
+  const auto second = first == std::string_view::npos ? first : text.find(':', first + 1);
+  if (second == std::string_view::npos) {
+    return fail(ErrorCode::kInvalidArgument, "--companion: PID:START:NAME expected");
+  }
+  KeeperCompanion companion;
+  companion.pid = TRY(parse_int<pid_t>(text.substr(0, first), "--companion"));
+  companion.start = TRY(parse_int<std::uint64_t>(text.substr(first + 1, second - first - 1), "--companion"));
+  companion.name = text.substr(second + 1);
+  if (companion.pid <= 0 || companion.name.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--companion: a process and its name");
+  }
+  target = std::move(companion);
+  return {};
+}
+
 Setter terminal_size_into(TerminalSize& target) {
   return [&target](std::string_view value) -> Status {
     const auto parts = split(value, 'x');
@@ -144,6 +162,7 @@ Result<KeeperRunSpec> parse_run(const std::vector<std::string>& args) {
        }}},
       {"--channel", {[&spec](std::string_view value) { return add_channel(spec.channels, value); }}},
       {"--guest-socket", {text_into(spec.guest_socket)}},
+      {"--companion", {[&spec](std::string_view value) { return set_companion(spec.companion, value); }}},
       {"--preserve-fd", {[&spec](std::string_view value) -> Status {
          spec.preserve_fds.push_back(TRY(parse_int<int>(value, "--preserve-fd")));
          return check_inherited(spec.preserve_fds.back(), "--preserve-fd");

@@ -70,6 +70,17 @@ TEST(Options, NamesWhatIsWrong) {
   EXPECT_THAT(error_of({"exec", "--runtime", "/r"}), HasSubstr("--socket-fd is missing"));
 }
 
+TEST(Options, ACompanionIsAProcessWithAName) {
+  auto spec = full_run();
+  spec.companion = KeeperCompanion{"its server: one", 77, 123456};
+  const auto parsed = parse_options(keeper_arguments(spec));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(std::get<KeeperRunSpec>(*parsed), spec);
+  for (const auto* text : {"7", "7:8", "7:8:", "0:1:x", "-1:1:x", "x:1:y", "7:x:y"}) {
+    EXPECT_THAT(error_of({"run", "--companion", text}), HasSubstr("--companion")) << text;
+  }
+}
+
 TEST(Options, AGuestSocketIsForAFramedChannel) {
   auto spec = full_run();
   spec.guest_socket = "/run/x/guest.sock";

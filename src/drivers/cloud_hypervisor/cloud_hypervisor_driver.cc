@@ -20,6 +20,7 @@ using qemu::AgentClient;
 constexpr Duration kCallTimeout = std::chrono::seconds(10);
 // As for QEMU's probe: a guest under KVM is up in well under a second, an instruction emulator takes minutes.
 constexpr Duration kProbeTimeout = std::chrono::seconds(3);
+constexpr Duration kEndTimeout = std::chrono::seconds(5);
 constexpr const char* kUseQemu = "start skerryd with --microvm-driver qemu";
 
 std::unexpected<Error> refused(const EnvironmentPlace& place, std::string_view what) {
@@ -144,7 +145,11 @@ Result<Started> CloudHypervisorDriver::begin(const Launch& launch, qemu::VmmSpec
   // Before the guest runs, so that nothing it says is missed.
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
-  if (const auto booted = boot_vmm(place, spec); !booted) return fail(why_ended(place, booted.error()));
+  if (const auto booted = boot_vmm(place, spec); !booted) {
+    // Its last words are on record when its keeper has gone.
+    if (booted.error().code == ErrorCode::kUnavailable) static_cast<void>(jail_.await_end(place, kEndTimeout));
+    return fail(why_ended(place, booted.error()));
+  }
   TRY_IN("boot the guest", await_workload(place, agent));
   return started;
 }

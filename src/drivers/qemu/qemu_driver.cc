@@ -114,7 +114,7 @@ Result<Observation> QemuDriver::observe_run(const EnvironmentPlace& place) {
     if (server.phase != Phase::kRunning) {
       // The guest would hang at its next look into a directory of the host; nothing can take the server's place.
       observed.phase = Phase::kBroken;
-      observed.reason = "the server of the host's directories ended";
+      observed.reason = cat(kShareServer, " ended");
     }
   }
   observed.suspended = observed.phase == Phase::kAbsent && has_memory(suspended(place));

@@ -64,6 +64,11 @@ Result<Fd> start_shares(Jail& jail, const EnvironmentPlace& place, ShareJailInpu
   return ours;
 }
 
+Result<KeeperCompanion> share_server(const EnvironmentPlace& place) {
+  const auto pids = TRY_IN("the server of the mounts", read_keeper_pids(shares_place(place).run_dir));
+  return KeeperCompanion{kShareServer, pids.main, pids.main_start};
+}
+
 Status stop_shares(const Jail& jail, const EnvironmentPlace& place) { return jail.remove(shares_place(place)); }
 
 }  // namespace skerry::qemu

@@ -20,6 +20,9 @@
 
 namespace skerry::qemu {
 
+// What it is called where its end is told.
+inline constexpr const char* kShareServer = "the server of the host's directories";
+
 // The place of the server of this environment's shares.
 EnvironmentPlace shares_place(const EnvironmentPlace& place);
 bool has_shares(const EnvironmentPlace& place);
@@ -31,6 +34,8 @@ Result<oci::Mount> share_of(const BindMount& mount);
 
 // Starts the server. The socket is QEMU's end. What is left of a failure stop_shares() removes.
 Result<Fd> start_shares(Jail& jail, const EnvironmentPlace& place, ShareJailInputs inputs);
+// The server, as a companion of its VMM: without it the guest would hang at its next look into a share.
+Result<KeeperCompanion> share_server(const EnvironmentPlace& place);
 // Ends the server and removes its jail; nothing to remove is fine. Its files go with run_dir.
 Status stop_shares(const Jail& jail, const EnvironmentPlace& place);
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "drivers/qemu/jail_parts.h"
 #include "drivers/qemu/share_jail.h"
+#include "drivers/qemu/shares.h"
 #include "drivers/qemu/vmm_jail.h"
 
 namespace skerry::qemu {
@@ -59,7 +60,10 @@ Result<JailSpec> jail_spec(const EnvironmentPlace& place, const VmmSpec& spec) {
   if (machine.incoming) lend(spec.incoming_state);  // kIncomingFd
   if (spec.memory) machine.memory = MemoryFile{lend(spec.memory->fd), spec.memory->shared};
   if (spec.tap) machine.network = NetworkCard{lend(spec.tap.get()), spec.mac};
-  if (spec.share) machine.share = Share{lend(spec.share.get()), kShareTag};
+  if (spec.share) {
+    machine.share = Share{lend(spec.share.get()), kShareTag};
+    jailed.companion = TRY(share_server(place));
+  }
   for (const auto& disk : spec.disks) machine.disks.push_back({disk.serial, lend(disk.file.get()), disk.read_only});
 
   VmmJailInputs inputs;

@@ -112,7 +112,9 @@ TEST_F(VolumesTest, TheServerIsShutInAndGoesWithTheGuest) {
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kRunning);
   ASSERT_EQ(::kill(static_cast<pid_t>(server->pid), SIGKILL), 0);
   EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(5)).value_or(false));
-  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kBroken) << "the guest cannot go on without it";
+  const auto end = await_end(launch);
+  EXPECT_EQ(end.phase, Phase::kExited) << "the guest cannot go on without it";
+  EXPECT_EQ(end.reason, "the server of the host's directories ended");
   ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
 

@@ -239,6 +239,23 @@ class Podman(Machine):
         refused = self.podman("run", "--rm", "--network", "host", "bb", "true", check=False)
         self.assertIn("network namespace", refused.stderr)
 
+    def test_a_guest_whose_volumes_lose_their_server_ends(self):
+        shared = pathlib.Path(self.dir, "shared")
+        shared.mkdir()
+        self.podman("run", "-d", "--name", "v", "--network", "none", "-v", f"{shared}:/data", "bb", "sleep", "1000")
+
+        def serves_us(entry):
+            with contextlib.suppress(OSError):
+                if b"virtiofsd" in pathlib.Path(entry, "cmdline").read_bytes():
+                    return str(shared) in pathlib.Path(entry, "mountinfo").read_text()
+            return False
+        servers = [int(entry.name) for entry in pathlib.Path("/proc").iterdir() if entry.name.isdigit() and serves_us(entry)]
+        self.assertNotEqual(servers, [])
+        for server in servers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
+        self.assertEqual(self.podman("wait", "v", timeout=20).stdout.strip(), "137")
+
     def test_the_callers_network_is_the_guests(self):
         netns, link = f"skerry-test-{os.getpid()}", f"skt{os.getpid()}"
         for line in (f"netns add {netns}", f"link add {link} type veth peer name eth0 netns {netns}",
