@@ -1,4 +1,5 @@
-"""skerry-oci-microvm: the command line of an OCI runtime, each container a microVM; by itself and driven by podman."""
+"""skerry-oci-microvm: the command line of an OCI runtime, each container a microVM; by itself and driven by podman and
+containerd."""
 
 import contextlib
 import json
@@ -11,6 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oci"))
+import clients_test  # noqa: E402
 import ocitest  # noqa: E402
 from ocitest import RUNTIME, wait_for  # noqa: E402
 
@@ -185,6 +187,26 @@ class CommandLine(Machine):
         self.wait_stopped(name)
         self.run_oci("delete", name)
         self.assertEqual(machines(self.dir, self.ids), [])
+
+
+class Containerd(clients_test.ContainerdTasks):
+    """Also the test of containerd with any runtime."""
+
+    def test_a_kernel_of_its_own_volumes_and_pipes(self):
+        shared = pathlib.Path(self.dir, "shared")
+        shared.mkdir()
+        (shared / "in").write_text("from the host\n")
+        name = f"t{os.getpid()}"
+        done = self.ctr("run", "--rm", "--runc-binary", RUNTIME, "--mount",
+                        f"type=bind,src={shared},dst=/data,options=rbind:rw", self.IMAGE, name, "sh", "-c",
+                        "uname -r; cat /data/in; echo made > /data/out; echo told >&2; exit 4", check=False)
+        kernel, text = done.stdout.splitlines()
+        self.assertNotEqual(kernel, HOST_KERNEL)
+        self.assertEqual((text, done.returncode), ("from the host", 4), done.stderr)
+        self.assertIn("told", done.stderr)
+        self.assertEqual((shared / "out").read_text(), "made\n")
+        # Of the machine alone: containerd itself runs in our directory.
+        wait_for(lambda: not machines("no directory", [name]), 20, "the end of the machine")
 
 
 @unittest.skipUnless(shutil.which("podman"), "podman is not installed")
