@@ -32,6 +32,8 @@ constexpr int kRuns = 5;
 constexpr int kForksARun = 3;
 constexpr int kExecs = 200;
 constexpr int kPlainBootMs = 15'000;
+constexpr int kQuietMs = 100;
+constexpr double kTakeGoalMs = 5;  // over what the guest itself takes to answer
 
 struct StartTimes {
   std::vector<double> answer;    // of a fork: to the first answer of its guest
@@ -41,6 +43,18 @@ struct StartTimes {
 // start() of one environment.
 Status time_start(Place& place, Driver& driver, StartTimes& times) {
   const Launch launch = bench::next_launch(place);
+  const MonoTime begin = SystemClock().monotonic();
+  const auto started = TRY(driver.start(launch));
+  times.workload.push_back(ms_since(begin));
+  times.answer.push_back(static_cast<double>((started.answered_at - begin).count()) / 1e6);
+  return driver.destroy(launch.place);
+}
+
+// The same of one that was prepared, when all is quiet.
+Status time_take(Place& place, Driver& driver, WarmMode mode, StartTimes& times) {
+  const Launch launch = bench::next_launch(place);
+  TRY(driver.prepare(launch, mode));
+  ::poll(nullptr, 0, kQuietMs);
   const MonoTime begin = SystemClock().monotonic();
   const auto started = TRY(driver.start(launch));
   times.workload.push_back(ms_since(begin));
@@ -118,6 +132,8 @@ struct Measured {
   StartTimes cold;
   StartTimes own_kernel;  // cold too; empty: there is none
   StartTimes fork;
+  StartTimes parked;
+  StartTimes warmed;
   std::vector<double> plain_restore;
   std::vector<double> plain_cont;
 };
@@ -141,10 +157,22 @@ Result<Measured> take_turns(Place& place, Driver& cold, Driver& forking, Driver*
       const auto restored = TRY(restore.restore());
       out.plain_restore.push_back(restored.answer_ms);
       out.plain_cont.push_back(restored.cont_ms);
+      TRY(time_take(place, forking, WarmMode::kParked, out.parked));
+      TRY(time_take(place, forking, WarmMode::kWarmed, out.warmed));
     }
   }
   if (out.plain_boot.empty()) return fail(ErrorCode::kUnavailable, "plain QEMU never booted");
   return out;
+}
+
+std::vector<bench::Row> take_rows(const Measured& times) {
+  const double cont_ms = bench::median(times.plain_cont);
+  const double fork_ms = bench::median(times.fork.workload);
+  return {{"microvm.take-warmed-answer.cont", bench::median(times.warmed.answer), cont_ms + kTakeGoalMs, 1,
+           "from the warm pool to the guest's answer, against 5 ms over that of a guest that was only stopped"},
+          {"microvm.take-warmed.fork", bench::median(times.warmed.workload), fork_ms, 0,
+           "from the warm pool to the running workload, against a fork"},
+          {"microvm.take-parked.fork", bench::median(times.parked.workload), fork_ms, 0, "the same, parked"}};
 }
 
 Status measure(const std::string& result) {
@@ -174,6 +202,7 @@ Status measure(const std::string& result) {
        "of QEMU alone: a guest that was stopped, from cont to its answer"},
       {"microvm.exec.fork", exec_ms, fork_ms, 0, "p50: connect, run true, exit code"},
       {"microvm.exec.p99", exec[exec.size() * 99 / 100], exec_ms, 0, "p99 against p50"}};
+  for (auto& row : take_rows(times)) rows.push_back(std::move(row));
   if (own_kernel) {
     rows.push_back({"microvm.cold-own-kernel.plain-qemu", bench::median(times.own_kernel.workload), plain_ms, 0.4,
                     "own kernel to the running workload, jailed; QEMU: Debian's bzImage, to the agent"});

@@ -178,6 +178,7 @@ wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentReques
       take(become(request.identity));
       break;
     case wire::AgentOp::kBoot:
+    case wire::AgentOp::kRehearse:
       response.error = Error{ErrorCode::kConflict, 0, "the guest has booted already", {}};
       break;
   }

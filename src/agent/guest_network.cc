@@ -124,6 +124,15 @@ Status configure_network(const wire::GuestNetwork& network) {
   return {};
 }
 
+Status clear_network(const std::string& mac) {
+  const Fd socket = TRY(control_socket());
+  const std::string name = TRY(await_interface(mac));
+  ifreq request = request_for(name);
+  request.ifr_addr = TRY(address_of("0.0.0.0"));
+  if (::ioctl(socket.get(), SIOCSIFADDR, &request) < 0) return fail_errno(cat("no address for ", name));
+  return set_up(socket.get(), name, false);
+}
+
 Status change_mac(const std::string& mac, const std::string& new_mac) {
   const Fd socket = TRY(control_socket());
   const std::string name = TRY(await_interface(mac));

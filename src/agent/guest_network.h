@@ -13,6 +13,8 @@ Status bring_up_loopback();
 // Interface, address, route. kNotFound when there is no interface with that MAC; waits up to two seconds for it.
 // Called again (after a fork) it replaces address and route.
 Status configure_network(const wire::GuestNetwork& network);
+// Takes address and routes from the interface with `mac`, and leaves it down.
+Status clear_network(const std::string& mac);
 // Gives the interface with `mac` another one. It is down for the moment.
 Status change_mac(const std::string& mac, const std::string& new_mac);
 

@@ -10,6 +10,7 @@
 #include "agent/boot.h"
 #include "agent/guest_network.h"
 #include "agent/identity.h"
+#include "agent/rehearse.h"
 #include "base/clock.h"
 #include "base/file_io.h"
 #include "base/frame.h"
@@ -87,9 +88,10 @@ Result<wire::BootDocument> accept_document(const wire::AgentRequest& request) {
   return document;
 }
 
-// What else a parked guest does.
-Status before_boot(const wire::AgentRequest& request) {
+// What else a parked guest does. It can rehearse when it has entered its root.
+Status before_boot(const wire::AgentRequest& request, bool entered) {
   if (request.op == wire::AgentOp::kPing) return {};
+  if (request.op == wire::AgentOp::kRehearse && entered) return rehearse(request);
   return fail(ErrorCode::kConflict, cat("the guest is parked: it does not take \"", wire::to_text(request.op), "\""));
 }
 
@@ -113,7 +115,7 @@ Result<Unparked> await_document(const wire::GuestRoot& root) {
     wire::AgentResponse response;
     const auto request = wire::decode_request(frame.payload);
     if (request && request->op != wire::AgentOp::kBoot) {
-      if (const auto done = before_boot(*request); !done) response.error = done.error();
+      if (const auto done = before_boot(*request, root.overlay); !done) response.error = done.error();
       TRY(port.send(FrameKind::kResponse, frame.session, wire::encode_response(response)));
       continue;
     }

@@ -51,6 +51,8 @@ constexpr std::string_view kSchema = R"json({"type":"object","additionalProperti
 "pci_passthrough":{"type":"array","items":{"type":"string"}},"allowlist":{"type":"array","items":{"type":"string"}}}},
 "cloud_init":{"type":"object","additionalProperties":false,"properties":{"user_data":{"type":"string"},
 "network_config":{"type":"string"},"vendor_data":{"type":"string"}}},
+"warm_pool":{"type":"object","additionalProperties":false,"required":["mode"],"properties":{
+"mode":{"enum":["off","parked","warmed"]},"size":{"type":"integer","minimum":1,"maximum":64}}},
 "signature":{"type":"string","description":"minisign's, over the document without this field (docs/PLUGINS.md)"}}})json";
 
 }  // namespace

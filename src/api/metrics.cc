@@ -107,6 +107,21 @@ void start_times(std::string& out, Controller& controller) {
   }
 }
 
+void warm_pools(std::string& out, Controller& controller) {
+  const auto pools = controller.warm_pools();
+  const auto rows = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    head(out, name, type, help);
+    for (const auto& each : pools) out += cat(name, "{plugin=\"", each.plugin, "\"} ", value(each), "\n");
+  };
+  rows("skerry_warm_pool_wanted", "gauge", "MicroVMs that the plugin wants to be kept ready.",
+       [](const auto& each) { return each.wish.size; });
+  rows("skerry_warm_pool_ready", "gauge", "Those that are.", [](const auto& each) { return each.ready; });
+  rows("skerry_warm_pool_memory_bytes", "gauge", "Memory they take.",
+       [](const auto& each) { return each.memory_bytes; });
+  rows("skerry_warm_pool_taken_total", "counter", "Those that became environments.",
+       [](const auto& each) { return each.taken; });
+}
+
 void api_counters(std::string& out, Context& context) {
   head(out, "skerry_api_requests_total", "counter", "Requests read.");
   out += cat("skerry_api_requests_total ", context.metrics.requests.load(), "\n");
@@ -138,6 +153,7 @@ Result<Response> show_metrics(Context& context, const Request& request) {
   environment_usage(out, context.ports.controller, environments);
   environment_starts(out, environments);
   start_times(out, context.ports.controller);
+  warm_pools(out, context.ports.controller);
   api_counters(out, context);
   return text_response(std::move(out), "text/plain; version=0.0.4; charset=utf-8");
 }

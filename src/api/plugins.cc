@@ -19,15 +19,33 @@ Event plugin_event(const Context& context, std::string_view what, const Plugin& 
   return event;
 }
 
-void write_plugin(wire::JsonWriter& json, const Plugin& plugin, bool is_default) {
+using WarmPools = std::vector<WarmPoolStatus>;
+
+// Of the version that the name stands for: others have none.
+void write_warm_pool(wire::JsonWriter& json, const Plugin& plugin, const WarmPools& pools) {
+  const auto found = std::ranges::find(pools, plugin.name, &WarmPoolStatus::plugin);
+  if (found == pools.end()) return;
+  json.key("warm_pool")
+      .begin_object()
+      .field("mode", to_text(found->wish.mode))
+      .field("size", found->wish.size)
+      .field("ready", found->ready)
+      .field("memory_bytes", found->memory_bytes)
+      .field("taken", found->taken)
+      .field("problem", found->problem)
+      .end_object();
+}
+
+void write_plugin(wire::JsonWriter& json, const Plugin& plugin, bool is_default, const WarmPools& pools) {
   json.begin_object()
       .field("name", plugin.name)
       .field("version", plugin.version)
       .field("runtime", plugin.runtime)
       .field("enabled", plugin.enabled)
       .field("default", is_default)
-      .field("created_at", to_rfc3339(plugin.created_at))
-      .end_object();
+      .field("created_at", to_rfc3339(plugin.created_at));
+  if (is_default) write_warm_pool(json, plugin, pools);
+  json.end_object();
 }
 
 // {name}: NAME or NAME@VERSION.
@@ -44,7 +62,7 @@ Result<Plugin> find_plugin(Context& context, const Request& request) {
 Result<Response> plugin_response(Context& context, const Plugin& plugin, int status = 200) {
   const auto usual = TRY(context.ports.store.find_plugin({plugin.name, {}}));
   wire::JsonWriter json;
-  write_plugin(json, plugin, usual && usual->version == plugin.version);
+  write_plugin(json, plugin, usual && usual->version == plugin.version, context.ports.controller.warm_pools());
   return json_response(std::move(json).text(), status);
 }
 
@@ -105,9 +123,10 @@ Result<Response> switch_plugin(Context& context, const Request& request, bool en
 }  // namespace
 
 Result<Response> list_plugins(Context& context, const Request& request) {
-  return list_page(
-      request, with_defaults(TRY(context.ports.store.plugins())),
-      [](wire::JsonWriter& json, const ListedPlugin& each) { write_plugin(json, each.plugin, each.is_default); });
+  return list_page(request, with_defaults(TRY(context.ports.store.plugins())),
+                   [pools = context.ports.controller.warm_pools()](wire::JsonWriter& json, const ListedPlugin& each) {
+                     write_plugin(json, each.plugin, each.is_default, pools);
+                   });
 }
 
 Result<Response> show_plugin(Context& context, const Request& request) {

@@ -141,7 +141,10 @@ constexpr Schema kSchemas[] = {
     {"Plugin",
      R"({"type":"object","required":["name","version","runtime","enabled","default","created_at"],"properties":{
 "name":{"type":"string"},"version":{"type":"string"},"runtime":{"type":"string"},"enabled":{"type":"boolean"},
-"default":{"type":"boolean"},"created_at":{"type":"string"}}})"},
+"default":{"type":"boolean"},"created_at":{"type":"string"},
+"warm_pool":{"type":"object","required":["mode","size","ready","memory_bytes","taken","problem"],"properties":{
+"mode":{"enum":["parked","warmed"]},"size":{"type":"integer"},"ready":{"type":"integer"},
+"memory_bytes":{"type":"integer"},"taken":{"type":"integer"},"problem":{"type":"string"}}}}})"},
     {"Deployment", R"({"type":"object","required":["name","plugin","replicas","current","ready","config","created_at"],
 "properties":{"name":{"type":"string"},"plugin":{"type":"string"},"plugin_version":{"type":"string"},
 "replicas":{"type":"integer"},

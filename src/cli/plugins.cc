@@ -14,6 +14,11 @@ constexpr std::string_view kPlugins = "/api/v1/plugins";
 
 std::string plugin_path(const std::string& name) { return cat(kPlugins, "/", escape(name)); }
 
+// "2/3": ready of those that are wanted.
+std::string warm_text(const wire::JsonNode& pool) {
+  return pool.is_null() ? std::string() : cat(pool.integer("ready"), "/", pool.integer("size"));
+}
+
 Outcome switch_plugins(const Session& session, const PluginOptions& options, std::string_view verb) {
   for (const auto& name : options.names) {
     const auto answer = TRY(session.http.expect("POST", cat(plugin_path(name), "/", verb)));
@@ -29,13 +34,14 @@ Outcome switch_plugins(const Session& session, const PluginOptions& options, std
 }  // namespace
 
 Outcome list_plugins(const Session& session) {
-  return print_list(session, kPlugins, {"NAME", "VERSION", "DEFAULT", "RUNTIME", "ENABLED", "INSTALLED"},
+  return print_list(session, kPlugins, {"NAME", "VERSION", "DEFAULT", "RUNTIME", "ENABLED", "WARM", "INSTALLED"},
                     [](const wire::JsonNode& each) {
                       return std::vector<std::string>{each.text("name"),
                                                       each.text("version"),
                                                       each.at("default").flag() ? "yes" : "",
                                                       each.text("runtime"),
                                                       each.at("enabled").flag() ? "yes" : "no",
+                                                      warm_text(each.at("warm_pool")),
                                                       human_age(each.text("created_at"))};
                     });
 }

@@ -17,12 +17,12 @@ namespace {
 constexpr int kMaxSteps = 32;
 constexpr Duration kRetryAfter = std::chrono::seconds(5);
 
+}  // namespace
+
 EnvironmentPlace place_of(const ControllerConfig& config, const Environment& environment) {
   return {environment.id, environment.spec.name, cat(config.state_dir, "/environments/", environment.id),
           cat(config.run_dir, "/environments/", environment.id)};
 }
-
-}  // namespace
 
 Actor::Actor(ActorContext& context, Driver& driver, Environment environment)
     : context_(context),

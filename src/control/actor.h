@@ -28,6 +28,8 @@ namespace skerry {
 // Where an environment that begins as a fork finds what Driver::save() wrote, until its first run.
 inline std::string saved_of(const EnvironmentPlace& place) { return place.state_dir + "/saved"; }
 
+EnvironmentPlace place_of(const ControllerConfig& config, const Environment& environment);
+
 // What all actors share. Outlives them.
 struct ActorContext {
   const ControllerConfig& config;

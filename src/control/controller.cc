@@ -18,6 +18,8 @@
 #include "control/launch.h"
 #include "control/network.h"
 #include "control/wakeups.h"
+#include "control/warm_pool.h"
+#include "control/warm_shapes.h"
 #include "control/worker_pool.h"
 #include "control/zones.h"
 #include "core/admission.h"
@@ -57,6 +59,7 @@ class LiveController final : public Controller {
   ~LiveController() override {
     // First the workers: they use the wakeups. A wake-up after that posts to a pool that drops it.
     pool_.stop();
+    warm_pool_.reset();
     wakeups_.reset();
   }
   LiveController(const LiveController&) = delete;
@@ -78,6 +81,9 @@ class LiveController final : public Controller {
   Result<std::string> log_path(const std::string& name) override;
   void wait_exit(const std::string& name, Completion done) override;
   std::map<Isolation, Histogram::Sample> start_times() override;
+  std::vector<WarmPoolStatus> warm_pools() override {
+    return warm_pool_ ? warm_pool_->status() : std::vector<WarmPoolStatus>{};
+  }
   std::map<Isolation, Availability> capabilities() override;
   Status refresh_network() override { return refresh_firewall(); }
   Result<std::string> choose_service_address(const std::string& zone, const std::string& wanted) override;
@@ -87,12 +93,16 @@ class LiveController final : public Controller {
  private:
   void create_environment(const CreateCommand& command, StdioSink stdio, Completion done);
   Result<std::shared_ptr<Actor>> store_new(const CreateCommand& command);
+  void open_warm_pool();
+  Result<Launch> warm_launch(const WarmShape& shape);
+  Result<Environment> store_record(Environment environment, const CreateCommand& command);
   Result<EnvironmentSpec> complete(const CreateCommand& command);
   Status check_plugin(const EnvironmentSpec& spec);
   Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
   std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
   Result<std::shared_ptr<Actor>> actor(const std::string& name);
   Driver* driver_for(Isolation isolation);
+  Status resolve_disks(const Environment& environment, Launch& launch);
   Result<Launch> make_launch(const Environment& environment, const EnvironmentPlace& place);
   Result<Zone> standing_zone(const std::string& name);
   Status refresh_firewall();
@@ -104,8 +114,9 @@ class LiveController final : public Controller {
   StartTimes start_times_;
   std::unique_ptr<Wakeups> wakeups_;
   std::unique_ptr<ActorContext> context_;
-  std::mutex create_mutex_;    // one creation at a time: admission and the insert see the same facts
-  std::mutex firewall_mutex_;  // one refresh at a time, in order
+  std::unique_ptr<WarmPool> warm_pool_;  // none: nothing may be kept ready
+  std::mutex create_mutex_;              // one creation at a time: admission and the insert see the same facts
+  std::mutex firewall_mutex_;            // one refresh at a time, in order
   std::mutex mutex_;
   std::vector<std::shared_ptr<Actor>> actors_;  // in order of creation; also those that are gone until all of it is
   std::condition_variable forgotten_;           // one less of these
@@ -149,7 +160,39 @@ Status LiveController::open() {
     log::warning("stale network devices", {{"error", removed.error().message()}});
   }
   for (const auto& each : actors_) each->wake();
+  open_warm_pool();
   return {};
+}
+
+// Only after the remains are gone: what it prepares is of no stored environment either.
+void LiveController::open_warm_pool() {
+  Driver* driver = driver_for(Isolation::kMicrovm);
+  if (driver == nullptr || config_.warm_pool_mib == 0) return;
+  warm_pool_ = std::make_unique<WarmPool>(
+      WarmPoolPorts{*driver,
+                    [this] {
+                      return warm_shapes(ports_.store, ports_.images,
+                                         [this](const CreateCommand& command) { return complete(command); });
+                    },
+                    [this](const WarmShape& shape) { return warm_launch(shape); },
+                    [this] { return spare_memory_mib(views(), host_memory_mib()); }},
+      config_.warm_pool_mib);
+}
+
+// For an environment that does not exist yet: its network card and the machine are final, its address is nobody's.
+Result<Launch> LiveController::warm_launch(const WarmShape& shape) {
+  Environment placeholder;
+  placeholder.id = TRY(new_id());
+  placeholder.spec = shape.spec;
+  placeholder.spec.name = cat("warm-", placeholder.id);
+  placeholder.image_digest = shape.image_digest;
+  const Zone zone = TRY(standing_zone(placeholder.spec.zone));
+  placeholder.ip = TRY(AddressPool::of(zone)).first.text();
+  Launch launch;
+  launch.place = place_of(config_, placeholder);
+  TRY(resolve_disks(placeholder, launch));
+  launch.network = TRY(make_attachment(placeholder, zone, {}));
+  return launch;
 }
 
 // Directories of environments that the store does not know: a creation that was killed before it was stored, or a
@@ -210,16 +253,13 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   const auto others = views();
   TRY(check_port_conflicts(environment, others));
   TRY(admit_memory(environment.spec, promised_memory_mib(others, environment.id), host_memory_mib()));
+  // It is among those that are promised memory by now.
+  if (warm_pool_) warm_pool_->make_room(spare_memory_mib(others, host_memory_mib()));
   for (const auto& port : environment.spec.ports) TRY(ports_.network.check_port(port));
   Launch launch;
   launch.place = place;
-  launch.spec = environment.spec;
   launch.incarnation = environment.status.incarnation;
-  if (!environment.image_digest.empty()) launch.image = TRY(ports_.images.find(environment.image_digest));
-  if (const auto& disk = launch.spec.root_disk) launch.root_disk = TRY_IN("rootfs", ports_.images.artifact(*disk, {}));
-  if (const auto& initramfs = launch.spec.initramfs) {
-    launch.initramfs = TRY_IN("initramfs", ports_.images.artifact(*initramfs, {}));
-  }
+  TRY(resolve_disks(environment, launch));
   const Zone zone = TRY(standing_zone(environment.spec.zone));
   const auto& servers = zone.dns.empty() ? config_.dns : zone.dns;
   const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {servers, {}}));
@@ -236,6 +276,17 @@ Result<Zone> LiveController::standing_zone(const std::string& name) {
   if (trouble.empty()) return zone;
   return fail(ErrorCode::kUnavailable, cat("zone \"", name, "\" cannot be used: ", trouble),
               "restart skerryd once it can");
+}
+
+// What it runs: its specification and where the images of it are.
+Status LiveController::resolve_disks(const Environment& environment, Launch& launch) {
+  launch.spec = environment.spec;
+  if (!environment.image_digest.empty()) launch.image = TRY(ports_.images.find(environment.image_digest));
+  if (const auto& disk = launch.spec.root_disk) launch.root_disk = TRY_IN("rootfs", ports_.images.artifact(*disk, {}));
+  if (const auto& initramfs = launch.spec.initramfs) {
+    launch.initramfs = TRY_IN("initramfs", ports_.images.artifact(*initramfs, {}));
+  }
+  return {};
 }
 
 Status LiveController::refresh_firewall() {
@@ -303,7 +354,6 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
   Driver* driver = driver_for(spec.isolation);
   TRY(admit_creation(spec, TRY(creation_facts(spec, driver))));
   Environment environment;
-  environment.id = TRY(new_id());
   environment.spec = spec;
   environment.status.created_at = ports_.clock.now();
   if (!spec.image.empty()) {
@@ -311,16 +361,27 @@ Result<std::shared_ptr<Actor>> LiveController::store_new(const CreateCommand& co
     if (!image.name.empty()) environment.spec.image = image.name;
     environment.image_digest = image.manifest_digest.text();
   }
+  return add_actor(*driver, TRY(store_record(std::move(environment), command)));
+}
+
+// Under the id of a machine that waits for it, if there is one.
+Result<Environment> LiveController::store_record(Environment environment, const CreateCommand& command) {
+  const Zone zone = TRY(ports_.zones.find(environment.spec.zone));
+  std::optional<std::string> prepared;
+  const bool begins_now = command.start && command.saved.empty();
+  if (warm_pool_ && begins_now) prepared = warm_pool_->take(environment.spec, environment.image_digest);
   Rollback undo;
+  if (prepared) undo.add([&] { warm_pool_->give_back(*prepared); });
+  environment.id = prepared ? *prepared : TRY(new_id());
   if (!command.saved.empty()) {
     const std::string state_dir = cat(config_.state_dir, "/environments/", environment.id);
     undo.add([state_dir] { static_cast<void>(sys::remove_tree(state_dir)); });
     TRY_IN("keep what it begins with", share_files(command.saved, saved_of({{}, {}, state_dir, {}})));
   }
-  auto stored = TRY(ports_.store.create_environment(std::move(environment), TRY(ports_.zones.find(spec.zone))));
+  auto stored = TRY(ports_.store.create_environment(std::move(environment), zone));
   undo.commit();
   crash_point("a new one is stored");
-  return add_actor(*driver, std::move(stored));
+  return stored;
 }
 
 // What the request leaves open, its plugin says. A plugin that is missing or disabled is for admission to refuse.
@@ -445,6 +506,7 @@ std::map<Isolation, Availability> LiveController::capabilities() {
 }
 
 bool LiveController::settle(Duration at_most) {
+  if (warm_pool_) warm_pool_->close();
   std::unique_lock lock(mutex_);
   return forgotten_.wait_for(
       lock, at_most, [this] { return std::ranges::none_of(actors_, [](const auto& each) { return each->gone(); }); });

@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "core/command.h"
 #include "core/environment.h"
+#include "core/warm_pool.h"
 #include "drivers/driver.h"
 #include "store/store.h"
 
@@ -42,6 +43,7 @@ struct ControllerConfig {
   std::vector<std::string> dns;  // for environments that name none; empty: the host's resolvers
   unsigned workers = 8;
   PluginCheck check_plugin = nullptr;  // before anything of one starts; empty: all may
+  std::uint64_t warm_pool_mib = 0;     // most memory of machines that are kept ready for plugins; 0: none are
 };
 
 // What the controller drives. All outlive it.
@@ -112,6 +114,8 @@ class Controller {
 
   // How long starts took since this daemon lives.
   virtual std::map<Isolation, Histogram::Sample> start_times() { return {}; }
+  // What is kept ready for plugins that ask for it, by name.
+  virtual std::vector<WarmPoolStatus> warm_pools() { return {}; }
   // What each isolation can do here, with reasons. BLOCKING the first time.
   virtual std::map<Isolation, Availability> capabilities() = 0;
   // The network as the stored deployments and environments ask for now: for whoever has changed a deployment's service.
@@ -123,7 +127,8 @@ class Controller {
   // Names of environments that use this image (by digest): it cannot be removed while there are any.
   virtual std::vector<std::string> users_of_image(const std::string& manifest_digest) = 0;
   // Waits until nothing is left on the host of environments that are already gone for everybody (those removed at their
-  // end: their remains are cleaned up after the answer). False: not in time; the next daemon goes on with it. BLOCKING.
+  // end: their remains are cleaned up after the answer). False: not in time; the next daemon goes on with it. For a
+  // daemon that ends: what was kept ready for plugins goes too, and nothing is any more. BLOCKING.
   virtual bool settle(Duration at_most) = 0;
 };
 

@@ -131,6 +131,10 @@ std::uint64_t promised_memory_mib(const EnvironmentViews& environments, const st
   return sum;
 }
 
+std::uint64_t spare_memory_mib(const EnvironmentViews& environments, std::uint64_t total_mib) {
+  return total_mib - std::min(total_mib, promised_memory_mib(environments, {}));
+}
+
 Status admit_memory(const EnvironmentSpec& spec, std::uint64_t promised_mib, std::uint64_t total_mib) {
   if (spec.isolation == Isolation::kContainer || promised_mib + spec.resources.memory_mib <= total_mib) return {};
   return fail(ErrorCode::kResourceExhausted,

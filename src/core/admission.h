@@ -32,5 +32,7 @@ std::uint64_t promised_memory_mib(const EnvironmentViews& environments, const st
 // Whether a VM's memory can be promised to it beside that: kResourceExhausted. Asked again at each start: one that was
 // stopped may have left its place to another.
 Status admit_memory(const EnvironmentSpec& spec, std::uint64_t promised_mib, std::uint64_t total_mib);
+// Memory of the host that no living VM has been promised.
+std::uint64_t spare_memory_mib(const EnvironmentViews& environments, std::uint64_t total_mib);
 
 }  // namespace skerry

@@ -11,6 +11,18 @@ auto wrong(std::string_view field, std::string_view why) {
   return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why));
 }
 
+// Only what can start from a memory snapshot can be prepared.
+Status validate_warm_pool(const PluginManifest& manifest) {
+  const auto& wish = manifest.warm_pool;
+  if (wish.size < 1 || wish.size > kMostWarm) return wrong("warm_pool.size", cat("must be 1 to ", kMostWarm));
+  if (wish.mode == WarmMode::kOff) return {};
+  if (manifest.image.empty() && !manifest.rootfs) {
+    return wrong("warm_pool", "a plugin of an initramfs alone always boots: it needs an image or a rootfs");
+  }
+  if (manifest.cloud_init) return wrong("warm_pool", "a guest with cloud_init always boots");
+  return {};
+}
+
 }  // namespace
 
 Status validate(const PluginManifest& manifest) {
@@ -27,6 +39,7 @@ Status validate(const PluginManifest& manifest) {
   if (manifest.rootfs) TRY(validate_artifact(*manifest.rootfs, "rootfs"));
   if (manifest.initramfs) TRY(validate_artifact(*manifest.initramfs, "initramfs"));
   if (manifest.cloud_init) TRY(validate_cloud_init(*manifest.cloud_init));
+  TRY(validate_warm_pool(manifest));
   for (std::size_t i = 0; i < manifest.disks.size(); ++i) {
     if (!Digest::parse(manifest.disks[i].checksum)) {
       return wrong(cat("disks[", i, "].checksum"), "must be sha256: and 64 hexadecimal digits");

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "core/environment.h"
+#include "core/warm_pool.h"
 
 namespace skerry {
 
@@ -63,7 +64,8 @@ struct PluginManifest {
   std::vector<std::string> pci_passthrough;   // PCI addresses
   std::vector<std::string> device_allowlist;  // "vendor:device"
   std::optional<CloudInit> cloud_init;
-  std::string signature;  // minisign, over the document without this field
+  WarmPoolWish warm_pool;  // microVMs of it that are made before anybody asks
+  std::string signature;   // minisign, over the document without this field
   bool operator==(const PluginManifest&) const = default;
 };
 

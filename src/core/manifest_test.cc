@@ -33,6 +33,23 @@ TEST(ApplyManifest, ADigestPinsTheImage) {
   EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen)->image, manifest.image_digest);
 }
 
+TEST(Manifest, AWarmPoolIsForWhatStartsFromAMemorySnapshot) {
+  auto manifest = web();
+  manifest.warm_pool = {WarmMode::kWarmed, 2};
+  EXPECT_TRUE(validate(manifest));
+  manifest.warm_pool.size = kMostWarm + 1;
+  EXPECT_NE(validate(manifest).error().message().find("warm_pool.size"), std::string::npos);
+  manifest.warm_pool.size = 1;
+  manifest.cloud_init = CloudInit{"#cloud-config\n", {}, {}};
+  EXPECT_NE(validate(manifest).error().message().find("cloud_init always boots"), std::string::npos);
+  manifest.cloud_init.reset();
+  manifest.image.clear();
+  manifest.initramfs = Artifact{"file:///initramfs", "sha256:" + std::string(64, 'b'), ""};
+  EXPECT_NE(validate(manifest).error().message().find("initramfs alone"), std::string::npos);
+  manifest.warm_pool.mode = WarmMode::kOff;
+  EXPECT_TRUE(validate(manifest));
+}
+
 TEST(ApplyManifest, DisksMakeAMicrovm) {
   auto manifest = web();
   manifest.image.clear();

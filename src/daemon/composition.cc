@@ -178,6 +178,7 @@ Status LiveComposition::open() {
   config.dns = options_.dns;
   config.workers = options_.workers;
   config.check_plugin = plugin_check();
+  config.warm_pool_mib = options_.warm_pool_mib;
   controller_ = TRY(Controller::create(
       config, {clock_, *store_, *images_, *network_, *zones_, {container_driver_.get(), microvm_driver_.get()}}));
   return make_server();

@@ -89,6 +89,11 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_WORKERS")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  app.add_option("--warm-pool-mb", options.warm_pool_mib,
+                 "most memory of microVMs kept ready for plugins that ask for it (warm_pool); 0: none are")
+      ->envname("SKERRY_WARM_POOL_MB")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
   app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
       ->envname("SKERRY_LOG_LEVEL")
       ->capture_default_str();

@@ -25,6 +25,7 @@
 #include "core/environment.h"
 #include "core/image.h"
 #include "core/plan.h"
+#include "core/warm_pool.h"
 
 namespace skerry {
 
@@ -125,6 +126,15 @@ class Driver {
   // Makes everything the environment needs and starts it; returns when the workload has been started (a VM: when the
   // agent reported ready). kCommandNotFound / kNotExecutable when the workload's command cannot run.
   virtual Result<Started> start(const Launch& launch) = 0;
+  // For an environment that does not exist yet: everything of a start that does not depend on who it will be. observe()
+  // says kAbsent, unless what was prepared has ended (kBroken); start() at the same place goes on from there when the
+  // launch is of the same shape (core/warm_pool.h), and else as if nothing had been prepared. stats() tells of it,
+  // destroy() ends it. What another daemon prepared is kBroken: only whoever prepared it knows for what.
+  virtual Status prepare(const Launch& launch, WarmMode mode) {
+    static_cast<void>(mode);
+    return cannot(launch.place, "cannot be prepared");
+  }
+
   // What is really there now. Never fails for "nothing": that is Phase::kAbsent.
   virtual Result<Observation> observe(const EnvironmentPlace& place) = 0;
   // A descriptor that polls readable when the current run is over and its exit can be observed. kNotFound: no run.

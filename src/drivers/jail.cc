@@ -248,6 +248,16 @@ Status Jail::remove(const EnvironmentPlace& place) const {
   return run_runtime({"delete", "--force", place.id}, cat("remove ", place.name));
 }
 
+Status Jail::clear(const EnvironmentPlace& place) const {
+  TRY(remove(place));
+  const KeeperPaths keeper{place.run_dir};
+  for (const auto& path : {keeper.exit(), keeper.event(), keeper.channel_error(), keeper.ready(), keeper.pid(),
+                           cgroups_of(place), started_of(place), bundle_of(place)}) {
+    TRY(sys::remove_tree(path));
+  }
+  return {};
+}
+
 // ── talk ──
 
 namespace {

@@ -90,6 +90,8 @@ class Jail {
   // nothing. The files in run_dir stay, so that a remove() cut short can be repeated: the caller removes them last
   // (sys::remove_tree), and only then the place is kAbsent.
   Status remove(const EnvironmentPlace& place) const;
+  // remove(), and nothing tells of the run any more, except for what else lies in run_dir: another can be made there.
+  Status clear(const EnvironmentPlace& place) const;
 
   // One more process in the running jail. kCommandNotFound / kNotExecutable come as errors, before any output.
   // `program` (borrowed; -1: none) becomes its descriptor 3.

@@ -8,8 +8,8 @@
 namespace skerry::wire {
 namespace {
 
-const std::vector<std::string_view> kOps{"ping",     "hello", "exec",   "shutdown", "start", "stats",
-                                         "identity", "dial",  "signal", "sync",     "copy",  "boot"};
+const std::vector<std::string_view> kOps{"ping", "hello",  "exec", "shutdown", "start", "stats",   "identity",
+                                         "dial", "signal", "sync", "copy",     "boot",  "rehearse"};
 const std::vector<std::string_view> kEventTypes{"workload_started", "workload_exited", "healthy", "unhealthy",
                                                 "warning"};
 const std::vector<std::string_view> kWorkloadStates{"running", "waiting", "none", "ended", "failed", "parked"};
@@ -119,6 +119,7 @@ void read_request(ObjectReader& fields, AgentRequest& request) {
       fields.object("identity", [&](ObjectReader& identity) { read_identity(identity, request.identity); });
       break;
     case AgentOp::kBoot:
+    case AgentOp::kRehearse:
       fields.required("document");
       fields.raw("document", request.document);
       fields.object("identity", [&](ObjectReader& identity) { read_identity(identity, request.identity); });
@@ -155,6 +156,7 @@ std::string encode_request(const AgentRequest& request) {
       break;
     case AgentOp::kIdentity: json["identity"] = identity_json(request.identity); break;
     case AgentOp::kBoot:
+    case AgentOp::kRehearse:
       json["document"] = Json::parse(request.document, nullptr, false);
       json["identity"] = identity_json(request.identity);
       break;

@@ -154,6 +154,7 @@ enum class AgentOp : std::uint8_t {
   kSync,      // for a snapshot: flushes every file system, and says nothing behind its answer until the next request
   kCopy,      // the agent's own `process.argv` (wire/copier_arguments.h), as root; streams until kExit
   kBoot,      // ends park: boots `document`, with the random seed and clock of `identity`; a second kReady follows
+  kRehearse,  // parked, with the layer mounted: goes through the motions of a boot, and stays parked
 };
 std::string_view to_text(AgentOp op);
 
@@ -181,8 +182,8 @@ struct AgentRequest {
   std::uint32_t grace_ms = 0;    // kShutdown
   std::vector<std::string> env;  // kStart: secrets, "NAME=value"
   std::vector<GuestFile> files;  // kStart: secrets
-  GuestIdentity identity;        // kIdentity; kBoot: random_seed, wall_clock_ns, new_mac
-  std::string document;          // kBoot: JSON of a BootDocument
+  GuestIdentity identity;        // kIdentity; kBoot, kRehearse: random_seed, wall_clock_ns, new_mac
+  std::string document;          // kBoot, kRehearse: JSON of a BootDocument
   std::string dial;              // kDial
   int signal = 0;                // kSignal
 };

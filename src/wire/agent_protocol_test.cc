@@ -107,6 +107,11 @@ TEST(Requests, BootCarriesAWholeDocument) {
   const auto document = decode_boot_document(back->document);
   ASSERT_TRUE(document) << document.error().message();
   EXPECT_EQ(encode_boot_document(*document), request.document);
+  request.op = AgentOp::kRehearse;
+  const auto rehearsal = decode_request(encode_request(request));
+  ASSERT_TRUE(rehearsal) << rehearsal.error().message();
+  EXPECT_EQ(rehearsal->op, AgentOp::kRehearse);
+  EXPECT_EQ(rehearsal->document, back->document);
 }
 
 TEST(Requests, RefuseTheUnknown) {

@@ -62,6 +62,21 @@ void read_network(ObjectReader& fields, PluginManifest& manifest) {
   });
 }
 
+void read_warm_pool(ObjectReader& fields, WarmPoolWish& wish) {
+  fields.object("warm_pool", [&](ObjectReader& inner) {
+    std::string mode(to_text(wish.mode));
+    inner.text("mode", mode, 16);
+    if (auto parsed = parse_warm_mode(mode)) {
+      wish.mode = *parsed;
+    } else {
+      inner.error("mode", parsed.error().step);
+    }
+    inner.number("size", wish.size, 1U, kMostWarm);
+    inner.required("mode");
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
 void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
   fields.text("schema_version", manifest.schema_version, 16);
   fields.text("name", manifest.name, 64);
@@ -82,6 +97,7 @@ void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
   read_network(fields, manifest);
   read_devices(fields, manifest);
   read_cloud_init(fields, manifest.cloud_init);
+  read_warm_pool(fields, manifest.warm_pool);
   fields.text("signature", manifest.signature, 4096);
   fields.required("name");
   fields.required("version");

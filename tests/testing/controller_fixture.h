@@ -43,10 +43,11 @@ class ControllerTest : public ::testing::Test {
     config.run_dir = dir_ / "run";
     config.workers = 4;
     config.check_plugin = check_plugin_;
+    config.warm_pool_mib = warm_pool_mib_;
     Zone zone;
     zone.pool_last = pool_last_;
     zones_ = Zones::create(zone, *store_, network_, clock_).value();
-    auto made = Controller::create(config, {clock_, *store_, *images_, network_, *zones_, {&driver_}});
+    auto made = Controller::create(config, {clock_, *store_, *images_, network_, *zones_, drivers_});
     ASSERT_TRUE(made) << made.error().message();
     controller_ = std::move(*made);
   }
@@ -120,6 +121,8 @@ class ControllerTest : public ::testing::Test {
   SystemClock clock_;
   TempDir dir_ = TempDir::create("controller").value();
   FakeDriver driver_;
+  std::vector<Driver*> drivers_{&driver_};
+  std::uint64_t warm_pool_mib_ = 0;
   FakeNetwork network_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<ImageStore> images_;

@@ -42,6 +42,7 @@ std::string_view to_text(DriverCall call) {
     case DriverCall::kSuspend: return "suspend";
     case DriverCall::kSave: return "save";
     case DriverCall::kRestore: return "restore";
+    case DriverCall::kPrepare: return "prepare";
   }
   return "?";
 }
@@ -174,6 +175,18 @@ std::vector<std::string> FakeDriver::calls(const std::string& id) const {
   return found == calls_.end() ? std::vector<std::string>{} : found->second;
 }
 
+std::vector<std::string> FakeDriver::prepared() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  for (const auto& [id, lives] : prepared_) ids.push_back(id);
+  return ids;
+}
+
+void FakeDriver::end_prepared(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = prepared_.find(id); found != prepared_.end()) found->second = false;
+}
+
 int FakeDriver::count(DriverCall call) const {
   const std::lock_guard lock(mutex_);
   const auto found = counts_.find(call);
@@ -211,6 +224,7 @@ Result<Started> FakeDriver::start(const Launch& launch) {
     violations_.push_back(cat("start of ", id, " upon an earlier run"));
     return fail(ErrorCode::kAlreadyExists, cat("start ", id));
   }
+  prepared_.erase(id);
   Run run;
   run.over = Fd(::eventfd(0, EFD_CLOEXEC));
   if (!run.over) return fail_errno("eventfd");
@@ -231,11 +245,27 @@ Result<Started> FakeDriver::start(const Launch& launch) {
   return started;
 }
 
+Status FakeDriver::prepare(const Launch& launch, WarmMode mode) {
+  const std::string& id = launch.place.id;
+  const Turn turn = TRY(enter(DriverCall::kPrepare, id, cat("prepare ", skerry::to_text(mode))));
+  if (runs_.contains(id) || prepared_.contains(id)) {
+    violations_.push_back(cat("prepare of ", id, " upon what is there"));
+    return fail(ErrorCode::kConflict, cat("prepare ", id));
+  }
+  TRY(sys::mkdir_all(launch.place.state_dir, 0700));
+  TRY(sys::mkdir_all(launch.place.run_dir, 0700));
+  prepared_[id] = true;
+  return {};
+}
+
 Result<Observation> FakeDriver::observe(const EnvironmentPlace& place) {
   const Turn turn = TRY(enter(DriverCall::kObserve, place.id, {}));
   const auto run = runs_.find(place.id);
   if (run != runs_.end()) return run->second.observed;
   Observation nothing;
+  if (const auto found = prepared_.find(place.id); found != prepared_.end() && !found->second) {
+    nothing.phase = Phase::kBroken;
+  }
   nothing.suspended = suspended_.contains(place.id);
   return nothing;
 }
@@ -325,6 +355,7 @@ Status FakeDriver::limit(const EnvironmentPlace& place, const Resources& resourc
 
 Status FakeDriver::collect(const EnvironmentPlace& place, Kind /*kind*/) {
   const Turn turn = TRY(enter(DriverCall::kCollect, place.id, "collect"));
+  prepared_.erase(place.id);
   if (const auto run = runs_.find(place.id); run != runs_.end()) {
     ::eventfd_write(run->second.over.get(), 1);
     runs_.erase(run);
@@ -338,6 +369,7 @@ Status FakeDriver::destroy(const EnvironmentPlace& place) {
     ::eventfd_write(run->second.over.get(), 1);
     runs_.erase(run);
   }
+  prepared_.erase(place.id);
   TRY(sys::remove_tree(place.run_dir));
   return sys::remove_tree(place.state_dir);
 }
@@ -361,7 +393,8 @@ Result<Conversation> FakeDriver::attach(const EnvironmentPlace& place) {
 
 Result<UsageSample> FakeDriver::stats(const EnvironmentPlace& place) {
   const Turn turn = TRY(enter(DriverCall::kStats, place.id, {}));
-  TRY(living(place.id, "stats"));
+  const auto found = prepared_.find(place.id);
+  if (found == prepared_.end() || !found->second) TRY(living(place.id, "stats"));
   UsageSample sample;
   sample.cpu_ns = 1'000'000;
   sample.memory_bytes = 1U << 20U;

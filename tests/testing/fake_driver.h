@@ -36,6 +36,7 @@ enum class DriverCall : std::uint8_t {
   kSuspend,
   kSave,
   kRestore,
+  kPrepare,
 };
 std::string_view to_text(DriverCall call);
 
@@ -73,6 +74,10 @@ class FakeDriver final : public Driver {
   // What every exec() answers: this output, then this code.
   void set_exec_answer(std::string out, int exit_code);
   [[nodiscard]] std::vector<ExecSpec> execs(const std::string& id) const;
+  // Ids of what is prepared and not taken.
+  [[nodiscard]] std::vector<std::string> prepared() const;
+  // What was prepared ends by itself.
+  void end_prepared(const std::string& id);
   // Broken rules of the port: two calls at once for one environment, a start upon a run, ….
   [[nodiscard]] std::vector<std::string> violations() const;
 
@@ -80,6 +85,8 @@ class FakeDriver final : public Driver {
   [[nodiscard]] Isolation isolation() const override { return isolation_; }
   Availability availability() override;
   Result<Started> start(const Launch& launch) override;
+  // Something is there, which observe() does not show; start() goes on from it.
+  Status prepare(const Launch& launch, WarmMode mode) override;
   Result<Observation> observe(const EnvironmentPlace& place) override;
   Result<Fd> watch(const EnvironmentPlace& place) override;
   Status adopt(const EnvironmentPlace& place) override;
@@ -126,6 +133,7 @@ class FakeDriver final : public Driver {
   std::map<DriverCall, Failure> failures_;
   std::set<DriverCall> held_;
   std::set<std::string> suspended_;
+  std::map<std::string, bool> prepared_;  // whether it lives
   std::map<DriverCall, int> waiting_;
   std::map<std::string, int> under_way_;
   std::vector<std::string> violations_;

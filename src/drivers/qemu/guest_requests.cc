@@ -11,6 +11,7 @@ namespace {
 
 // Bytes of the host's random pool that a fork's own pool starts from.
 constexpr std::size_t kSeedBytes = 64;
+constexpr const char* kRehearsalMac = "02:53:00:00:00:01";
 
 Result<std::string> random_bytes(std::size_t size) {
   std::string bytes(size, '\0');
@@ -27,6 +28,22 @@ Result<wire::AgentRequest> boot_request(const wire::BootDocument& document) {
   if (document.network) request.identity.new_mac = document.network->mac;
   request.identity.random_seed = TRY(random_bytes(kSeedBytes));
   request.identity.wall_clock_ns = SystemClock().now().ns;
+  return request;
+}
+
+Result<wire::AgentRequest> rehearsal_request(bool with_network) {
+  wire::BootDocument document;
+  document.hostname = "rehearsal";
+  document.root.mode = wire::RootMode::kDisk;
+  if (with_network) {
+    // Nobody's: RFC 5737 (TEST-NET-1), and a MAC address of local administration.
+    auto& network = document.network.emplace();
+    network.mac = kRehearsalMac;
+    network.address = "192.0.2.2";
+    network.gateway = "192.0.2.1";
+  }
+  auto request = TRY(boot_request(document));
+  request.op = wire::AgentOp::kRehearse;
   return request;
 }
 

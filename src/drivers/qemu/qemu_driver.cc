@@ -1,5 +1,7 @@
 #include "drivers/qemu/qemu_driver.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/file_io.h"
@@ -21,6 +23,13 @@ constexpr Duration kShutdownMargin = std::chrono::seconds(5);
 constexpr int kMostLateProbes = 3;
 
 }  // namespace
+
+QemuDriver::QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
+    : jail_(std::move(jail)),
+      config_(std::move(config)),
+      images_(images),
+      own_token_(cat(::getpid(), ".", SystemClock().monotonic().ns)),
+      templates_(config_.most_templates) {}
 
 SavedRun suspended(const EnvironmentPlace& place) { return {place.state_dir + "/suspended"}; }
 std::string machine_path(const EnvironmentPlace& place) { return place.run_dir + "/machine"; }
@@ -85,6 +94,7 @@ Availability QemuDriver::availability() {
 Result<Observation> QemuDriver::observe(const EnvironmentPlace& place) {
   auto observed = TRY(observe_run(place));
   if (!sys::exists(unfinished_path(place)) || observed.restarts_spent) return observed;
+  if (observed.phase == Phase::kRunning && prepared_for_us(place)) return Observation{};
   observed.phase = Phase::kBroken;
   observed.exit_code.reset();
   observed.suspended = false;

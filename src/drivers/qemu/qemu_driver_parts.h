@@ -2,6 +2,7 @@
 //
 //   qemu_driver.cc   what the host offers; observe, stop, signal, exec; the end
 //   qemu_start.cc    from a Launch to a machine, booted or forked
+//   qemu_prepare.cc  machines made before anybody asks for them
 //   qemu_saved.cc    a run on disk: suspend, save, restore, going on, taking over from a daemon that was killed
 #pragma once
 
@@ -35,20 +36,31 @@ std::string overlay_path(const EnvironmentPlace& place);
 // beforehand, and a run of a version that knew no such file is complete.
 std::string unfinished_path(const EnvironmentPlace& place);
 Status begin_unfinished(const EnvironmentPlace& place);
+// The same file says of a machine that prepare() made for whom it waits and what it is; for start() of the same driver
+// it is as if there were nothing.
+struct Prepared {
+  std::string driver;  // whose it is: QemuDriver::own_token_
+  WarmMode mode = WarmMode::kOff;
+  std::string key;  // of its shape
+};
+// nullopt: there is none.
+std::optional<Prepared> prepared(const EnvironmentPlace& place);
 Status finish(const EnvironmentPlace& place);
-// A machine as prepare() left it: for a boot.
+// A machine without what a saved one or a template lends it: for a boot.
 void forget_saved(VmmSpec& spec);
+// Errors that another way of starting would only repeat.
+bool is_the_workloads_fault(const Error& error);
 
 // The parts that stand on the jail and the agent, not on QEMU, serve other VMMs too, which derive from it.
 class QemuDriver : public Driver {
  public:
-  QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
-      : jail_(std::move(jail)), config_(std::move(config)), images_(images), templates_(config_.most_templates) {}
+  QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config);
 
   [[nodiscard]] Isolation isolation() const override { return Isolation::kMicrovm; }
   Availability availability() override;
 
   Result<Started> start(const Launch& launch) override;
+  Status prepare(const Launch& launch, WarmMode mode) override;
   Result<Observation> observe(const EnvironmentPlace& place) override;
   Result<Fd> watch(const EnvironmentPlace& place) override { return jail_.watch(place); }
 
@@ -115,6 +127,13 @@ class QemuDriver : public Driver {
   Result<std::shared_ptr<const MemoryTemplate>> template_for(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
+  Status make_member(const Launch& launch, VmmSpec& spec, WarmMode mode);
+  [[nodiscard]] std::optional<Prepared> prepared_for_us(const EnvironmentPlace& place) const;
+  // nullopt: nothing was prepared that it could become, and nothing of it is left.
+  Result<std::optional<Started>> take_prepared(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
+  Result<Started> start_prepared(const Launch& launch, const VmmSpec& spec, const Prepared& found,
+                                 const wire::BootDocument& document);
+  Status discard_prepared(const EnvironmentPlace& place);
   Result<Started> start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
   Result<Started> start_saved_or_cold(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
   Status take_saved(const Launch& launch);
@@ -126,6 +145,7 @@ class QemuDriver : public Driver {
   Status require_running(const EnvironmentPlace& place, std::string_view doing);
 
   ImageStore& images_;
+  const std::string own_token_;  // no other driver, of this or another process, has it
   int late_probes_ = 0;
   std::string host_key_;
   InitramfsKeys initramfs_keys_;

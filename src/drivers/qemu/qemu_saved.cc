@@ -61,7 +61,7 @@ Result<Started> QemuDriver::start_saved_or_cold(const Launch& launch, VmmSpec& s
     log::warning("cannot go on with the saved memory, booting",
                  {{"name", launch.place.name}, {"error", started.error().message()}});
     forget_saved(spec);
-    TRY(jail_.remove(launch.place));
+    TRY(jail_.clear(launch.place));
     TRY(forget_memory(saved));
     TRY(finish(launch.place));
     started = start_cold(launch, spec);

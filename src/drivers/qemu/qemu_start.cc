@@ -19,12 +19,6 @@
 namespace skerry::qemu {
 namespace {
 
-// Errors that another way of starting would only repeat.
-bool is_the_workloads_fault(const Error& error) {
-  return error.code == ErrorCode::kCommandNotFound || error.code == ErrorCode::kNotExecutable ||
-         error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument;
-}
-
 // kUnsupported when it is no file system that a guest can have as its root.
 Result<std::string> disk_filesystem(const std::string& path) {
   const Fd file = TRY(sys::open(path, O_RDONLY));
@@ -57,6 +51,11 @@ std::string last_words(std::string_view console) {
 }
 
 }  // namespace
+
+bool is_the_workloads_fault(const Error& error) {
+  return error.code == ErrorCode::kCommandNotFound || error.code == ErrorCode::kNotExecutable ||
+         error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument;
+}
 
 void forget_saved(VmmSpec& spec) {
   spec.memory.reset();
@@ -296,11 +295,14 @@ Result<Started> QemuDriver::start(const Launch& launch) {
   });
   TRY(take_saved(launch));
   VmmSpec spec = TRY(shape(launch, document));
-  TRY(attach_devices(launch, spec));
   TRY(write_file_atomic(machine_path(place), TRY(machine_key(launch, spec)), 0600));
-  auto started = begin(launch, spec, document);
-  if (started) undo.commit();
-  return started;
+  auto taken = TRY(take_prepared(launch, spec, document));
+  if (!taken) {
+    TRY(attach_devices(launch, spec));
+    taken = TRY(begin(launch, spec, document));
+  }
+  undo.commit();
+  return std::move(*taken);
 }
 
 // From the memory it was suspended with, else from a template, else by booting.
@@ -315,7 +317,7 @@ Result<Started> QemuDriver::begin(const Launch& launch, VmmSpec& spec, const wir
     if (forked || is_the_workloads_fault(forked.error())) return forked;
     log::warning("cannot start from a template, booting", {{"name", place.name}, {"error", forked.error().message()}});
     forget_saved(spec);
-    TRY(jail_.remove(place));
+    TRY(jail_.clear(place));
     TRY(finish(place));
     if (spec.blank_layer) TRY(sys::remove_tree(overlay_path(place)));
   }

@@ -26,12 +26,15 @@ std::string ignore_shared(QmpClient::SharedMemory handling) {
 
 Result<QmpClient> QmpClient::over(Fd socket) {
   QmpClient client(std::move(socket));
-  const auto negotiated = client.execute("qmp_capabilities");
-  // "CommandNotFound" is QEMU's way to say that it is in command mode already.
-  if (!negotiated && negotiated.error().step.find("CommandNotFound") == std::string::npos) {
-    return fail(Error(negotiated.error()));
-  }
+  TRY(client.negotiated(TRY(client.post("qmp_capabilities"))));
   return client;
+}
+
+// "CommandNotFound" is QEMU's way to say that it is in command mode already.
+Status QmpClient::negotiated(std::int64_t id) {
+  auto answered = answer(id, "qmp_capabilities");
+  if (answered || answered.error().step.find("CommandNotFound") != std::string::npos) return {};
+  return fail(std::move(answered).error());
 }
 
 Result<QmpClient> QmpClient::connect(const std::string& run_dir) {
@@ -58,19 +61,23 @@ Result<std::string> QmpClient::read_line(MonoTime deadline) {
   }
 }
 
-Status QmpClient::load_devices(const std::string& run_dir, int incoming_fd) {
+Status QmpClient::tell(const std::string& run_dir, const Commands& commands) {
   QmpClient client(TRY(unix_connect(KeeperPaths{run_dir}.channel_socket("qmp"))));
-  const std::vector<std::pair<std::string_view, std::string>> commands{
-      {"qmp_capabilities", "{}"},
-      {"migrate-set-capabilities", ignore_shared(SharedMemory::kIgnored)},
-      {"migrate-incoming", cat(R"({"uri":"fd:)", incoming_fd, R"("})")},
-  };
+  const auto negotiation = TRY(client.post("qmp_capabilities"));
   std::vector<std::int64_t> ids;
   ids.reserve(commands.size());
   for (const auto& [command, arguments] : commands) ids.push_back(TRY(client.post(command, arguments)));
+  TRY(client.negotiated(negotiation));
   for (std::size_t i = 0; i < ids.size(); ++i) TRY(client.answer(ids[i], commands[i].first));
   return {};
 }
+
+Status QmpClient::load_devices(const std::string& run_dir, int incoming_fd) {
+  return tell(run_dir, {{"migrate-set-capabilities", ignore_shared(SharedMemory::kIgnored)},
+                        {"migrate-incoming", cat(R"({"uri":"fd:)", incoming_fd, R"("})")}});
+}
+
+Status QmpClient::go_on(const std::string& run_dir) { return tell(run_dir, {{"cont", "{}"}}); }
 
 Result<wire::JsonNode> QmpClient::execute(std::string_view command, std::string_view arguments,
                                           const std::vector<int>& fds) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,6 +26,8 @@ class QmpClient {
   // from the descriptor and leave the memory as it is. It may not even have begun to listen yet. Returns when it loads;
   // what goes wrong from then on ends the machine.
   static Status load_devices(const std::string& run_dir, int incoming_fd);
+  // A machine that was stopped goes on ("cont").
+  static Status go_on(const std::string& run_dir);
 
   // `arguments` is a JSON object. `fds` go along (SCM_RIGHTS; only on a socket of our own, not through a keeper).
   // kInternal with QEMU's own words when it refuses.
@@ -42,6 +45,10 @@ class QmpClient {
 
  private:
   explicit QmpClient(Fd socket) : socket_(std::move(socket)) {}
+  using Commands = std::vector<std::pair<std::string_view, std::string>>;
+  // All at once, without a pause between.
+  static Status tell(const std::string& run_dir, const Commands& commands);
+  Status negotiated(std::int64_t id);
   Result<std::string> read_line(MonoTime deadline);
 
   Fd socket_;

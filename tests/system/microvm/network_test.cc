@@ -79,6 +79,33 @@ TEST_P(MicrovmNetworkTest, ServesOnItsAddress) {
   }
 }
 
+// Made for an address that is nobody's; each has its own when it is taken.
+class PreparedNetworkTest : public MicrovmNetworkTest {};
+
+TEST_P(PreparedNetworkTest, WhatIsTakenServesOnItsAddress) {
+  std::vector<Launch*> all;
+  for (const auto mode : {WarmMode::kParked, WarmMode::kWarmed, WarmMode::kWarmed}) {
+    auto& launch = connected(cat("guest-", all.size()), cat("192.168.127.10", all.size()));
+    Launch nobody = launch;
+    nobody.network->ip = "192.168.127.99";
+    nobody.network->mac = MacAddress::for_address(Ipv4::parse("192.168.127.99").value()).text();
+    ASSERT_OK(driver_->prepare(nobody, mode));
+    all.push_back(&launch);
+  }
+  for (auto* launch : all) ASSERT_OK(driver_->start(*launch));
+  for (auto* launch : all) {
+    EXPECT_THAT(fetch(launch->network->ip), HasSubstr("a page of ours"));
+    const auto address = exec(*launch, {"ip", "addr"}).out;
+    EXPECT_THAT(address, HasSubstr(launch->network->mac));
+    EXPECT_THAT(address, HasSubstr(launch->network->ip + "/24"));
+    EXPECT_THAT(address, testing::Not(HasSubstr("192.0.2.")));
+    const auto routes = exec(*launch, {"ip", "route"}).out;
+    EXPECT_THAT(routes, HasSubstr("default via 192.168.127.1"));
+    EXPECT_THAT(routes, testing::Not(HasSubstr("192.0.2.")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Forked, PreparedNetworkTest, testing::Values(2));
 INSTANTIATE_TEST_SUITE_P(BootedAndForked, MicrovmNetworkTest, testing::Values(0, 2));
 
 }  // namespace
