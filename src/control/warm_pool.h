@@ -46,7 +46,7 @@ struct WarmPoolPorts {
   std::function<Result<std::vector<WarmShape>>()> wanted;
   std::function<Result<Launch>(const WarmShape& shape)> launch;  // with a place of its own, which nobody else has
   std::function<std::uint64_t()> spare_mib;                      // memory of the host that is promised to nobody
-  Duration look_again = std::chrono::seconds(5);                 // plugins come and go seldom
+  Duration look_again = std::chrono::seconds(2);                 // plugins come and go seldom
 };
 
 class WarmPool {

@@ -67,7 +67,7 @@ class WarmPool(skerry_host.HostCase):
             self.host.skerry("plugins", "disable", f"tool@{mode}")
             for name in (*names, f"{mode}-large"):
                 self.host.skerry("rm", "--force", name)
-        eventually(lambda: not self.directories(), "what nobody wants any more goes")
+            eventually(lambda: not self.directories(), "what nobody wants any more goes")
 
     def test_killed_daemon_leaves_nothing_behind(self):
         self.install("1", {"mode": "warmed", "size": 1})
