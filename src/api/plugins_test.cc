@@ -78,7 +78,7 @@ TEST(ManifestSchema, NamesWhatTheParserTakes) {
       R"("command":[],"interval_ms":1000,"timeout_ms":100,"retries":3},"restart":{"policy":"always","max":1,)",
       R"("backoff_ms":10},"actions":{"go":{"description":"d","method":"POST","path":"/go","timeout_ms":10}},)",
       R"("network":{"mode":"bridge","ports":["8080:80"]},"devices":{"pci_passthrough":[],"allowlist":[]},)",
-      R"("cloud_init":{},"signature":"s"})");
+      R"("cloud_init":{},"warm_pool":{"mode":"off","size":1},"signature":"s"})");
   const auto parsed = wire::parse_plugin_manifest(full);
   ASSERT_TRUE(parsed) << parsed.error().message();
   const auto document = wire::JsonNode::parse(full).value();
@@ -89,7 +89,8 @@ TEST(ManifestSchema, NamesWhatTheParserTakes) {
     return out;
   };
   EXPECT_EQ(names(schema.at("properties")), names(document));
-  for (const auto* inner : {"resources", "rootfs", "initramfs", "workload", "health_check", "network", "devices"}) {
+  for (const auto* inner :
+       {"resources", "rootfs", "initramfs", "workload", "health_check", "network", "devices", "warm_pool"}) {
     EXPECT_EQ(names(schema.at(cat("properties.", inner, ".properties"))), names(document.at(inner))) << inner;
   }
 }

@@ -38,6 +38,16 @@ void declare_microvms(CLI::App& app, DaemonOptions& options) {
       ->envname("SKERRY_KERNEL");
 }
 
+void declare_log(CLI::App& app, RawOptions& raw) {
+  app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
+      ->envname("SKERRY_LOG_LEVEL")
+      ->capture_default_str();
+  app.add_option("--log-format", raw.log_format, "text or json")
+      ->envname("SKERRY_LOG_FORMAT")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
 void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
   app.add_option("--state-dir", options.state_dir, "images, database, disks")
       ->envname("SKERRY_STATE_DIR")
@@ -94,13 +104,7 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_WARM_POOL_MB")
       ->check(CLI::Range(0, 1 << 30))
       ->capture_default_str();
-  app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
-      ->envname("SKERRY_LOG_LEVEL")
-      ->capture_default_str();
-  app.add_option("--log-format", raw.log_format, "text or json")
-      ->envname("SKERRY_LOG_FORMAT")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
+  declare_log(app, raw);
   app.add_option("--network", options.network_action,
                  "Only make (up) or remove (down) the bridge and its NAT rules, and end: what skerry setup asks for")
       ->check(CLI::IsMember({"up", "down"}));
