@@ -123,8 +123,9 @@ Result<Response> switch_plugin(Context& context, const Request& request, bool en
 }  // namespace
 
 Result<Response> list_plugins(Context& context, const Request& request) {
+  const auto pools = context.ports.controller.warm_pools();
   return list_page(request, with_defaults(TRY(context.ports.store.plugins())),
-                   [pools = context.ports.controller.warm_pools()](wire::JsonWriter& json, const ListedPlugin& each) {
+                   [&pools](wire::JsonWriter& json, const ListedPlugin& each) {
                      write_plugin(json, each.plugin, each.is_default, pools);
                    });
 }
