@@ -159,8 +159,9 @@ Status LiveController::open() {
   if (auto removed = ports_.network.remove_stale(known); !removed) {
     log::warning("stale network devices", {{"error", removed.error().message()}});
   }
-  for (const auto& each : actors_) each->wake();
   open_warm_pool();
+  // Nobody works before this.
+  for (const auto& each : actors_) each->wake();
   return {};
 }
 
