@@ -13,7 +13,7 @@
 namespace skerry::agent {
 namespace {
 
-constexpr const char* kFile = "/etc/.skerry-rehearsal";
+constexpr const char* kFile = "/.skerry-rehearsal";
 
 Status try_file(const std::string& content) {
   TRY(write_file_atomic(kFile, content, 0644));
