@@ -13,7 +13,6 @@ using ::testing::Contains;
 using testing::ControllerTest;
 using testing::DriverCall;
 using testing::FakeDriver;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
