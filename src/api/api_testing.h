@@ -84,7 +84,7 @@ class ApiTest : public ::testing::Test {
   }
   void serve() {
     auto server = ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_,
-                                              *snapshots_, kernels_, *zones_});
+                                              *snapshots_, kernels_, *zones_, policy_});
     ASSERT_TRUE(server) << server.error().message();
     server_ = std::move(*server);
     ASSERT_TRUE(server_->run());
@@ -130,6 +130,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Operations> operations_ = std::make_unique<Operations>(clock_);
   ::skerry::testing::FakeNetwork network_;
   std::unique_ptr<Zones> zones_ = make_zones();
+  PolicyBook policy_{dir_ / "policy", *store_, clock_};
   std::unique_ptr<ApiServer> server_;
 
  private:

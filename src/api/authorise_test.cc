@@ -316,12 +316,13 @@ TEST(Listen, OnlyLoopback) {
   const auto snapshots = Snapshots::create(dir / "snapshots", *store, controller, clock).value();
   ::skerry::testing::FakeNetwork network;
   const auto zones = Zones::create(Zone{}, *store, network, clock).value();
+  PolicyBook policy(dir / "policy", *store, clock);
   Operations operations(clock);
   for (const auto* listen : {"0.0.0.0:8080", "192.168.1.1:80", "nonsense", "127.0.0.1", "127.0.0.1:99999"}) {
     ApiConfig config;
     config.listen = listen;
-    const auto server = ApiServer::create(
-        config, {controller, operations, images, *store, clock, feed, *deployments, *snapshots, kernels, *zones});
+    const auto server = ApiServer::create(config, {controller, operations, images, *store, clock, feed, *deployments,
+                                                   *snapshots, kernels, *zones, policy});
     ASSERT_FALSE(server) << listen;
     EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument) << listen;
   }

@@ -102,6 +102,12 @@ Result<Response> list_tokens(Context& context, const Request& request);
 Result<Response> create_token(Context& context, const Request& request);
 Result<Response> revoke_token(Context& context, const Request& request);
 
+// policy.cc
+Result<Response> show_policy(Context& context, const Request& request);
+Result<Response> check_policy(Context& context, const Request& request);
+Result<Response> reload_policy(Context& context, const Request& request);
+Result<Response> explain_policy(Context& context, const Request& request);
+
 // zones.cc
 Result<Response> list_zones(Context& context, const Request& request);
 Result<Response> show_zone(Context& context, const Request& request);

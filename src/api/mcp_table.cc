@@ -153,6 +153,17 @@ constexpr Tool kTools[] = {
      ToolReach::kHost, R"("name":{"type":"string","description":"Name of the deployment"})", "name", "DELETE",
      "/api/v1/deployments/{name}", kDone},
 
+    {"policy_explain", "Explain the policy",
+     "Whether one environment may ask something of another, the rule that decided with its file and line, and the "
+     "rules "
+     "before it that did not match.",
+     ToolEffect::kReads, ToolReach::kHost,
+     R"("source":{"type":"string","description":"Name of an environment, or @host"},)"
+     R"("target":{"type":"string","description":"Name of an environment, @host, @dispvm, or @any for net.egress"},)"
+     R"("service":{"type":"string","description":"net.connect, net.egress, clipboard.copy, file.copy, rpc and so on"},)"
+     R"("argument":{"type":"string","description":"For example tcp:443; any when not given"})",
+     "source target service", "GET", "/api/v1/policy/explain", "PolicyDecision"},
+
     {"list_events", "List events", "What happened on this host, oldest first.", ToolEffect::kReads, ToolReach::kHost,
      R"("after":{"type":"integer","minimum":0,"description":"Only events with a higher id"},)"
      R"("type":{"type":"string","description":"For example container.started, or container. for all of containers"},)"

@@ -65,7 +65,8 @@ bool is_host_wide(const Route& route) {
     return false;
   }
   if (route.path == "/api/v1/images" && route.method == "POST") return false;  // a pull: adds what all may use
-  return route.method != "GET" || below("/api/v1/tokens");
+  if (route.path == "/api/v1/policy/explain") return false;                    // answers of what the caller sees
+  return route.method != "GET" || below("/api/v1/tokens") || below("/api/v1/policy");
 }
 
 }  // namespace skerry::api

@@ -184,6 +184,15 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", "/api/v1/zones/{name}", Role::kAdmin, plain<remove_zone>, "Remove a zone that nothing uses", 204, "", "",
      ""},
 
+    {"GET", "/api/v1/policy", Role::kViewer, plain<show_policy>, "The rules that hold, in their order", 200, "",
+     "Policy", ""},
+    {"GET", "/api/v1/policy/check", Role::kViewer, plain<check_policy>,
+     "The rules as their files are now, and what is wrong with them", 200, "", "Policy", ""},
+    {"GET", "/api/v1/policy/explain", Role::kViewer, plain<explain_policy>,
+     "Why one may, or may not, ask this of another", 200, "", "PolicyDecision", "source target service argument"},
+    {"POST", "/api/v1/policy/reload", Role::kAdmin, plain<reload_policy>, "Let the rules hold as their files are now",
+     200, "", "Policy", ""},
+
     {"GET", "/api/v1/tokens", Role::kAdmin, plain<list_tokens>, "List tokens", 200, "", "[]Token", kPageQuery},
     {"POST", "/api/v1/tokens", Role::kAdmin, plain<create_token>, "Make a token; its secret is told once", 201,
      "CreateToken", "NewToken", ""},

@@ -27,6 +27,7 @@
 #include "control/deployments.h"
 #include "control/event_feed.h"
 #include "control/operations.h"
+#include "control/policy_book.h"
 #include "control/snapshots.h"
 #include "control/zones.h"
 #include "store/store.h"
@@ -69,6 +70,7 @@ struct ApiPorts {
   Snapshots& snapshots;
   KernelPort& kernels;
   Zones& zones;
+  PolicyBook& policy;
 };
 
 class ApiServer {

@@ -57,7 +57,7 @@ class TlsTest : public ApiTest {
   }
   Error refused() {
     auto server = ApiServer::create(config_, {controller_, *operations_, images_, *store_, clock_, feed_, *deployments_,
-                                              *snapshots_, kernels_, *zones_});
+                                              *snapshots_, kernels_, *zones_, policy_});
     EXPECT_FALSE(server);
     return server ? Error{} : server.error();
   }

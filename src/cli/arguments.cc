@@ -209,6 +209,7 @@ void declare(CLI::App& app, Invocation& invocation, Verbs verbs) {
   add_plugin_verbs(app, invocation);
   add_snapshot_verbs(app, invocation);
   add_zone_verbs(app, invocation);
+  add_policy_verbs(app, invocation);
   add_system_verbs(app, invocation);
   add_help_verbs(app, invocation);
 }

@@ -49,6 +49,7 @@ void add_kernel_verbs(CLI::App& app, Invocation& invocation);
 void add_plugin_verbs(CLI::App& app, Invocation& invocation);
 void add_snapshot_verbs(CLI::App& app, Invocation& invocation);
 void add_fork_verb(CLI::App& app, Invocation& invocation, Scope scope);
+void add_policy_verbs(CLI::App& app, Invocation& invocation);
 void add_zone_verbs(CLI::App& app, Invocation& invocation);
 void add_system_verbs(CLI::App& app, Invocation& invocation);
 // completion, man: what tells of all the others.

@@ -140,6 +140,31 @@ std::vector<Finding> examine_host() {
   return findings;
 }
 
+namespace {
+
+// The rules that hold, and those of the files where they differ: a mistake there closes everything.
+void examine_policy(HttpClient& http, std::vector<Finding>& findings) {
+  for (const auto& [path, subject] :
+       {std::pair{"/api/v1/policy", "policy"}, std::pair{"/api/v1/policy/check", "policy files"}}) {
+    const auto answer = http.expect("GET", path);
+    if (!answer) return;
+    const auto policy = wire::JsonNode::parse(answer->body);
+    if (!policy) return;
+    if (policy->at("malformed").flag()) {
+      findings.push_back({subject, Verdict::kBroken,
+                          cat("malformed, so that nothing is allowed: ", policy->text("directory"), "/",
+                              policy->at("problems").items().front().text("text")),
+                          "mend it, then: skerry policy reload"});
+      return;
+    }
+    if (std::string_view(subject) == "policy") {
+      findings.push_back({subject, Verdict::kGood, cat(policy->at("rules").items().size(), " rules"), {}});
+    }
+  }
+}
+
+}  // namespace
+
 void examine_daemon(HttpClient& http, std::vector<Finding>& findings) {
   const auto answer = http.expect("GET", "/api/v1/system");
   if (!answer) {
@@ -157,6 +182,7 @@ void examine_daemon(HttpClient& http, std::vector<Finding>& findings) {
     const bool works = each.at("available").flag();
     findings.push_back({cat("isolation ", name), works ? Verdict::kGood : Verdict::kWeak, each.text("reason"), {}});
   }
+  examine_policy(http, findings);
 }
 
 std::string findings_text(const std::vector<Finding>& findings) {

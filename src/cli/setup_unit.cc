@@ -62,7 +62,8 @@ Result<std::string> systemd_unit(const SetupOptions& options) {
       "[Unit]\nDescription=Skerry: containers, microVMs and VMs under one policy\n"
       "Documentation=man:skerryd(8)\nAfter=network.target nftables.service\n\n"
       "[Service]\nType=notify\nExecStart=",
-      command, "\nRestart=on-failure\nRestartSec=1\n", kHardening, "\n[Install]\nWantedBy=multi-user.target\n");
+      command, "\nExecReload=/bin/kill -HUP $MAINPID\nRestart=on-failure\nRestartSec=1\n", kHardening,
+      "\n[Install]\nWantedBy=multi-user.target\n");
 }
 
 }  // namespace skerry::cli

@@ -242,6 +242,15 @@ Outcome list_zones(const Session& session);
 Outcome show_zones(const Session& session, const ZoneOptions& options);
 Outcome remove_zones(const Session& session, const ZoneOptions& options);
 
+// policy.cc
+struct PolicyOptions {
+  std::string source, target, service, argument;
+};
+Outcome list_policy(const Session& session);
+Outcome check_policy(const Session& session);
+Outcome reload_policy(const Session& session);
+Outcome explain_policy(const Session& session, const PolicyOptions& options);
+
 // setup.cc
 struct SetupOptions;
 Outcome setup(const Session& session, const SetupOptions& options);

@@ -17,6 +17,7 @@
 #include "control/actor.h"
 #include "control/launch.h"
 #include "control/network.h"
+#include "control/policy_book.h"
 #include "control/wakeups.h"
 #include "control/warm_pool.h"
 #include "control/warm_shapes.h"
@@ -24,6 +25,7 @@
 #include "control/zones.h"
 #include "core/admission.h"
 #include "core/net.h"
+#include "core/net_policy.h"
 #include "core/service.h"
 #include "core/state_machine.h"
 #include "image/store.h"
@@ -294,7 +296,15 @@ Status LiveController::refresh_firewall() {
   const std::lock_guard lock(firewall_mutex_);
   const auto deployments = TRY(ports_.store.deployments());
   const auto all = views();
-  return annotate(ports_.network.apply(all, services_of(deployments, all)), "firewall");
+  const auto policy = ports_.policy.edition().policy;
+  auto passages = net_policy(*policy, all, ports_.zones.list());
+  if (!passages) {
+    // Environments go on starting: with less than they are allowed, not with more.
+    log::error("the policy cannot be enforced: nothing crosses or leaves zones",
+               {{"error", passages.error().message()}});
+    passages = closed_net_policy(all);
+  }
+  return annotate(ports_.network.apply(all, services_of(deployments, all), *passages), "firewall");
 }
 
 Result<std::string> LiveController::choose_service_address(const std::string& zone, const std::string& wanted) {

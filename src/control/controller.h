@@ -32,6 +32,7 @@ namespace skerry {
 
 class ImageStore;  // image/store.h
 class Network;     // control/network.h
+class PolicyBook;  // control/policy_book.h
 class Zones;       // control/zones.h
 
 // Whether a plugin with this manifest (JSON) may be used on this host: kRefused says why not.
@@ -52,7 +53,8 @@ struct ControllerPorts {
   Store& store;
   ImageStore& images;
   Network& network;
-  Zones& zones;                  // which have opened the network
+  Zones& zones;  // which have opened the network
+  PolicyBook& policy;
   std::vector<Driver*> drivers;  // at most one per isolation
 };
 
@@ -118,7 +120,8 @@ class Controller {
   virtual std::vector<WarmPoolStatus> warm_pools() { return {}; }
   // What each isolation can do here, with reasons. BLOCKING the first time.
   virtual std::map<Isolation, Availability> capabilities() = 0;
-  // The network as the stored deployments and environments ask for now: for whoever has changed a deployment's service.
+  // The network as the stored deployments and environments and the policy ask for now: for whoever has changed a
+  // deployment's service or the policy.
   // BLOCKING.
   virtual Status refresh_network() = 0;
   // The address a new service in this zone gets: `wanted`, or one that is free. kInvalidArgument, kAlreadyExists,

@@ -97,10 +97,12 @@ class HostNetwork final : public Network {
     return network::check_not_of_host(TRY(Ipv4::parse(address)));
   }
 
-  Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) override {
+  Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services,
+               const NetPolicy& policy) override {
     const std::lock_guard lock(mutex_);
     environments_ = environments;
     services_ = services;
+    policy_ = policy;
     const auto wanted = TRY(service_addresses());
     // The host has the addresses only while the rules stand that close all but the services' ports.
     for (std::size_t i = 0; i < bridges_.size(); ++i) {
@@ -171,6 +173,7 @@ class HostNetwork final : public Network {
     // What fails begins anew: then nothing is known of what the kernel has.
     auto now = TRY(follow(std::exchange(entitled_, {}), environments_, gone, fresh));
     for (const auto& service : services_) TRY(add(fresh, service));
+    fresh.policy = policy_;
     TRY(std::exchange(loaded_, false) ? firewall_.change(gone, fresh) : load_all(now, std::move(fresh)));
     entitled_ = std::move(now);
     loaded_ = true;
@@ -294,6 +297,7 @@ class HostNetwork final : public Network {
   std::vector<ZoneBridge> bridges_;         // of the zones, the default one's first
   EnvironmentViews environments_;           // as they were applied last
   std::vector<ServiceState> services_;      // likewise
+  NetPolicy policy_;                        // likewise
   std::vector<Entitled> entitled_;          // as the firewall was loaded last, in the order of the list
   bool loaded_ = false;                     // it was, and the kernel is known to have it
   std::set<ServiceState::Replica> served_;  // that have been sent connections and are not known to have ended

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "core/environment.h"
 #include "core/net.h"
+#include "core/net_policy.h"
 #include "core/service.h"
 #include "core/zone.h"
 
@@ -34,10 +35,12 @@ class Network {
   // Whether the address can be a service's: no device of the host has it. kConflict.
   virtual Status check_service_address(const std::string& address) = 0;
   // Replaces the firewall in one transaction by what these environments (all that hold an address) are entitled to;
-  // the published ports of those that are alive are open, and the services lead to the replicas they name. The host
+  // the published ports of those that are alive are open, and the services lead to the replicas they name, and
+  // between zones and out of them passes what the policy says. The host
   // answers to the services' addresses. Clients of a replica that is no longer alive are let go. Does nothing when it
   // would change nothing.
-  virtual Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) = 0;
+  virtual Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services,
+                       const NetPolicy& policy) = 0;
   // Removes ports of environments that are not in `live` (ids), as a killed daemon may have left them.
   virtual Status remove_stale(const std::set<std::string>& live) = 0;
   // Takes the firewall and the bridges of our making away again: for a daemon that ends and keeps no environment.

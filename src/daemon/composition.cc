@@ -18,6 +18,7 @@
 #include "control/health.h"
 #include "control/host_network.h"
 #include "control/operations.h"
+#include "control/policy_book.h"
 #include "control/snapshots.h"
 #include "control/zones.h"
 #include "daemon/image_service.h"
@@ -52,6 +53,7 @@ class LiveComposition final : public Composition {
   Status open();
   void run() override;
   void stop() override;
+  void reload() override;
   void release_host() override;
   // After an open() that failed half-way: what it has put on the host goes, unless environments need it.
   void give_up();
@@ -74,6 +76,7 @@ class LiveComposition final : public Composition {
   std::unique_ptr<api::KernelPort> kernel_service_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Zones> zones_;
+  std::unique_ptr<PolicyBook> policy_;
   std::unique_ptr<Driver> container_driver_;
   std::unique_ptr<Driver> microvm_driver_;
   std::unique_ptr<EventFeed> feed_;  // before the controller: it outlives whoever stores events
@@ -155,7 +158,7 @@ Status LiveComposition::make_server() {
   health_ = std::make_unique<HealthMonitor>(*controller_, *feed_, clock_);
   guest_events_ = TRY(GuestEvents::create(*controller_, *feed_));
   server_ = TRY(api::ApiServer::create(config, {*controller_, operations_, *image_service_, *store_, clock_, *feed_,
-                                                *deployments_, *snapshots_, *kernel_service_, *zones_}));
+                                                *deployments_, *snapshots_, *kernel_service_, *zones_, *policy_}));
   return {};
 }
 
@@ -171,6 +174,7 @@ Status LiveComposition::open() {
   kernel_service_ = make_kernel_service(*kernels_, program("skerry-agent"), options_.kernel);
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));
   zones_ = TRY(Zones::create(options_.zone, *store_, *network_, clock_));
+  policy_ = std::make_unique<PolicyBook>(options_.policy_dir, *store_, clock_);
   TRY(make_drivers());
   ControllerConfig config;
   config.state_dir = options_.state_dir;
@@ -180,7 +184,9 @@ Status LiveComposition::open() {
   config.check_plugin = plugin_check();
   config.warm_pool_mib = options_.warm_pool_mib;
   controller_ = TRY(Controller::create(
-      config, {clock_, *store_, *images_, *network_, *zones_, {container_driver_.get(), microvm_driver_.get()}}));
+      config,
+      {clock_, *store_, *images_, *network_, *zones_, *policy_, {container_driver_.get(), microvm_driver_.get()}}));
+  policy_->on_reload([this] { return controller_->refresh_network(); });
   return make_server();
 }
 
@@ -201,6 +207,10 @@ void LiveComposition::stop() {
     stopping_ = true;
   }
   ended_.notify_all();
+}
+
+void LiveComposition::reload() {
+  if (auto reloaded = policy_->reload(); !reloaded) log::error("reload", {{"error", reloaded.error().message()}});
 }
 
 void LiveComposition::give_up() {

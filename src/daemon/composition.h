@@ -19,6 +19,8 @@ class Composition {
   // Serves until stop() is called (from any thread).
   virtual void run() = 0;
   virtual void stop() = 0;
+  // Reads the policy again (from any thread, while it serves).
+  virtual void reload() = 0;
   // After run(): nothing is kept running for nobody. A host without environments gets its bridge and firewall back.
   virtual void release_host() = 0;
 };

@@ -82,6 +82,9 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_POOL_FIRST");
   app.add_option("--pool-last", options.zone.pool_last, "last address leased (default: the subnet's last)")
       ->envname("SKERRY_POOL_LAST");
+  app.add_option("--policy-dir", options.policy_dir, "rules of who may what: its files *.policy, read again at SIGHUP")
+      ->envname("SKERRY_POLICY_DIR")
+      ->capture_default_str();
   app.add_option("--dns", options.dns, "name servers for environments (default: the host's)")
       ->envname("SKERRY_DNS")
       ->delimiter(',');
@@ -153,6 +156,7 @@ struct PoolGiven {
 Status check(DaemonOptions& options, const RawOptions& raw, PoolGiven given) {
   options.state_dir = TRY_IN("--state-dir", absolute(options.state_dir));
   options.run_dir = TRY_IN("--run-dir", absolute(options.run_dir));
+  options.policy_dir = TRY_IN("--policy-dir", absolute(options.policy_dir));
   if (options.socket_path.empty()) options.socket_path = cat(options.run_dir, "/skerryd.sock");
   if (options.program_dir.empty()) options.program_dir = TRY(own_directory());
   options.cloud_hypervisor = TRY_IN("--cloud-hypervisor", absolute(options.cloud_hypervisor));
@@ -189,7 +193,8 @@ std::string daemon_man_page() {
                "STATE_DIR/skerry.db: environments, leases, events, plugins.\n\nSTATE_DIR/audit.log: a line for every "
                "mutating call.\n\nRUN_DIR/skerryd.sock: the API."},
               {"SIGNALS",
-               "SIGTERM, SIGINT: end. Environments live on; without any, bridge and firewall go too.\n\nA killed "
+               "SIGTERM, SIGINT: end. Environments live on; without any, bridge and firewall go too.\n\nSIGHUP: "
+               "read the policy again.\n\nA killed "
                "daemon loses nothing either: the next one adopts what runs."},
               {"EXIT STATUS", "0: ended by a signal, as asked. 1: cannot start or serve. 2: wrong usage."},
               {"SEE ALSO", "skerry(1)"}})

@@ -20,10 +20,11 @@ struct DaemonOptions {
   std::uint64_t max_artifact_mib = 32768;     // of a plugin's disk or initramfs
   std::string tls_key;
   std::string tls_client_ca;
-  Zone zone;                            // bridge, subnet, pool
-  std::vector<std::string> dns;         // for environments that name none; empty: the host's resolvers
-  std::string accelerator = "auto";     // auto, kvm or tcg
-  std::string microvm_driver = "qemu";  // or "cloud-hypervisor"
+  Zone zone;                                        // bridge, subnet, pool
+  std::string policy_dir = "/etc/skerry/policy.d";  // of the rules
+  std::vector<std::string> dns;                     // for environments that name none; empty: the host's resolvers
+  std::string accelerator = "auto";                 // auto, kvm or tcg
+  std::string microvm_driver = "qemu";              // or "cloud-hypervisor"
   std::string cloud_hypervisor = "/usr/bin/cloud-hypervisor";
   std::string cgroup_parent = "skerry";  // below the daemon's own cgroup, in each hierarchy
   std::string kernel;                    // for microVMs; empty: Debian's cloud kernel of the newest version

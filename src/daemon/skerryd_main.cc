@@ -19,12 +19,13 @@
 namespace skerry {
 namespace {
 
-// Signals that end us are taken by one thread with sigwait(3); every other thread has them blocked.
-sigset_t ending_signals() {
+// Signals are taken by one thread with sigwait(3); every other thread has them blocked.
+sigset_t signals_taken() {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGTERM);
   ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGHUP);  // does not end us: reload
   return set;
 }
 
@@ -57,7 +58,7 @@ int serve(const DaemonOptions& options, const sigset_t& signals) {
   }
   std::thread waiter([&] {
     int number = 0;
-    ::sigwait(&signals, &number);
+    while (::sigwait(&signals, &number) == 0 && number == SIGHUP) (*composition)->reload();
     log::info("ending; environments live on", {{"signal", ::sigabbrev_np(number)}});
     static_cast<void>(notify_service_manager("STOPPING=1"));
     (*composition)->stop();
@@ -89,7 +90,7 @@ int main(int argc, char** argv) {
     if (parsed.outcome == skerry::OptionsOutcome::kExit) return parsed.exit_code;
     skerry::log::configure(parsed.options.log_level, parsed.options.log_format);
     if (!parsed.options.network_action.empty()) return skerry::change_network(parsed.options);
-    const sigset_t signals = skerry::ending_signals();
+    const sigset_t signals = skerry::signals_taken();
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     return skerry::serve(parsed.options, signals);

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "network/passages.h"
 
 namespace skerry::network {
 namespace {
@@ -217,15 +218,39 @@ void write_nat(Writer& out, const FirewallState& state) {
     out.line(cat("oifname ", bridge, " ip saddr ", subnet, " ct status dnat masquerade"));
     if (rules.egress == Egress::kNat) out.line(cat("ip saddr ", subnet, " oifname != @bridges masquerade"));
   }
+  for (const auto& rule : passage_nat_rules()) out.line(rule);
+  out.close();
+}
+
+// What the policy says, of every packet of who began: before what is established is let through.
+void write_passages(Writer& out, const FirewallState& state) {
+  out.open("chain crossing");
+  for (const auto& rules : state.bridges) {
+    out.line(cat("iifname ", quoted(rules.bridge), " oifname ", quoted(rules.bridge), " return"));
+  }
+  for (const auto& rule : crossing_rules()) out.line(rule);
+  out.close();
+  out.open("chain leaving");
+  // Where clouds serve the host's own credentials (169.254.169.254): none of a guest's business.
+  out.line("ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited");
+  for (const auto& rule : leaving_rules()) out.line(rule);
+  for (const auto& rules : state.bridges) {
+    if (rules.egress == Egress::kNat) out.line(cat("iifname ", quoted(rules.bridge), " accept"));
+  }
+  out.line("reject with icmpx admin-prohibited");
   out.close();
 }
 
 void write_forward(Writer& out, const FirewallState& state) {
+  write_passages(out, state);
   out.base_chain("forward", "filter hook forward priority 0");
   out.line("iifname != @bridges oifname != @bridges accept");
   out.line(service_refusal_rule());
-  out.line("ct state established,related accept");
   out.line("ct state invalid drop");
+  out.line("meta l4proto icmp ct state related accept");
+  out.line("ct direction original iifname @bridges oifname @bridges jump crossing");
+  out.line("ct direction original iifname @bridges oifname != @bridges goto leaving");
+  out.line("ct state established,related accept");
   for (const auto& rules : state.bridges) {
     const std::string inside = cat("iifname ", quoted(rules.bridge), " oifname ", quoted(rules.bridge));
     // Hidden neighbours are kept apart by the bridge; here, from a detour over the gateway.
@@ -234,11 +259,6 @@ void write_forward(Writer& out, const FirewallState& state) {
   out.line("iifname @bridges oifname @bridges drop");
   out.line("oifname @bridges ct status dnat accept");
   out.line("oifname @bridges drop");
-  // Where clouds serve the host's own credentials (169.254.169.254): none of a guest's business.
-  out.line("ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited");
-  for (const auto& rules : state.bridges) {
-    if (rules.egress == Egress::kNat) out.line(cat("iifname ", quoted(rules.bridge), " accept"));
-  }
   out.line("reject with icmpx admin-prohibited");
   out.close();
 }
@@ -329,6 +349,7 @@ Result<Ruleset> render(const FirewallState& state) {
   open_table(out, "inet", state.table);
   write_collections(out, collections, "inet");
   for (const auto collection : service_collections()) out.line(collection);
+  for (const auto& collection : passage_collections()) out.line(collection);
   write_guard(out, state);
   write_nat(out, state);
   write_forward(out, state);
@@ -338,7 +359,8 @@ Result<Ruleset> render(const FirewallState& state) {
   write_collections(out, collections, "bridge");
   write_pins(out, state);
   out.close();
-  return Ruleset{state.table, out.take() + service_commands(state.table, {}, state.services)};
+  return Ruleset{state.table, out.take() + service_commands(state.table, {}, state.services) +
+                                  passage_commands(state.table, {}, state.policy)};
 }
 
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to) {
@@ -354,6 +376,7 @@ FirewallState changed(FirewallState from, const FirewallState& gone, const Firew
     std::ranges::copy(fresh.bridges[i].published, std::back_inserter(from.bridges[i].published));
   }
   from.services = fresh.services;
+  from.policy = fresh.policy;
   return from;
 }
 
@@ -368,6 +391,7 @@ Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to
   append_commands(change.commands, "delete", gone);
   append_commands(change.commands, "add", fresh);
   change.commands += service_commands(to.table, from.services, to.services);
+  change.commands += passage_commands(to.table, from.policy, to.policy);
   return change;
 }
 

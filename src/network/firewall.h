@@ -5,11 +5,11 @@
 // default:
 //
 //   guest → bridge     only IPv4 and ARP, only with the port's own MAC and IP address (no spoofing; no IPv6, no VLAN)
-//   guest → guest      same bridge: yes, unless neighbours are hidden; another bridge: never
-//   guest → host       ping, and the services named in BridgeRules; nothing else
-//   guest → outside    with Egress::kNat, behind the host's address
-//   outside → guest    only published ports (destination NAT), also from the host itself and by 127.0.0.1
-//   anybody → service  its ports lead to one of its endpoints (services.h); every other port of its address is closed
+//   guest → guest      same bridge: yes, unless neighbours are hidden; another bridge: what the policy allows
+//   (passages.h) guest → host       ping, and the services named in BridgeRules; nothing else guest → outside    with
+//   Egress::kNat but for what the policy denies, else what it allows; behind the host's address outside → guest    only
+//   published ports (destination NAT), also from the host itself and by 127.0.0.1 anybody → service  its ports lead to
+//   one of its endpoints (services.h); every other port of its address is closed
 //
 // Packets between other interfaces pass untouched.
 #pragma once
@@ -21,6 +21,7 @@
 
 #include "base/result.h"
 #include "core/net.h"
+#include "core/net_policy.h"
 #include "core/zone.h"
 #include "network/port.h"
 #include "network/services.h"
@@ -66,6 +67,7 @@ struct FirewallState {
   std::string table = "skerry";  // one for each daemon on a host
   std::vector<BridgeRules> bridges;
   std::vector<Service> services;
+  NetPolicy policy = {};
 };
 
 // Commands for libnftables that replace the table; the same state always gives the same text.
@@ -79,8 +81,8 @@ struct Ruleset {
 Result<Ruleset> render(const FirewallState& state);
 
 // The commands that turn the table of `from` into the one of `to`, also in one transaction. Where only ports,
-// publications and services differ they touch only those, so that the cost of one environment does not grow with the
-// number of others; otherwise it is render(to). Empty commands: nothing to do. The same errors as render().
+// publications, services and policy differ they touch only those, so that the cost of one environment does not grow
+// with the number of others; otherwise it is render(to). Empty commands: nothing to do. The same errors as render().
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to);
 
 // The same where the difference is known already. Of the same frame: `gone` and `fresh` hold the ports and publications
@@ -89,7 +91,7 @@ Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to
 Result<Ruleset> render_change(const FirewallState& from, const FirewallState& to, const FirewallState& gone,
                               const FirewallState& fresh);
 
-// `from` with what is in `gone` taken away and what is in `fresh` added, services those of `fresh`.
+// `from` with what is in `gone` taken away and what is in `fresh` added, services and policy those of `fresh`.
 FirewallState changed(FirewallState from, const FirewallState& gone, const FirewallState& fresh);
 
 // "skerry-vbr0": what a daemon on this bridge calls its table when nobody says otherwise.

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "control/controller.h"
 #include "control/event_feed.h"
+#include "control/policy_book.h"
 #include "control/zones.h"
 #include "image/store.h"
 #include "store/store.h"
@@ -47,13 +48,16 @@ class ControllerTest : public ::testing::Test {
     Zone zone;
     zone.pool_last = pool_last_;
     zones_ = Zones::create(zone, *store_, network_, clock_).value();
-    auto made = Controller::create(config, {clock_, *store_, *images_, network_, *zones_, drivers_});
+    policy_ = std::make_unique<PolicyBook>(dir_ / "policy", *store_, clock_);
+    auto made = Controller::create(config, {clock_, *store_, *images_, network_, *zones_, *policy_, drivers_});
     ASSERT_TRUE(made) << made.error().message();
     controller_ = std::move(*made);
+    policy_->on_reload([this] { return controller_->refresh_network(); });
   }
   // The daemon dies and a new one starts. (Between steps: a killed one leaves no more than this.)
   void restart_daemon() {
     controller_.reset();
+    policy_.reset();
     zones_.reset();
     feed_.reset();
     images_.reset();
@@ -128,6 +132,7 @@ class ControllerTest : public ::testing::Test {
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<EventFeed> feed_;
   std::unique_ptr<Zones> zones_;
+  std::unique_ptr<PolicyBook> policy_;
   std::unique_ptr<Controller> controller_;
 };
 

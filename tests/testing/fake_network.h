@@ -59,6 +59,10 @@ class FakeNetwork final : public Network {
     const std::lock_guard lock(mutex_);
     return services_;
   }
+  [[nodiscard]] NetPolicy policy() const {
+    const std::lock_guard lock(mutex_);
+    return policy_;
+  }
   void refuse_service_address(std::string address) {
     const std::lock_guard lock(mutex_);
     refused_address_ = std::move(address);
@@ -69,7 +73,8 @@ class FakeNetwork final : public Network {
     if (address == refused_address_) return fail(ErrorCode::kConflict, "the host has it");
     return {};
   }
-  Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services) override {
+  Status apply(const EnvironmentViews& environments, const std::vector<ServiceState>& services,
+               const NetPolicy& policy) override {
     const std::lock_guard lock(mutex_);
     if (failure_) {
       Error error = std::move(*failure_);
@@ -79,6 +84,7 @@ class FakeNetwork final : public Network {
     applied_.clear();
     for (const auto& each : environments) applied_.push_back(*each);
     services_ = services;
+    policy_ = policy;
     return {};
   }
   Status remove_stale(const std::set<std::string>& live) override {
@@ -92,6 +98,7 @@ class FakeNetwork final : public Network {
   mutable std::mutex mutex_;
   std::vector<Environment> applied_;
   std::vector<ServiceState> services_;
+  NetPolicy policy_;
   std::vector<Zone> zones_;
   std::string failing_zone_;
   std::string refused_address_;

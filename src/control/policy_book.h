@@ -1,0 +1,52 @@
+// PolicyBook: the rules that hold, as they were read from their directory last. Changing a file changes nothing until
+// reload(): who edits several of them is not met half-way.
+//
+// Read are the files whose names end in ".policy"; others are left alone. A file that others than root may change is
+// malformed, and so is one that cannot be read. A directory that is not there holds no rules. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "core/policy.h"
+
+namespace skerry {
+
+class Store;
+
+// What stands in the directory now.
+Policy read_policy(const std::string& directory);
+
+struct PolicyEdition {
+  std::shared_ptr<const Policy> policy = std::make_shared<const Policy>();
+  WallTime read_at;
+};
+
+class PolicyBook {
+ public:
+  // Reads it the first time; what is malformed is told in the log. Everything outlives it.
+  PolicyBook(std::string directory, Store& store, Clock& clock);
+
+  [[nodiscard]] PolicyEdition edition() const;
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+  // Reads it again, with the event "policy.reloaded", and tells who listens. A malformed one holds too: then nothing is
+  // allowed. Fails when the event cannot be stored (then the rules are as before), or as the listener does.
+  Status reload();
+  // Called at each reload, when the new rules hold already: whoever enforces them. One, set before use.
+  void on_reload(std::function<Status()> enforce) { enforce_ = std::move(enforce); }
+
+ private:
+  const std::string directory_;
+  Store& store_;
+  Clock& clock_;
+  std::function<Status()> enforce_;
+  std::mutex reload_mutex_;  // one at a time
+  mutable std::mutex mutex_;
+  PolicyEdition edition_;
+};
+
+}  // namespace skerry

@@ -1,0 +1,116 @@
+#include "core/net_policy.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "base/text.h"
+
+namespace skerry {
+namespace {
+
+Policy parse(const std::string& text) { return Policy::parse({{"10", text, {}}}); }
+
+class NetPolicyTest : public ::testing::Test {
+ protected:
+  NetPolicyTest() {
+    zones_.resize(3);
+    zones_[1].name = "work";
+    zones_[2].name = "vault";
+    zones_[2].egress = Egress::kNone;
+    add("a", "work", "10.0.1.1");
+    add("b", "work", "10.0.1.2");
+    add("c", "vault", "10.0.2.1");
+    add("stopped", "vault", "");
+  }
+  void add(const std::string& name, const std::string& zone, const std::string& ip) {
+    Environment out;
+    out.spec.name = name;
+    out.spec.zone = zone;
+    out.ip = ip;
+    environments_.push_back(std::make_shared<const Environment>(out));
+  }
+  static std::string text(const std::vector<Passage>& passages) {
+    std::string out;
+    for (const auto& each : passages) {
+      out += cat(out.empty() ? "" : ", ", each.source.text(), ">", each.target ? each.target->text() : "out");
+      if (each.port) out += cat(":", to_text(each.port->protocol), each.port->number);
+    }
+    return out;
+  }
+  std::string of(const std::string& rules) {
+    const auto said = net_policy(parse(rules), environments_, zones_);
+    return said ? cat("+ ", text(said->allowed), " - ", text(said->denied)) : said.error().message();
+  }
+
+  std::vector<Zone> zones_;
+  EnvironmentViews environments_;
+};
+
+TEST_F(NetPolicyTest, WithoutRulesNothing) {
+  EXPECT_EQ(of(""), "+  - ");
+  EXPECT_EQ(of("clipboard.copy * a c allow"), "+  - ");
+}
+
+TEST_F(NetPolicyTest, OnePortOneWay) {
+  EXPECT_EQ(of("net.connect +tcp:80 a c allow"), "+ 10.0.1.1>10.0.2.1:tcp80 - ");
+  EXPECT_EQ(of("net.connect +udp:53 @zone:work @any allow"), "+ 10.0.1.1>10.0.2.1:udp53, 10.0.1.2>10.0.2.1:udp53 - ");
+}
+
+TEST_F(NetPolicyTest, WithinAZoneRulesSayNothing) { EXPECT_EQ(of("net.connect * a b allow"), "+  - "); }
+
+TEST_F(NetPolicyTest, AllPortsButSome) {
+  EXPECT_EQ(of("net.connect +tcp:22 a c deny\nnet.connect * a c allow"),
+            "+ 10.0.1.1>10.0.2.1 - 10.0.1.1>10.0.2.1:tcp22");
+  EXPECT_EQ(of("net.connect * a c allow\nnet.connect +tcp:22 a c deny"), "+ 10.0.1.1>10.0.2.1 - ");
+}
+
+TEST_F(NetPolicyTest, AskingAndSendingElsewhereOpenNothing) {
+  EXPECT_EQ(of("net.connect * a c ask"), "+  - ");
+  EXPECT_EQ(of("net.connect * a c allow target=b\nnet.connect * a b allow"), "+  - ");
+  EXPECT_EQ(of("net.connect * a @host allow\nnet.connect * @host c allow\nnet.connect * a @dispvm allow"), "+  - ");
+  EXPECT_EQ(of("net.connect +tcp:80 a @any allow target=c"), "+ 10.0.1.1>10.0.2.1:tcp80 - ") << "c is where it goes";
+}
+
+TEST_F(NetPolicyTest, EgressIsWhatTheZoneSaysButForRules) {
+  EXPECT_EQ(of("net.egress +tcp:443 c @any allow"), "+ 10.0.2.1>out:tcp443 - ");
+  EXPECT_EQ(of("net.egress +tcp:443 @any @any allow"), "+ 10.0.2.1>out:tcp443 - ") << "others have it already";
+  EXPECT_EQ(of("net.egress +tcp:25 @any @any deny"), "+  - 10.0.1.1>out:tcp25, 10.0.1.2>out:tcp25");
+  EXPECT_EQ(of("net.egress +tcp:443 a @any allow\nnet.egress * a @any deny"), "+ 10.0.1.1>out:tcp443 - 10.0.1.1>out");
+  EXPECT_EQ(of("net.egress * c @any allow"), "+ 10.0.2.1>out - ");
+}
+
+TEST_F(NetPolicyTest, MalformedNothingLeavesOrCrosses) {
+  EXPECT_EQ(of("net.connect * a c allow\nnonsense"), "+  - 10.0.1.1>out, 10.0.1.2>out");
+}
+
+TEST_F(NetPolicyTest, ThereIsABound) {
+  for (int i = 0; i < 300; ++i) {
+    add(cat("w", i), "work", cat("10.1.", i / 200, ".", i % 200 + 1));
+    add(cat("v", i), "vault", cat("10.2.", i / 200, ".", i % 200 + 1));
+  }
+  EXPECT_NE(of("net.connect * @zone:work @zone:vault allow").find("more than 65536 passages"), std::string::npos);
+  EXPECT_EQ(closed_net_policy(environments_).denied.size(), 603U);
+}
+
+TEST_F(NetPolicyTest, ExplainedWithZones) {
+  const auto ask = [&](const std::string& rules, const char* service, const PolicyParty& from, const PolicyParty& to) {
+    return decide_with_zones(parse(rules), {service, "tcp:80", from, to}, zones_,
+                             [](const std::string&) { return std::optional<PolicyParty>(); });
+  };
+  const auto a = PolicyParty::of(environments_[0]->spec);
+  const auto b = PolicyParty::of(environments_[1]->spec);
+  const auto c = PolicyParty::of(environments_[2]->spec);
+  EXPECT_EQ(ask("", "net.connect", a, b).answer, PolicyAnswer::kAllow);
+  EXPECT_EQ(ask("net.connect * a b deny", "net.connect", a, b).answer, PolicyAnswer::kAllow) << "nobody asks the rules";
+  zones_[1].isolated = true;
+  EXPECT_EQ(ask("", "net.connect", a, b).answer, PolicyAnswer::kDeny);
+  EXPECT_EQ(ask("", "net.connect", a, c).answer, PolicyAnswer::kDeny);
+  EXPECT_EQ(ask("", "net.egress", a, PolicyParty::outside()).answer, PolicyAnswer::kAllow);
+  EXPECT_EQ(ask("", "net.egress", c, PolicyParty::outside()).answer, PolicyAnswer::kDeny);
+  EXPECT_EQ(ask("net.egress +tcp:80 a @any deny", "net.egress", a, PolicyParty::outside()).answer, PolicyAnswer::kDeny);
+  EXPECT_EQ(ask("", "rpc", a, b).answer, PolicyAnswer::kDeny) << "within a zone, too";
+}
+
+}  // namespace
+}  // namespace skerry
