@@ -62,6 +62,13 @@ table inet skerry-vbr0 {
   }
   map services { type ipv4_addr . inet_proto . inet_service : verdict; }
   set service_addresses { type ipv4_addr; }
+  set cross_port_allowed { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+  set cross_port_denied { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+  set cross_all_allowed { type ipv4_addr . ipv4_addr; }
+  set leave_port_allowed { type ipv4_addr . inet_proto . inet_service; }
+  set leave_port_denied { type ipv4_addr . inet_proto . inet_service; }
+  set leave_all_allowed { type ipv4_addr; }
+  set leave_all_denied { type ipv4_addr; }
   chain guard {
     type filter hook prerouting priority -300; policy accept;
     iifname != @bridges accept
@@ -91,19 +98,38 @@ table inet skerry-vbr0 {
     oifname "vbr0" ip saddr @service_addresses masquerade
     oifname "vbr0" ip saddr 192.168.127.0/24 ct status dnat masquerade
     ip saddr 192.168.127.0/24 oifname != @bridges masquerade
+    oifname != @bridges ip saddr . meta l4proto . th dport @leave_port_allowed masquerade
+    oifname != @bridges meta l4proto { tcp, udp } ip saddr @leave_all_allowed masquerade
+  }
+  chain crossing {
+    iifname "vbr0" oifname "vbr0" return
+    ip saddr . ip daddr . meta l4proto . th dport @cross_port_denied drop
+    ip saddr . ip daddr . meta l4proto . th dport @cross_port_allowed accept
+    meta l4proto { tcp, udp } ip saddr . ip daddr @cross_all_allowed accept
+    drop
+  }
+  chain leaving {
+    ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited
+    ip saddr . meta l4proto . th dport @leave_port_denied reject with icmpx admin-prohibited
+    ip saddr . meta l4proto . th dport @leave_port_allowed accept
+    meta l4proto { tcp, udp } ip saddr @leave_all_allowed accept
+    ip saddr @leave_all_denied reject with icmpx admin-prohibited
+    iifname "vbr0" accept
+    reject with icmpx admin-prohibited
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname != @bridges oifname != @bridges accept
     ct direction reply ct status dnat ct original ip daddr @service_addresses tcp flags & (syn | rst | ack) == rst | ack tcp sequence 0 drop
-    ct state established,related accept
     ct state invalid drop
+    meta l4proto icmp ct state related accept
+    ct direction original iifname @bridges oifname @bridges jump crossing
+    ct direction original iifname @bridges oifname != @bridges goto leaving
+    ct state established,related accept
     iifname "vbr0" oifname "vbr0" accept
     iifname @bridges oifname @bridges drop
     oifname @bridges ct status dnat accept
     oifname @bridges drop
-    ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited
-    iifname "vbr0" accept
     reject with icmpx admin-prohibited
   }
   chain input {

@@ -50,7 +50,7 @@ class Policies(skerry_host.HostCase):
 
     @classmethod
     def fetch(cls, name, address, port):
-        return cls.host.skerry("exec", name, "--", "timeout", "3", "wget", "-q", "-O", "-", f"http://{address}:{port}/index.html",
+        return cls.host.skerry("exec", name, "--", "timeout", "1", "wget", "-q", "-O", "-", f"http://{address}:{port}/index.html",
                                check=False).stdout
 
     def reaches(self, source, target, port):
@@ -103,7 +103,7 @@ class Policies(skerry_host.HostCase):
                        for line in table.splitlines()[1:])
 
         talk = f"(echo one; while [ ! -e /tmp/go ]; do usleep 50000; done; echo two; sleep 60) | nc {self.ips['c']} 7777"
-        for name, script in (("c", "nc -l -p 7777 > /tmp/said"), ("a", talk)):
+        for name, script in (("c", "sleep 90 | nc -l -p 7777 > /tmp/said"), ("a", talk)):
             process = subprocess.Popen([f"{PROGRAMS}/skerry", "exec", name, "--", "sh", "-c", script], env=self.host.environment)
             self.addCleanup(process.wait)
             self.addCleanup(process.kill)
