@@ -62,6 +62,7 @@ table inet skerry-vbr0 {
   }
   map services { type ipv4_addr . inet_proto . inet_service : verdict; }
   set service_addresses { type ipv4_addr; }
+  set service_ports { type ipv4_addr . inet_proto . inet_service; }
   set cross_port_allowed { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
   set cross_port_denied { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
   set cross_all_allowed { type ipv4_addr . ipv4_addr; }
@@ -136,6 +137,7 @@ table inet skerry-vbr0 {
     type filter hook input priority 0; policy accept;
     ct direction reply ct status dnat ct original ip daddr @service_addresses tcp flags & (syn | rst | ack) == rst | ack tcp sequence 0 drop
     ip daddr @service_addresses ct state new icmp type echo-request accept
+    ip daddr . meta l4proto . th dport @service_ports ct state new counter drop
     ip daddr @service_addresses ct state new meta l4proto tcp reject with tcp reset
     ip daddr @service_addresses ct state new reject with icmpx port-unreachable
     iifname != @bridges accept
@@ -293,6 +295,7 @@ TEST(RenderServices, TheSameCommandsMakeAndRemoveThem) {
   auto served = full_state();
   served.services = {service("80:8080", {"192.168.127.101", "192.168.127.100"}), service("53:53/udp", {})};
   const std::string made =
+      "add element inet skerry-vbr0 service_ports { 192.168.127.2 . tcp . 80 }\n"
       "add chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
       "add rule inet skerry-vbr0 service_192_168_127_2_tcp_80 meta l4proto tcp dnat ip addr . port to numgen random "
       "mod 2 map { 0 : 192.168.127.100 . 8080, 1 : 192.168.127.101 . 8080 }\n"
@@ -308,6 +311,7 @@ TEST(RenderServices, TheSameCommandsMakeAndRemoveThem) {
             "delete element inet skerry-vbr0 services { 192.168.127.2 . tcp . 80 }\n"
             "flush chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
             "delete chain inet skerry-vbr0 service_192_168_127_2_tcp_80\n"
+            "delete element inet skerry-vbr0 service_ports { 192.168.127.2 . tcp . 80 }\n"
             "delete element inet skerry-vbr0 services { 192.168.127.2 . udp . 53 }\n"
             "flush chain inet skerry-vbr0 service_192_168_127_2_udp_53\n"
             "delete chain inet skerry-vbr0 service_192_168_127_2_udp_53\n");

@@ -67,6 +67,12 @@ std::string remove_service(const std::string& table, const Key& key) {
              chain_of(key), '\n', "delete chain inet ", table, ' ', chain_of(key), '\n');
 }
 
+// Among the ports that somebody serves, or not.
+std::string change_port(const std::string& table, const Key& key, bool was_served, bool is_served) {
+  if (was_served == is_served) return {};
+  return cat(is_served ? "add" : "delete", " element inet ", table, " service_ports { ", element_of(key), " }\n");
+}
+
 std::string add_service(const std::string& table, const Key& key, const std::set<Endpoint>& endpoints) {
   return cat("add chain inet ", table, ' ', chain_of(key), '\n', add_rules(table, key, endpoints), "add element inet ",
              table, " services { ", element_of(key), " : goto ", chain_of(key), " }\n");
@@ -103,13 +109,16 @@ Status check_services(const std::vector<Service>& services) {
 
 std::vector<std::string_view> service_collections() {
   return {"map services { type ipv4_addr . inet_proto . inet_service : verdict; }",
-          "set service_addresses { type ipv4_addr; }"};
+          "set service_addresses { type ipv4_addr; }",
+          "set service_ports { type ipv4_addr . inet_proto . inet_service; }"};
 }
 
 std::string_view service_dispatch() { return "ip daddr . meta l4proto . th dport vmap @services"; }
 
 std::vector<std::string_view> service_input_rules() {
   return {kRefusal, "ip daddr @service_addresses ct state new icmp type echo-request accept",
+          // It slipped through while the rules were exchanged: its sender shall try again, not give up.
+          "ip daddr . meta l4proto . th dport @service_ports ct state new counter drop",
           "ip daddr @service_addresses ct state new meta l4proto tcp reject with tcp reset",
           "ip daddr @service_addresses ct state new reject with icmpx port-unreachable"};
 }
@@ -122,10 +131,12 @@ std::string service_commands(const std::string& table, const std::vector<Service
   const auto after = by_key(to);
   std::string out = address_commands("delete", table, addresses_of(before), addresses_of(after));
   for (const auto& [key, endpoints] : before) {
-    if (!after.contains(key)) out += remove_service(table, key);
+    if (after.contains(key)) continue;
+    out += remove_service(table, key) + change_port(table, key, !endpoints.empty(), false);
   }
   for (const auto& [key, endpoints] : after) {
     const auto old = before.find(key);
+    out += change_port(table, key, old != before.end() && !old->second.empty(), !endpoints.empty());
     if (old == before.end()) {
       out += add_service(table, key, endpoints);
     } else if (old->second != endpoints) {

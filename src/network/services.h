@@ -1,6 +1,8 @@
 // Services: virtual addresses whose connections the kernel spreads over replicas, as rules of the table of firewall.h.
 //
 //   map services   ADDRESS . PROTOCOL . PORT ──goto──▶ chain service_…: dnat to a random one of its endpoints
+//   set service_ports   those of them that have endpoints: a first packet that reaches the host's input all the same is
+//                       dropped, not refused, and so repeated a second later
 //
 // A change of a service's endpoints replaces the one rule of its chain, within the transaction of the whole state: a
 // new connection sees the endpoints before or those after, never none. Open connections keep the endpoint they have.
