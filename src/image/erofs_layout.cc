@@ -30,7 +30,7 @@ std::vector<Name> names_of(const PlacedInode& directory) {
 
 // Calls `emit(first, last)` for each block's worth of names and returns the listing's size.
 template <typename Emit>
-std::uint64_t cut_into_blocks(const std::vector<Name>& names, Emit&& emit) {
+std::uint64_t cut_into_blocks(const std::vector<Name>& names, const Emit& emit) {
   std::uint64_t whole_blocks = 0;
   std::uint64_t used = 0;
   std::size_t first = 0;

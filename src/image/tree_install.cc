@@ -1,4 +1,5 @@
 // Adding to a merged tree: paths walked through symlinks, inside the tree.
+#include <ranges>
 
 #include "archive/entry_path.h"
 #include "base/text.h"
@@ -16,14 +17,14 @@ constexpr int kMaxSymlinks = 40;
 // The steps of a path, without empty ones and ".".
 void push_steps(std::vector<std::string>& pending, std::string_view path) {
   const auto parts = split(path, '/');
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    if (!part->empty() && *part != ".") pending.emplace_back(*part);
+  for (const auto part : std::views::reverse(parts)) {
+    if (!part.empty() && part != ".") pending.emplace_back(part);
   }
 }
 
 // Walks `path` from the root. `enter(directory, name)` gives the child, or null to give up.
 template <typename NodeType, typename Enter>
-NodeType* walk(NodeType& root, std::string_view path, Enter&& enter) {
+NodeType* walk(NodeType& root, std::string_view path, const Enter& enter) {
   std::vector<NodeType*> way{&root};
   std::vector<std::string> pending;  // next step last
   push_steps(pending, path);
