@@ -24,6 +24,7 @@ AT_REST = {"running", "stopped", "failed", "created"}
 
 class Crash(unittest.TestCase):
     maxDiff = None
+    life = LIFE
 
     def setUp(self):
         self.host = Host(PROGRAMS)
@@ -41,7 +42,7 @@ class Crash(unittest.TestCase):
 
     def lead_life(self):
         """Runs the commands until the daemon dies; which one it was, None for none."""
-        for command in LIFE:
+        for command in self.life:
             words = [self.image if word == "IMAGE" else word for word in command]
             done = self.host.skerry(*words, check=False)
             if done.returncode != 0:
@@ -101,6 +102,20 @@ class Crash(unittest.TestCase):
         self.assertEqual(os.listdir(f"{self.host.place}/state/environments"), [], where)
         self.assertEqual(os.listdir(f"{self.host.place}/run/environments"), [], where)
 
+    def kill_at(self, number, step):
+        """One life up to that point, and all there is after it; in which command it ended."""
+        self.start_daemon(number)
+        died_in = self.lead_life()
+        self.assertIsNotNone(self.host.daemon.poll(), "it reached the point")
+        self.host.daemon.wait()
+        self.start_daemon()
+        self.check(f"killed after {number}: {step}")
+        self.host.kill(skerry_host.signal.SIGTERM)
+        self.assertEqual(self.host.residue(), [])
+        return died_in
+
+
+class Containers(Crash):
     def test_killed_between_any_two_steps(self):
         points = self.points()
         self.assertGreater(len(points), 25, points)
@@ -110,15 +125,28 @@ class Crash(unittest.TestCase):
         died_in = set()
         for number, step in enumerate(points, 1):
             with self.subTest(number=number, step=step):
-                self.start_daemon(number)
-                died_in.add(self.lead_life())
-                self.assertIsNotNone(self.host.daemon.poll(), "it reached the point")
-                self.host.daemon.wait()
-                self.start_daemon()
-                self.check(f"killed after {number}: {step}")
-                self.host.kill(skerry_host.signal.SIGTERM)
-                self.assertEqual(self.host.residue(), [])
+                died_in.add(self.kill_at(number, step))
         self.assertEqual(died_in, {"run", "exec", "stop", "start", "rm"})
+
+
+class Microvms(Crash):
+    """Only the steps that containers do not have: each life boots a template first."""
+    life = (("run", "-d", "--name", "m", "--isolation", "microvm", "--memory", "128", "--kind", "disposable", "IMAGE"),
+            ("suspend", "m"), ("start", "m"), ("rm", "--force", "m"))
+    own_steps = {"a template boots", "a fork's machine waits in its jail", "a fork loads its memory",
+                 "a fork has been told who it is", "the driver has suspended it", "a saved run has its memory",
+                 "a saved run has been told who it is"}
+
+    def test_killed_between_the_steps_of_a_fork_and_of_a_resumption(self):
+        points = self.points()
+        self.assertLessEqual(self.own_steps, set(points))
+        died_in = set()
+        for number, step in enumerate(points, 1):
+            if step not in self.own_steps:
+                continue
+            with self.subTest(number=number, step=step):
+                died_in.add(self.kill_at(number, step))
+        self.assertEqual(died_in, {"run", "suspend", "start"})
 
 
 class DamagedDatabase(unittest.TestCase):
