@@ -21,6 +21,8 @@
 namespace skerry::agent {
 namespace {
 
+// Where the kernel has its console (drivers/qemu/guest_plan.cc).
+constexpr auto kSerialLine = "/dev/ttyS0";
 constexpr Duration kLastWords = std::chrono::seconds(2);
 
 int exit_code_of(const Error& error) {
@@ -63,7 +65,8 @@ Agent::Agent(EventLoop& loop, Fd port, wire::BootDocument document)
                     }}),
       workload_(loop, channel_, document_,
                 {.event = [this](const wire::AgentEvent& event) { tell(event); },
-                 .ended = [this](int shell_code, bool out_of_memory) { workload_ended(shell_code, out_of_memory); }}) {}
+                 .ended = [this](int shell_code, bool out_of_memory) { workload_ended(shell_code, out_of_memory); }}),
+      serial_(loop, kSerialLine, [this] { return workload_.process(); }) {}
 
 Status Agent::run(const std::vector<std::string>& warnings) {
   TRY(watch_signals());
@@ -78,6 +81,7 @@ Status Agent::run(const std::vector<std::string>& warnings) {
   }
   tell_ready();
   if (start_error_) workload_ended(exit_code_of(*start_error_));
+  serial_.open(workload_.cgroup());
   TRY(loop_.run());
   end_all_processes();
   channel_.drain(kLastWords);
@@ -117,6 +121,7 @@ void Agent::reap() {
 
 void Agent::child_ended(pid_t pid, int wait_status) {
   if (pid == workload_.pid()) return workload_.exited(wait_status);
+  if (pid == serial_.pid()) return serial_.ended();
   const auto found = processes_.find(pid);
   if (found == processes_.end()) return;  // an orphan
   const auto session = sessions_.find(found->second);
@@ -155,6 +160,7 @@ void Agent::on_request(std::uint32_t session, std::string_view payload) {
 // The conversations of whoever this guest was before.
 void Agent::hang_up_all() {
   for (const auto& [number, session] : sessions_) session->on_frame({FrameKind::kClose, number, {}});
+  serial_.hang_up();
 }
 
 wire::AgentResponse Agent::answer(std::uint32_t session, const wire::AgentRequest& request) {

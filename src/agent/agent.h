@@ -12,6 +12,7 @@
 #include "agent/channel.h"
 #include "agent/health_probe.h"
 #include "agent/proxy.h"
+#include "agent/serial_shell.h"
 #include "agent/session.h"
 #include "agent/workload.h"
 #include "base/event_loop.h"
@@ -64,6 +65,7 @@ class Agent {
   Fd signals_;
   std::unique_ptr<Proxy> proxy_;
   std::unique_ptr<HealthProbe> probe_;
+  SerialShell serial_;
   std::map<std::uint32_t, std::unique_ptr<Session>> sessions_;
   std::map<pid_t, std::uint32_t> processes_;  // exec sessions by process
   std::optional<Error> start_error_;

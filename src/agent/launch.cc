@@ -193,6 +193,17 @@ Result<Stdio> open_pipes(bool stdin_open) {
   return stdio;
 }
 
+Result<Stdio> given_terminal(int terminal) {
+  Stdio stdio;
+  for (auto& fd : stdio.theirs) fd = TRY(sys::dup(terminal));
+  return stdio;
+}
+
+Result<Stdio> stdio_of(const wire::GuestProcess& process, const LaunchPlace& place) {
+  if (!process.terminal) return open_pipes(process.stdin_open);
+  return place.terminal < 0 ? open_terminal(process.size) : given_terminal(place.terminal);
+}
+
 // The users of a workload that cannot open its own stdio by path (/dev/stdout) would be surprised: it is theirs.
 void give_stdio(const Stdio& stdio, const Account& account, bool terminal) {
   if (account.uid == 0) return;
@@ -295,7 +306,7 @@ Result<Launched> launch(const wire::GuestProcess& process, const LaunchPlace& pl
   auto& groups = plan.account.groups;
   groups.insert(groups.end(), process.additional_gids.begin(), process.additional_gids.end());
   plan.terminal = process.terminal;
-  Stdio stdio = process.terminal ? TRY(open_terminal(process.size)) : TRY(open_pipes(process.stdin_open));
+  Stdio stdio = TRY(stdio_of(process, place));
   give_stdio(stdio, plan.account, process.terminal);
   for (std::size_t fd = 0; fd < 3; ++fd) plan.stdio[fd] = stdio.theirs[fd].get();
   return fork_and_exec(plan, std::move(stdio), process);

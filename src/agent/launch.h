@@ -29,6 +29,7 @@ struct Launched {
 struct LaunchPlace {
   std::string root = "/";  // where /etc/passwd and /etc/group are read; for tests
   std::string cgroup;      // cgroup2 directory the process enters; empty: stays in ours
+  int terminal = -1;       // an open one that it gets, with process.terminal; -1: a new one. Launched has no ends of it
 };
 
 Result<Launched> launch(const wire::GuestProcess& process, const LaunchPlace& place = {});

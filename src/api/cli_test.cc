@@ -501,6 +501,21 @@ TEST_F(CliTest, TheConsoleIsForTerminals) {
   EXPECT_EQ(skerry({"vms", "console", "web"}), 3) << "a container is no VM";
 }
 
+TEST_F(CliTest, TheConsoleOfAMicrovmIsItsSerialLine) {
+  Environment guest;
+  guest.id = "0123456789abcdee";
+  guest.spec.name = "guest";
+  guest.spec.image = "localhost/base:1";
+  guest.spec.isolation = Isolation::kMicrovm;
+  guest.status.state = State::kRunning;
+  controller_.add(guest);
+  input_ = "poweroff\n";
+  EXPECT_EQ(skerry({"vms", "console", "guest"}), 0) << err_;
+  add_running("web");
+  EXPECT_EQ(skerry({"console", "--serial", "web"}), 125);
+  EXPECT_NE(err_.find("serial line"), std::string::npos) << err_;
+}
+
 TEST_F(CliTest, VersionsOfAPluginSideBySide) {
   const auto install = [&](const std::string& version) {
     const auto manifest = cat(R"({"name":"p","version":")", version, R"(","image":"localhost/base:1"})");

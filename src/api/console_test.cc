@@ -26,14 +26,15 @@ class ConsoleTest : public ApiTest {
     controller_.add(terminal);
     serve();
   }
-  std::unique_ptr<Socket> connect(const std::string& name, const std::string& role = "operator") {
+  std::unique_ptr<Socket> connect(const std::string& name, const std::string& role = "operator",
+                                  const std::string& query = "") {
     auto socket = std::make_unique<Socket>(io_);
     socket->next_layer().connect(asio::local::stream_protocol::endpoint(config_.socket_path));
     socket->set_option(websocket::stream_base::decorator(
         [role](websocket::request_type& request) { request.set("Skerry-Role", role); }));
     websocket::response_type answer;
     beast::error_code ec;
-    socket->handshake(answer, "localhost", cat("/api/v1/environments/", name, "/console"), ec);
+    socket->handshake(answer, "localhost", cat("/api/v1/environments/", name, "/console", query), ec);
     status_ = answer.result_int();
     return socket;
   }
@@ -89,6 +90,31 @@ TEST_F(ConsoleTest, NonsenseEndsIt) {
   socket->write(asio::buffer(std::string(200'000, 'x')), ec);
   while (!ec) read(*socket, ec);
   EXPECT_EQ(client().call("GET", "/healthz")->status, 200);
+}
+
+TEST_F(ConsoleTest, ASerialLineIsBytesAsTheyAre) {
+  Environment guest;
+  guest.id = "0123456789abcdee";
+  guest.spec.name = "guest";
+  guest.spec.image = "localhost/base:1";
+  guest.spec.isolation = Isolation::kMicrovm;
+  guest.status.state = State::kRunning;
+  controller_.add(guest);
+  connect("guest");
+  EXPECT_EQ(status_, 409U);  // its workload has no terminal
+  connect("tty", "operator", "?serial");
+  EXPECT_EQ(status_, 501U);  // a container has no line
+  auto socket = connect("guest", "operator", "?serial");
+  ASSERT_EQ(status_, 101U);
+  socket->text(true);
+  socket->write(asio::buffer(std::string(R"({"columns":100,"rows":30})")));
+  socket->binary(true);
+  socket->write(asio::buffer(std::string("\x03 uptime\n")));
+  EXPECT_EQ(read_until(*socket, "\n"), "\x03 uptime\n");
+  socket->write(asio::buffer(std::string("poweroff\n")));
+  beast::error_code ec;
+  while (!ec) read(*socket, ec);
+  EXPECT_EQ(socket->reason().code, websocket::close_code::normal);
 }
 
 TEST_F(ConsoleTest, WhoMayAndWhatHasOne) {

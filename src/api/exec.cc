@@ -164,20 +164,29 @@ void exec_environment(Context& context, Request request, Reply reply) {
   }
 }
 
-// The terminal of its workload, as attach gives it.
+namespace {
+
+Result<Conversation> streams_of(Context& context, const Environment& environment, bool serial) {
+  auto& controller = context.ports.controller;
+  return serial ? controller.serial(environment.spec.name) : controller.attach(environment.spec.name);
+}
+
+}  // namespace
+
+// The terminal of its workload, as attach gives it, or the serial line.
 Result<Response> open_console(Context& context, const Request& request) {
   const auto environment = TRY(find_to_enter(context, request));
-  if (!environment.spec.terminal) {
+  const bool serial = TRY(request.flag("serial"));
+  if (!serial && !environment.spec.terminal) {
     return fail(ErrorCode::kConflict, cat("\"", environment.spec.name, "\" has no terminal"),
-                "make it with terminal (-t), or run a shell inside with exec");
+                "make it with terminal (-t), or run a shell inside with exec; a microVM has a serial line (?serial)");
   }
   if (!request.wants_websocket) {
     return fail(ErrorCode::kInvalidArgument, "the console is a WebSocket: it needs \"Upgrade: websocket\"");
   }
   Response response;
   response.status = 101;
-  response.upgrade =
-      Upgrade{TRY(context.ports.controller.attach(environment.spec.name)), {}, Upgrade::Form::kWebSocket};
+  response.upgrade = Upgrade{TRY(streams_of(context, environment, serial)), {}, Upgrade::Form::kWebSocket};
   return response;
 }
 
@@ -217,7 +226,7 @@ Result<Response> attach_environment(Context& context, const Request& request) {
   if (!request.wants_frames) {
     return fail(ErrorCode::kInvalidArgument, "attach needs the header \"Upgrade: skerry-frames\"");
   }
-  return into_frames(TRY(context.ports.controller.attach(environment.spec.name)));
+  return into_frames(TRY(streams_of(context, environment, TRY(request.flag("serial")))));
 }
 
 }  // namespace skerry::api

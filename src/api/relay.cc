@@ -1,7 +1,7 @@
 #include <array>
 
 #include "api/connection.h"
-#include "base/frame.h"
+#include "api/peer_stream.h"
 
 namespace skerry::api {
 namespace {
@@ -17,7 +17,12 @@ bool client_may_send(FrameKind kind) {
 class Relay {
  public:
   Relay(Core& core, Stream& client, Upgrade upgrade)
-      : core_(core), client_(client), upgrade_(std::move(upgrade)), peer_(core_.io), client_done_(core_.io) {}
+      : core_(core),
+        client_(client),
+        upgrade_(std::move(upgrade)),
+        peer_stream_(upgrade_.peer),
+        peer_(core_.io),
+        client_done_(core_.io) {}
 
   asio::awaitable<void> run(std::string early) {
     beast::error_code ec;
@@ -46,7 +51,7 @@ class Relay {
     bool peer_listens = true;
     while (true) {
       std::string out;
-      if (!collect(parser, 0, out, true)) break;
+      if (!collect_input(parser, out)) break;
       if (!out.empty() && peer_listens) {
         const auto [ec, size] = co_await asio::async_write(peer_, asio::buffer(out), kAwait);
         peer_listens = !ec;
@@ -62,14 +67,17 @@ class Relay {
 
   // peer → client
   asio::awaitable<void> downward() {
-    FrameParser parser;
     std::string chunk(kReadSize, '\0');
     while (exit_payload_.empty()) {
       const auto [ec, size] = co_await peer_.async_read_some(asio::buffer(chunk), kAwait);
-      if (ec) co_return;
-      parser.feed({chunk.data(), size});
+      if (ec) {
+        exit_payload_ = peer_stream_.exit_at_end().value_or("");
+        if (exit_payload_.empty()) co_return;
+        break;
+      }
+      peer_stream_.feed({chunk.data(), size});
       std::string out;
-      if (!collect(parser, upgrade_.peer.session, out, false)) co_return;
+      if (!collect_output(out)) co_return;
       if (out.empty()) continue;
       const auto [write_error, written] = co_await asio::async_write(client_, asio::buffer(out), kAwait);
       if (write_error) co_return;
@@ -79,18 +87,24 @@ class Relay {
     co_await asio::async_write(client_, asio::buffer(last), kAwait);
   }
 
-  // Takes the whole frames of `session` from the parser and appends those that may pass to `out`, renumbered for the
-  // other side. False: the stream is not frames.
-  bool collect(FrameParser& parser, std::uint32_t session, std::string& out, bool from_client) {
+  // Both take the whole frames that are there and append those that may pass to `out`, for the other side. False: the
+  // stream is not frames.
+  bool collect_input(FrameParser& parser, std::string& out) {
     while (true) {
       const auto next = parser.next();
       if (!next) return false;
       if (!*next) return true;
       const Frame& frame = **next;
-      if (frame.session != session) continue;
-      if (from_client) {
-        if (client_may_send(frame.kind)) out += encode_frame(frame.kind, upgrade_.peer.session, frame.payload);
-      } else if (frame.kind == FrameKind::kStdout || frame.kind == FrameKind::kStderr) {
+      if (frame.session == 0 && client_may_send(frame.kind)) out += peer_stream_.encode(frame.kind, frame.payload);
+    }
+  }
+  bool collect_output(std::string& out) {
+    while (true) {
+      const auto next = peer_stream_.next();
+      if (!next) return false;
+      if (!*next) return true;
+      const Frame& frame = **next;
+      if (frame.kind == FrameKind::kStdout || frame.kind == FrameKind::kStderr) {
         out += encode_frame(frame.kind, 0, frame.payload);
       } else if (frame.kind == FrameKind::kExit) {
         exit_payload_ = frame.payload;
@@ -102,6 +116,7 @@ class Relay {
   Core& core_;
   Stream& client_;
   Upgrade upgrade_;
+  PeerStream peer_stream_;
   asio::local::stream_protocol::socket peer_;
   asio::steady_timer client_done_;
   bool upward_ended_ = false;

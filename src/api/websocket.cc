@@ -8,7 +8,7 @@
 #include <boost/beast/websocket.hpp>
 
 #include "api/connection.h"
-#include "base/frame.h"
+#include "api/peer_stream.h"
 #include "base/text.h"
 #include "wire/json_node.h"
 
@@ -23,7 +23,12 @@ constexpr std::size_t kReadSize = 64U << 10U;
 class Talk {
  public:
   Talk(Core& core, Stream& client, Upgrade upgrade)
-      : core_(core), socket_(client), upgrade_(std::move(upgrade)), peer_(core.io), client_done_(core.io) {}
+      : core_(core),
+        socket_(client),
+        upgrade_(std::move(upgrade)),
+        peer_stream_(upgrade_.peer),
+        peer_(core.io),
+        client_done_(core.io) {}
 
   asio::awaitable<void> run(const http::request<http::string_body>& request, const std::string& id) {
     beast::error_code ec;
@@ -68,26 +73,24 @@ class Talk {
   }
 
   std::optional<std::string> frame_of(std::string_view message) {
-    const auto session = upgrade_.peer.session;
-    if (socket_.got_binary()) return encode_frame(FrameKind::kStdin, session, message);
+    if (socket_.got_binary()) return peer_stream_.encode(FrameKind::kStdin, message);
     const auto json = wire::JsonNode::parse(message, "message", kMaxMessage);
     const auto columns = json ? json->integer("columns") : 0;
     const auto rows = json ? json->integer("rows") : 0;
     if (columns < 1 || columns > UINT16_MAX || rows < 1 || rows > UINT16_MAX) return std::nullopt;
     const TerminalSize size{static_cast<std::uint16_t>(columns), static_cast<std::uint16_t>(rows)};
-    return encode_frame(FrameKind::kResize, session, encode_size(size));
+    return peer_stream_.encode(FrameKind::kResize, encode_size(size));
   }
 
   // peer → client
   asio::awaitable<void> downward() {
-    FrameParser parser;
     std::string chunk(kReadSize, '\0');
     while (true) {
       const auto [ec, size] = co_await peer_.async_read_some(asio::buffer(chunk), kAwait);
       if (ec) co_return;
-      parser.feed({chunk.data(), size});
+      peer_stream_.feed({chunk.data(), size});
       std::string out;
-      const bool goes_on = collect(parser, out);
+      const bool goes_on = collect(out);
       if (!out.empty() && !co_await write(out, true)) co_return;
       if (goes_on) continue;
       if (exit_code_) co_await write(cat("{\"exit_code\":", *exit_code_, "}"), false);
@@ -96,13 +99,12 @@ class Talk {
   }
 
   // Appends what was written. False: it has ended, or talks nonsense.
-  bool collect(FrameParser& parser, std::string& out) {
+  bool collect(std::string& out) {
     while (true) {
-      const auto next = parser.next();
+      const auto next = peer_stream_.next();
       if (!next) return false;
       if (!*next) return true;
       const Frame& frame = **next;
-      if (frame.session != upgrade_.peer.session) continue;
       if (frame.kind == FrameKind::kStdout || frame.kind == FrameKind::kStderr) out += frame.payload;
       if (frame.kind != FrameKind::kExit) continue;
       exit_code_ = decode_u32(frame.payload).value_or(0) & 0xffU;
@@ -124,6 +126,7 @@ class Talk {
   Core& core_;
   websocket::stream<Stream&> socket_;
   Upgrade upgrade_;
+  PeerStream peer_stream_;
   asio::local::stream_protocol::socket peer_;
   asio::steady_timer client_done_;
   bool upward_ended_ = false;

@@ -164,14 +164,20 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
 
   for (const bool console : {false, true}) {
     const std::string name = console ? "console" : "attach";
-    auto* verb = add_verb(app, invocation, name,
-                          console ? "The terminal of its workload; Ctrl-P Ctrl-Q leaves it, and it runs on"
-                                  : "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal",
-                          example(scope, name + " web"));
+    auto* verb = add_verb(
+        app, invocation, name,
+        console ? "The terminal of its workload, or a microVM's serial line; Ctrl-P Ctrl-Q leaves it, and it runs on"
+                : "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal",
+        example(scope, name + " web"));
     auto options = std::make_shared<ExecOptions>();
     options->scope = scope;
     options->console = console;
     verb->add_option("NAME", options->name)->required();
+    if (console) {
+      verb->add_flag("--serial", options->serial,
+                     "The serial line of a microVM, also when its workload has a terminal: the kernel's messages and, "
+                     "once a key is pressed, a shell");
+    }
     on_chosen(verb, invocation, [options](const Session& session) { return attach(session, *options); });
   }
 }

@@ -45,6 +45,14 @@ Outcome end_conversation(Result<FrameChannel> channel, const ConversationForm& f
   return kExitNotStarted;
 }
 
+// Its end is that of the guest, whose exit code is told elsewhere.
+Outcome serial_line(const Session& session, const ExecOptions& options, const std::string& path) {
+  const bool terminal = ::isatty(STDIN_FILENO) == 1;
+  if (terminal) note("the serial line: a key starts a shell, Ctrl-P Ctrl-Q leaves");
+  return end_conversation(session.http.upgrade(path + "/attach?serial", ""),
+                          {true, terminal, options.name, cat("console --serial ", options.name)});
+}
+
 }  // namespace
 
 Outcome exec(const Session& session, const ExecOptions& options) {
@@ -64,11 +72,14 @@ Outcome exec(const Session& session, const ExecOptions& options) {
 Outcome attach(const Session& session, const ExecOptions& options) {
   const auto path = cat(path_of(options.scope), "/", escape(options.name));
   const auto environment = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", path)).body));
-  if (options.console && !environment.at("terminal").flag()) {
+  const bool has_terminal = environment.at("terminal").flag();
+  const bool has_line = environment.text("isolation") != "container";
+  if (options.serial || (options.console && !has_terminal && has_line)) return serial_line(session, options, path);
+  if (options.console && !has_terminal) {
     return fail(ErrorCode::kConflict, cat("\"", options.name, "\" has no terminal"),
                 cat("make it with -t, or run a shell inside: skerry shell ", options.name));
   }
-  const bool terminal = environment.at("terminal").flag() && ::isatty(STDIN_FILENO) == 1;
+  const bool terminal = has_terminal && ::isatty(STDIN_FILENO) == 1;
   const bool input = environment.at("stdin_open").flag() || terminal;
   return end_conversation(session.http.upgrade(path + "/attach", ""),
                           {input, terminal, options.name, cat("attach ", options.name)});

@@ -76,6 +76,7 @@ struct ExecOptions {
   std::string workdir, user;
   bool interactive = false, terminal = false;
   bool console = false;  // attach: only to a terminal
+  bool serial = false;   // of a console: the serial line
   Scope scope = Scope::kEnvironments;
 };
 Outcome exec(const Session& session, const ExecOptions& options);

@@ -75,6 +75,7 @@ class LiveController final : public Controller {
   Result<Environment> find(const std::string& name) override;
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
+  Result<Conversation> serial(const std::string& name) override;
   Result<UsageSample> stats(const std::string& name) override;
   Result<Fd> guest_events(const std::string& name) override;
   void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) override;
@@ -103,6 +104,7 @@ class LiveController final : public Controller {
   Result<CreationFacts> creation_facts(const EnvironmentSpec& spec, Driver* driver);
   std::shared_ptr<Actor> add_actor(Driver& driver, Environment environment);
   Result<std::shared_ptr<Actor>> actor(const std::string& name);
+  Result<std::shared_ptr<Actor>> alive(const std::string& name);  // whose run somebody can be attached to
   Driver* driver_for(Isolation isolation);
   Status resolve_disks(const Environment& environment, Launch& launch);
   Result<Launch> make_launch(const Environment& environment, const EnvironmentPlace& place);
@@ -455,12 +457,20 @@ Result<Conversation> LiveController::exec(const std::string& name, const ExecSpe
   return conversation;
 }
 
+Result<std::shared_ptr<Actor>> LiveController::alive(const std::string& name) {
+  auto target = TRY(actor(name));
+  if (is_alive(target->snapshot().status.state)) return target;
+  return fail(ErrorCode::kConflict, cat("cannot attach to \"", name, "\": it does not run"), "see: skerry logs");
+}
+
 Result<Conversation> LiveController::attach(const std::string& name) {
-  const auto target = TRY(actor(name));
-  if (!is_alive(target->snapshot().status.state)) {
-    return fail(ErrorCode::kConflict, cat("cannot attach to \"", name, "\": it does not run"), "see: skerry logs");
-  }
+  const auto target = TRY(alive(name));
   return target->driver().attach(target->place());
+}
+
+Result<Conversation> LiveController::serial(const std::string& name) {
+  const auto target = TRY(alive(name));
+  return target->driver().serial(target->place());
 }
 
 Result<UsageSample> LiveController::stats(const std::string& name) {

@@ -94,6 +94,7 @@ class Controller {
   // BLOCKING. Refused by admission unless it runs.
   virtual Result<Conversation> exec(const std::string& name, const ExecSpec& spec) = 0;
   virtual Result<Conversation> attach(const std::string& name) = 0;
+  virtual Result<Conversation> serial(const std::string& name) = 0;  // Driver::serial() of its run
   virtual Result<UsageSample> stats(const std::string& name) = 0;
   // Driver::guest_events() of its run.
   virtual Result<Fd> guest_events(const std::string& name) = 0;

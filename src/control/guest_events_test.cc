@@ -51,6 +51,7 @@ class LostAgent final : public Controller {
   Result<Environment> find(const std::string&) override { return environment_; }
   Result<Conversation> exec(const std::string&, const ExecSpec&) override { return nothing(); }
   Result<Conversation> attach(const std::string&) override { return nothing(); }
+  Result<Conversation> serial(const std::string&) override { return nothing(); }
   Result<UsageSample> stats(const std::string&) override { return nothing(); }
   void save(const std::string&, const std::string&, Completion) override {}
   void restore(const std::string&, const std::string&, Completion) override {}

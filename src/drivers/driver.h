@@ -56,6 +56,7 @@ struct NetworkAttachment {
 struct Conversation {
   Fd socket;
   std::uint32_t session = 0;
+  bool plain = false;  // no frames but bytes both ways, until it is closed: a serial line
 };
 
 // Everything start() needs, resolved: no driver looks anything up elsewhere.
@@ -181,6 +182,8 @@ class Driver {
   // A socket of frames; kEvent on session 0 is wire/agent_protocol.h's AgentEvent, the last one again at the start.
   // kCorrupt, with the reason, when the guest has sent what no agent sends: nothing more will come from it.
   virtual Result<Fd> guest_events(const EnvironmentPlace& place) { return cannot(place, "tells no events"); }
+  // Its serial line, what it said last first: the kernel's messages and, once a key is pressed, a shell. Plain.
+  virtual Result<Conversation> serial(const EnvironmentPlace& place) { return cannot(place, "has no serial line"); }
   // Saves the run to state_dir, ends it and leaves nothing in run_dir; the next start() goes on with it. A disposable
   // keeps its disk over this. discard_suspended() forgets it.
   virtual Status suspend(const EnvironmentPlace& place) { return cannot(place, "cannot be suspended to disk"); }

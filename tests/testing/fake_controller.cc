@@ -1,8 +1,12 @@
 #include "testing/fake_controller.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 
 #include "base/file_io.h"
+#include "base/sys_file.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "core/state_machine.h"
@@ -305,6 +309,28 @@ Result<Conversation> FakeController::exec(const std::string& name, const ExecSpe
 Result<Conversation> FakeController::attach(const std::string& name) {
   TRY(find(name));
   return converse({"cat"});
+}
+
+// A line that says what it hears, until "poweroff".
+Result<Conversation> FakeController::serial(const std::string& name) {
+  const auto environment = TRY(find(name));
+  if (environment.spec.isolation == Isolation::kContainer) {
+    return fail(ErrorCode::kUnsupported, cat(name, ": has no serial line"));
+  }
+  auto [ours, theirs] = TRY(unix_pair());
+  const std::lock_guard lock(mutex_);
+  threads_.emplace_back([line = std::move(theirs)] {
+    std::array<char, 4096> heard{};
+    ssize_t size = 0;
+    while ((size = ::read(line.get(), heard.data(), heard.size())) > 0) {
+      const std::string_view text(heard.data(), static_cast<std::size_t>(size));
+      if (text == "poweroff\n" || !sys::write_all(line.get(), text)) return;
+    }
+  });
+  Conversation conversation;
+  conversation.socket = std::move(ours);
+  conversation.plain = true;
+  return conversation;
 }
 
 Result<UsageSample> FakeController::stats(const std::string& name) {

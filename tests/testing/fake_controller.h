@@ -43,6 +43,7 @@ class FakeController final : public Controller {
   // {"sleep"} waits for the hang-up; {"signals"} tells each signal and size it gets; anything else is not found.
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
+  Result<Conversation> serial(const std::string& name) override;
   Result<UsageSample> stats(const std::string& name) override;
   Result<Fd> guest_events(const std::string&) override { return fail(ErrorCode::kUnsupported, "a fake has no guests"); }
   void report_health(const std::string&, std::uint64_t, Health, std::string) override {}

@@ -187,6 +187,13 @@ Result<Fd> QemuDriver::guest_events(const EnvironmentPlace& place) {
   return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
 }
 
+Result<Conversation> QemuDriver::serial(const EnvironmentPlace& place) {
+  Conversation conversation;
+  conversation.socket = TRY(unix_connect(KeeperPaths{place.run_dir}.channel_socket("console")));
+  conversation.plain = true;
+  return conversation;
+}
+
 // ── end ──
 
 Status QemuDriver::collect(const EnvironmentPlace& place, Kind kind) {

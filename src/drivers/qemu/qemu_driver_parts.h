@@ -82,6 +82,7 @@ class QemuDriver : public Driver {
 
   Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
   Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
+  Result<Conversation> serial(const EnvironmentPlace& place) override;
   Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
 
  protected:

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "microvm_host.h"
 
 namespace skerry {
@@ -34,6 +36,55 @@ TEST_F(MicrovmTest, RunsTheWorkloadInAKernelOfItsOwn) {
   EXPECT_EQ(observed->exit_code, 143);  // sleep died of the stop signal
   ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
+}
+
+// What comes on a serial line until `text` has come.
+std::string hear(const Conversation& line, const std::string& text) {
+  std::string heard;
+  std::array<char, 4096> buffer{};
+  const MonoTime deadline = SystemClock().monotonic() + std::chrono::seconds(20);
+  while (heard.find(text) == std::string::npos) {
+    const auto left_ms = (deadline - SystemClock().monotonic()).count() / 1'000'000;
+    pollfd ready{line.socket.get(), POLLIN, 0};
+    if (left_ms <= 0 || ::poll(&ready, 1, static_cast<int>(left_ms)) <= 0) break;
+    const auto got = sys::read(line.socket.get(), buffer.data(), buffer.size());
+    if (!got || *got == 0) break;
+    heard.append(buffer.data(), *got);
+  }
+  EXPECT_THAT(heard, HasSubstr(text));
+  return heard;
+}
+
+TEST_F(MicrovmTest, TheSerialLineHasAShellAtAKey) {
+  auto& launch = launch_of("line", {"sleep", "1000"});
+  launch.spec.user = "1000:1000";
+  launch.network.reset();
+  ASSERT_OK(driver_->start(launch));
+  auto line = driver_->serial(launch.place);
+  ASSERT_OK(line);
+  EXPECT_TRUE(line->plain);
+  const auto say = [&](const std::string& text) { ASSERT_OK(sys::write_all(line->socket.get(), text)); };
+  // Twice: after a shell's end the line waits for the next key.
+  for (const std::string round : {"first", "second"}) {
+    say("\n");
+    hear(*line, "$ ");
+    say("echo " + round + "-$((40+2))-$(id -u)\n");
+    hear(*line, round + "-42-1000");  // with the workload's rights, not the agent's
+    say("sleep 4321\n");
+    EXPECT_EQ(exec(launch, {"sh", "-c", "until ps | grep -q '[s]leep 4321'; do sleep 0.05; done"}).code, 0);
+    say("\x03");
+    say("echo inter''rupted\n");
+    hear(*line, "\ninterrupted");
+    say("exit\n");
+    hear(*line, "exit");
+    // Nobody reaps it but the agent; a line without a shell says nothing more.
+    EXPECT_EQ(exec(launch, {"sh", "-c", "while ps | grep -v grep | grep -q '[ /]sh$'; do sleep 0.05; done"}).code, 0);
+  }
+  // Another may listen as well, and is told what was said before.
+  const auto other = driver_->serial(launch.place);
+  ASSERT_OK(other);
+  hear(*other, "second-42-1000");
+  EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kRunning);
 }
 
 TEST_F(MicrovmTest, TellsTheExitCodeOfAWorkloadThatEnds) {
