@@ -17,6 +17,7 @@ Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
   };
   if (!spec.mounts.empty()) return refuse("mounts");
   if (!spec.rootfs_path.empty()) return refuse("rootfs_path");
+  if (!spec.devices.addresses.empty()) return refuse("devices");
   if (!spec.security.cap_add.empty()) return refuse("security.cap_add");
   if (!spec.security.seccomp_profile.empty()) return refuse("security.seccomp_profile");
   if (spec.security.allow_new_privileges) return refuse("security.allow_new_privileges");

@@ -31,6 +31,8 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 "rootfs":{"$ref":"#/components/schemas/Artifact"},"initramfs":{"$ref":"#/components/schemas/Artifact"},
 "cloud_init":{"type":"object","additionalProperties":false,"properties":{"user_data":{"type":"string"},
 "network_config":{"type":"string"},"vendor_data":{"type":"string"}}},
+"devices":{"type":"object","additionalProperties":false,"properties":{
+"pci_passthrough":{"type":"array","items":{"type":"string"}},"allowlist":{"type":"array","items":{"type":"string"}}}},
 "base_url":{"type":"string"},"actions":{"type":"object","additionalProperties":{
 "$ref":"#/components/schemas/WorkloadAction"}},
 "labels":{"type":"object","additionalProperties":{"type":"string"}},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file_io.h"
 #include "base/sys_file.h"
@@ -117,6 +118,15 @@ Finding examine_capabilities() {
   return {"capabilities", Verdict::kGood, "all that is needed", {}};
 }
 
+// Documentation/ABI/testing/sysfs-kernel-iommu_groups: a directory each.
+Finding examine_iommu() {
+  std::error_code none;
+  const bool groups = !std::filesystem::is_empty("/sys/kernel/iommu_groups", none) && !none;
+  if (groups) return {"IOMMU", Verdict::kGood, "microVMs can have PCI devices of the host", {}};
+  return {"IOMMU", Verdict::kWeak, "there is none: microVMs cannot have PCI devices of the host",
+          "enable VT-d or AMD-Vi in the firmware, and on the kernel's command line (intel_iommu=on)"};
+}
+
 }  // namespace
 
 std::vector<Finding> examine_host() {
@@ -133,6 +143,7 @@ std::vector<Finding> examine_host() {
                           "enable it in the firmware or in the outer hypervisor");
   if (kvm.verdict == Verdict::kGood) kvm.detail += " is there; whether it works: see \"isolation microvm\"";
   findings.push_back(std::move(kvm));
+  findings.push_back(examine_iommu());
   findings.push_back(examine_program("qemu-system-x86_64", "no microVMs and VMs"));
   findings.push_back(examine_cloud_hypervisor());
   findings.push_back(examine_program("skopeo", "images cannot be pulled"));

@@ -170,6 +170,10 @@ Status validate_disks(const EnvironmentSpec& spec) {
   if (spec.cloud_init && spec.isolation != Isolation::kMicrovm) {
     return wrong("cloud_init", cat("a ", to_text(spec.isolation), " takes no disk with it; use --isolation microvm"));
   }
+  if (!spec.devices.addresses.empty() && spec.isolation != Isolation::kMicrovm) {
+    return wrong("devices.pci_passthrough", cat("a ", to_text(spec.isolation), " has no bus for them"));
+  }
+  TRY(validate_devices(spec.devices));
   return spec.cloud_init ? validate_cloud_init(*spec.cloud_init) : Status{};
 }
 
@@ -207,6 +211,16 @@ Status validate_cloud_init(const CloudInit& cloud_init) {
        {std::pair("user_data", &cloud_init.user_data), std::pair("vendor_data", &cloud_init.vendor_data)}) {
     if (is_user_data(*text)) continue;
     return wrong(cat("cloud_init.", field), "cloud-init would ignore it: the first line must be #cloud-config or #!…");
+  }
+  return {};
+}
+
+Status validate_devices(const DevicePassthrough& devices) {
+  if (devices.addresses.empty() && !devices.allowed.empty()) {
+    return wrong("devices.allowlist", "names kinds of devices, and pci_passthrough asks for none");
+  }
+  if (!devices.addresses.empty() && devices.allowed.empty()) {
+    return wrong("devices.allowlist", "missing: the kinds (vendor:device) that pci_passthrough may be");
   }
   return {};
 }

@@ -132,6 +132,13 @@ struct CloudInit {
 };
 inline constexpr std::size_t kMaxCloudInitText = 256U << 10U;  // each
 
+// PCI devices of the host that a microVM has for itself as long as it runs (VFIO).
+struct DevicePassthrough {
+  std::vector<std::string> addresses;  // "0000:01:00.0"
+  std::vector<std::string> allowed;    // kinds that may be among them: "vendor:device"
+  bool operator==(const DevicePassthrough&) const = default;
+};
+
 // What the user asked for. Empty workload fields mean: as the image says.
 struct EnvironmentSpec {
   std::string name;      // DNS label, unique on this host
@@ -145,6 +152,7 @@ struct EnvironmentSpec {
   std::optional<Artifact> root_disk;
   std::optional<Artifact> initramfs;
   std::optional<CloudInit> cloud_init;  // microVMs only
+  DevicePassthrough devices;            // likewise
   std::string plugin;
   std::string plugin_version;  // which one it was made from; in a request empty: the newest enabled one
   std::string deployment;      // the deployment this is a replica of, or empty
@@ -209,6 +217,8 @@ Status validate(const EnvironmentSpec& spec);
 // Its parts that a plugin manifest has too; `field` is what the error names.
 Status validate_artifact(const Artifact& artifact, std::string_view field);
 Status validate_cloud_init(const CloudInit& cloud_init);
+// Addresses and kinds themselves are read where the host's devices are known (drivers/pci/).
+Status validate_devices(const DevicePassthrough& devices);
 Status validate_base_url(std::string_view url, std::string_view field);
 Status validate_actions(const std::map<std::string, WorkloadAction>& actions);
 

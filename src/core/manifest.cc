@@ -40,6 +40,7 @@ Status validate(const PluginManifest& manifest) {
   if (manifest.initramfs) TRY(validate_artifact(*manifest.initramfs, "initramfs"));
   if (manifest.cloud_init) TRY(validate_cloud_init(*manifest.cloud_init));
   TRY(validate_warm_pool(manifest));
+  TRY(validate_devices(manifest.devices));
   for (std::size_t i = 0; i < manifest.disks.size(); ++i) {
     if (!Digest::parse(manifest.disks[i].checksum)) {
       return wrong(cat("disks[", i, "].checksum"), "must be sha256: and 64 hexadecimal digits");
@@ -72,6 +73,21 @@ Status take_cloud_init(EnvironmentSpec& spec, const PluginManifest& manifest, Is
                 "use --isolation microvm");
   }
   if (!spec.cloud_init) spec.cloud_init = manifest.cloud_init;
+  return {};
+}
+
+// Only a machine has a bus to put them on.
+Status take_devices(EnvironmentSpec& spec, const PluginManifest& manifest, IsolationWish wish) {
+  if (manifest.devices.addresses.empty()) return {};
+  if (!spec.devices.addresses.empty()) {
+    return wrong("devices", cat("plugin \"", manifest.name, "\" says which it gets"));
+  }
+  if (spec.isolation == Isolation::kContainer && wish == IsolationWish::kOpen) spec.isolation = Isolation::kMicrovm;
+  if (spec.isolation != Isolation::kMicrovm) {
+    return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\" gets PCI devices: it is a microVM"),
+                "use --isolation microvm");
+  }
+  spec.devices = manifest.devices;
   return {};
 }
 
@@ -114,10 +130,10 @@ Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifes
     return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\": ", what));
   };
   if (!manifest.disks.empty()) return refuse("extra disks cannot be attached in this version");
-  if (!manifest.pci_passthrough.empty()) return refuse("PCI passthrough is not possible in this version");
   if (manifest.network_mode == "none") return refuse("network.mode \"none\" is not possible in this version");
   TRY(take_source(spec, manifest, wish));
   TRY(take_cloud_init(spec, manifest, wish));
+  TRY(take_devices(spec, manifest, wish));
   fill(spec.entrypoint, manifest.workload.entrypoint);
   fill(spec.workdir, manifest.workload.workdir);
   fill(spec.user, manifest.workload.user);

@@ -61,8 +61,7 @@ struct PluginManifest {
   std::map<std::string, ManifestAction> actions;
   std::string network_mode = "bridge";  // "bridge" or "none"
   std::vector<PublishedPort> ports;
-  std::vector<std::string> pci_passthrough;   // PCI addresses
-  std::vector<std::string> device_allowlist;  // "vendor:device"
+  DevicePassthrough devices;
   std::optional<CloudInit> cloud_init;
   WarmPoolWish warm_pool;  // microVMs of it that are made before anybody asks
   std::string signature;   // minisign, over the document without this field

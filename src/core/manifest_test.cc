@@ -73,7 +73,6 @@ TEST(ApplyManifest, RefusesWhatItCannotDo) {
   };
   add("disks",
       [](auto& m) { m.disks = {{"data", "file:///d", "sha256:" + std::string(64, 'c'), "raw", false, "vdb"}}; });
-  add("PCI", [](auto& m) { m.pci_passthrough = {"0000:01:00.0"}; });
   add("network.mode", [](auto& m) { m.network_mode = "none"; });
   for (const auto& [word, manifest] : cases) {
     const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen);
@@ -81,6 +80,24 @@ TEST(ApplyManifest, RefusesWhatItCannotDo) {
     EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported);
     EXPECT_NE(spec.error().message().find(word), std::string::npos) << spec.error().message();
   }
+}
+
+TEST(ApplyManifest, DevicesMakeAMicrovmAndAreNamedByKind) {
+  auto manifest = web();
+  manifest.devices.addresses = {"0000:01:00.0"};
+  EXPECT_NE(validate(manifest).error().message().find("devices.allowlist"), std::string::npos);
+  manifest.devices.allowed = {"8086:10fb"};
+  ASSERT_TRUE(validate(manifest));
+  const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen);
+  ASSERT_TRUE(spec) << spec.error().message();
+  EXPECT_EQ(spec->isolation, Isolation::kMicrovm);
+  EXPECT_EQ(spec->devices, manifest.devices);
+  EXPECT_EQ(apply_manifest({}, manifest, IsolationWish::kAsked, RestartWish::kOpen).error().code,
+            ErrorCode::kUnsupported);
+  EXPECT_EQ(apply_manifest(*spec, manifest, IsolationWish::kOpen, RestartWish::kOpen).error().code,
+            ErrorCode::kInvalidArgument);
+  manifest.devices.addresses.clear();
+  EXPECT_NE(validate(manifest).error().message().find("devices.allowlist"), std::string::npos);
 }
 
 TEST(ApplyManifest, CloudInitMakesAMicrovm) {

@@ -37,6 +37,7 @@ EnvironmentSpec full_spec() {
   spec.ports = {{"127.0.0.1", 8080, 80, Protocol::kTcp}, {"", 53, 5353, Protocol::kUdp}};
   spec.dns = {"10.0.0.1"};
   spec.restart = {.mode = RestartMode::kOnFailure, .max = 3, .backoff_ms = 50};
+  spec.devices = {{"0000:01:00.0"}, {"8086:10fb"}};
   spec.health_check = HealthCheck{.probe = HealthCheck::Probe::kExec,
                                   .endpoint = {},
                                   .command = {"true"},

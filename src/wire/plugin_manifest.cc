@@ -46,14 +46,6 @@ void read_manifest_resources(ObjectReader& fields, ManifestResources& resources)
   });
 }
 
-void read_devices(ObjectReader& fields, PluginManifest& manifest) {
-  fields.object("devices", [&](ObjectReader& inner) {
-    inner.texts("pci_passthrough", manifest.pci_passthrough, 32);
-    inner.texts("allowlist", manifest.device_allowlist, 256);
-    inner.finish(Unknown::kRefuse);
-  });
-}
-
 void read_network(ObjectReader& fields, PluginManifest& manifest) {
   fields.object("network", [&](ObjectReader& inner) {
     inner.text("mode", manifest.network_mode, 32);
@@ -95,7 +87,7 @@ void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
   if (fields.has("restart")) read_restart(fields, manifest.restart.emplace());
   read_actions(fields, manifest.actions);
   read_network(fields, manifest);
-  read_devices(fields, manifest);
+  read_devices(fields, manifest.devices);
   read_cloud_init(fields, manifest.cloud_init);
   read_warm_pool(fields, manifest.warm_pool);
   fields.text("signature", manifest.signature, 4096);

@@ -166,6 +166,14 @@ void read_cloud_init(ObjectReader& fields, std::optional<CloudInit>& into) {
   });
 }
 
+void read_devices(ObjectReader& fields, DevicePassthrough& devices) {
+  fields.object("devices", [&](ObjectReader& inner) {
+    inner.texts("pci_passthrough", devices.addresses, 32);
+    inner.texts("allowlist", devices.allowed, 256);
+    inner.finish(Unknown::kRefuse);
+  });
+}
+
 void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& actions) {
   fields.value("actions", [&](const Json& value, const std::string& path) {
     if (!value.is_object() || value.size() > 256)
@@ -228,6 +236,7 @@ void read_spec(ObjectReader& fields, EnvironmentSpec& spec) {
   read_artifact(fields, "rootfs", spec.root_disk);
   read_artifact(fields, "initramfs", spec.initramfs);
   read_cloud_init(fields, spec.cloud_init);
+  read_devices(fields, spec.devices);
   fields.text("base_url", spec.base_url, 2048);
   read_actions(fields, spec.actions);
   fields.pairs("labels", spec.labels);

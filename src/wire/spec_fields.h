@@ -34,6 +34,8 @@ void read_health_check(ObjectReader& fields, std::optional<HealthCheck>& check);
 void read_artifact(ObjectReader& fields, const char* name, std::optional<Artifact>& into);
 // "cloud_init": an object {user_data, network_config, vendor_data}.
 void read_cloud_init(ObjectReader& fields, std::optional<CloudInit>& into);
+// "devices": an object {pci_passthrough, allowlist}, both arrays of strings.
+void read_devices(ObjectReader& fields, DevicePassthrough& devices);
 // "actions": an object of objects {description, method, path, timeout_ms}.
 void read_actions(ObjectReader& fields, std::map<std::string, WorkloadAction>& actions);
 // "plugin": NAME or NAME@VERSION, and "plugin_version".

@@ -123,6 +123,9 @@ OrderedJson spec_value(const EnvironmentSpec& spec) {
   if (spec.root_disk) out["rootfs"] = artifact_value(*spec.root_disk);
   if (spec.initramfs) out["initramfs"] = artifact_value(*spec.initramfs);
   if (spec.cloud_init) out["cloud_init"] = cloud_init_value(*spec.cloud_init);
+  if (!spec.devices.addresses.empty()) {
+    out["devices"] = {{"pci_passthrough", spec.devices.addresses}, {"allowlist", spec.devices.allowed}};
+  }
   put_text(out, "base_url", spec.base_url);
   for (const auto& [name, action] : spec.actions) out["actions"][name] = action_value(action);
   put_all(out, "labels", spec.labels);

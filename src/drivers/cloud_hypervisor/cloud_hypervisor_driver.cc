@@ -126,6 +126,7 @@ Result<qemu::BootFilesSpec> CloudHypervisorDriver::boot_files_spec() {
 
 Result<Started> CloudHypervisorDriver::start(const Launch& launch) {
   if (!qemu::guest_shares(launch.spec).empty()) return refused(launch.place, "sees no directories of the host");
+  if (!launch.spec.devices.addresses.empty()) return refused(launch.place, "gets no PCI devices of the host");
   if (!launch.saved.empty() && qemu::has_memory({launch.saved})) {
     return refused(launch.place, "cannot go on from a memory snapshot");
   }

@@ -30,6 +30,7 @@ void add_machine(Arguments& arguments, const Machine& machine) {
   // pit and pic are not needed with tsc_early_khz on the command line; without rtc the kernel waits two seconds for
   // one, without acpi it finds no virtio-mmio device.
   std::string type = "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,acpi=on,isa-serial=on";
+  if (!machine.host_devices.empty()) type += ",pcie=on";
   if (machine.memory) type += ",memory-backend=memory0";
   arguments.option("-machine", type);
   arguments.option("-accel", machine.accelerator == Accelerator::kKvm ? "kvm" : "tcg,thread=multi");
@@ -92,6 +93,7 @@ std::vector<std::string> arguments(const Machine& machine, const std::string& pr
     out.option("-device", cat("vhost-user-fs-device,chardev=share0,tag=", machine.share->tag));
   }
   for (std::size_t i = 0; i < machine.disks.size(); ++i) add_disk(out, machine.disks[i], i);
+  for (const auto& address : machine.host_devices) out.option("-device", cat("vfio-pci,host=", address));
   return out.take();
 }
 

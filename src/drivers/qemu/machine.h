@@ -52,7 +52,8 @@ struct Machine {
   std::vector<Disk> disks;
   std::optional<Share> share;  // needs shared memory
   std::optional<MemoryFile> memory;
-  bool incoming = false;  // waits for a migration instead of booting: needs no kernel
+  std::vector<std::string> host_devices;  // PCI addresses of the host, bound to vfio-pci; then it has a PCI bus
+  bool incoming = false;                  // waits for a migration instead of booting: needs no kernel
 };
 
 // The name of the virtio port the agent opens.

@@ -74,6 +74,15 @@ TEST(Machine, NamesCannotAddOptions) {
   EXPECT_THAT(arguments(machine, "qemu"), testing::Contains("guest=a,,process=b"));
 }
 
+TEST(Machine, DevicesOfTheHostNeedABus) {
+  Machine machine = sample();
+  EXPECT_THAT(join(arguments(machine, "qemu"), " "), testing::Not(testing::HasSubstr("pcie")));
+  machine.host_devices = {"0000:01:00.0", "0000:01:00.1"};
+  const auto line = join(arguments(machine, "qemu"), " ");
+  EXPECT_THAT(line, testing::HasSubstr("isa-serial=on,pcie=on"));
+  EXPECT_THAT(line, testing::HasSubstr("-device vfio-pci,host=0000:01:00.0 -device vfio-pci,host=0000:01:00.1"));
+}
+
 TEST(Machine, ASharedFileSystemNeedsModernVirtioAndItsSocket) {
   Machine machine = sample();
   EXPECT_THAT(join(arguments(machine, "qemu"), " "), testing::Not(testing::HasSubstr("vhost-user")));

@@ -199,6 +199,7 @@ Result<Conversation> QemuDriver::serial(const EnvironmentPlace& place) {
 Status QemuDriver::collect(const EnvironmentPlace& place, Kind kind) {
   TRY(jail_.remove(place));
   TRY(stop_shares(jail_, place));
+  TRY(give_back_host_devices(place));
   TRY(network::detach(place.id));
   // A memory on disk is worth nothing with another disk: a start that could not use it leaves both.
   if (kind != Kind::kApp && !has_memory(suspended(place))) {

@@ -15,6 +15,7 @@
 #include "drivers/qemu/agent_client.h"
 #include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/cloud_seed.h"
+#include "drivers/qemu/host_devices.h"
 #include "drivers/qemu/memory_template.h"
 #include "drivers/qemu/qemu_driver.h"
 #include "drivers/qemu/qmp_client.h"
@@ -109,8 +110,8 @@ class QemuDriver : public Driver {
   Result<std::string> accelerator_key_once();
   // A fork gets its document by the channel; its manifest disk is only there to be the machine that the template was.
   [[nodiscard]] bool can_fork(const VmmSpec& spec) const {
-    return config_.most_templates > 0 && !spec.share && !spec.disks.empty() && spec.disks.front().serial == "root" &&
-           spec.disks.back().serial != kSeedDisk;
+    return config_.most_templates > 0 && !spec.share && spec.host_devices.empty() && !spec.disks.empty() &&
+           spec.disks.front().serial == "root" && spec.disks.back().serial != kSeedDisk;
   }
   [[nodiscard]] Result<GuestKernel> kernel() const {
     if (!config_.kernel.empty()) return kernel_of_file(config_.kernel);

@@ -82,8 +82,13 @@ Result<QmpClient> QemuDriver::halt(const EnvironmentPlace& place) {
   return qmp;
 }
 
-// The state of its file system lies in the server too, and QEMU (7.2) cannot move it.
-Status refuse_memory_with_shares(const EnvironmentPlace& place, std::string_view doing) {
+// The state of its file system lies in the server too, and QEMU (7.2) cannot move it; that of a device of the host lies
+// in the device.
+Status refuse_memory_with_parts_elsewhere(const EnvironmentPlace& place, std::string_view doing) {
+  if (has_host_devices(place)) {
+    return fail(ErrorCode::kUnsupported, cat(doing, " ", place.name, ": it has PCI devices of the host"),
+                "stop it first: its disk can be saved then");
+  }
   if (!has_shares(place)) return {};
   return fail(ErrorCode::kUnsupported, cat(doing, " ", place.name, ": it sees directories of the host (-v)"),
               "stop it first: its disk can be saved then");
@@ -91,7 +96,7 @@ Status refuse_memory_with_shares(const EnvironmentPlace& place, std::string_view
 
 Status QemuDriver::suspend(const EnvironmentPlace& place) {
   TRY(require_running(place, "suspend"));
-  TRY(refuse_memory_with_shares(place, "suspend"));
+  TRY(refuse_memory_with_parts_elsewhere(place, "suspend"));
   const SavedRun saved = suspended(place);
   TRY(sys::mkdir_all(saved.directory, 0700));
   // Before it is stopped: nothing between that and save_memory() may fail.
@@ -136,7 +141,7 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
     TRY(copy_disk(overlay_path(place), saved.overlay()));
     return share_memory(suspended(place), saved);
   }
-  TRY(refuse_memory_with_shares(place, "save"));
+  TRY(refuse_memory_with_parts_elsewhere(place, "save"));
   // Before it is stopped: nothing between that and save_memory() may fail.
   const std::string machine = TRY(read_file(machine_path(place)));
   const std::uint32_t memory_mib = TRY(memory_mib_of(TRY(jail_.read_config(place))));

@@ -154,6 +154,7 @@ Status QemuDriver::attach_devices(const Launch& launch, VmmSpec& spec) {
     if (net->hidden) port.neighbours = network::Neighbours::kHidden;
     spec.tap = TRY(network::attach_tap(port));
   }
+  spec.host_devices = TRY(take_host_devices(launch.place, launch.spec.devices, spec.accelerator));
   return add_shares(launch, spec);
 }
 

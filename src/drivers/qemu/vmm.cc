@@ -4,6 +4,7 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "drivers/qemu/host_devices.h"
 #include "drivers/qemu/jail_parts.h"
 #include "drivers/qemu/share_jail.h"
 #include "drivers/qemu/shares.h"
@@ -65,6 +66,7 @@ Result<JailSpec> jail_spec(const EnvironmentPlace& place, const VmmSpec& spec) {
     jailed.companion = TRY(share_server(place));
   }
   for (const auto& disk : spec.disks) machine.disks.push_back({disk.serial, lend(disk.file.get()), disk.read_only});
+  for (const auto& each : spec.host_devices) machine.host_devices.push_back(each.address.text());
 
   VmmJailInputs inputs;
   inputs.rootfs = place.run_dir + "/vmm";
@@ -74,8 +76,10 @@ Result<JailSpec> jail_spec(const EnvironmentPlace& place, const VmmSpec& spec) {
   inputs.memory_mib = spec.memory_mib;
   inputs.cpu_milli = spec.cpu_milli;
   inputs.kvm = spec.accelerator == Accelerator::kKvm;
+  inputs.nodes = TRY(vfio_nodes(spec.host_devices));
   inputs.argv = arguments(machine, spec.program);
   TRY(make_rootfs(inputs.rootfs));
+  if (!inputs.nodes.empty()) TRY(sys::mkdir_all(inputs.rootfs + "/sys", 0755));
   jailed.config = vmm_jail(inputs);
   return jailed;
 }

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "drivers/driver.h"
 #include "drivers/jail.h"
+#include "drivers/pci/passthrough.h"
 #include "drivers/qemu/boot_files.h"
 #include "drivers/qemu/machine.h"
 
@@ -41,8 +42,9 @@ struct VmmSpec {
   std::vector<VmmDisk> disks;
   bool blank_layer = false;  // the disk "overlay" is yet to be made: its file is not open
   std::optional<VmmMemory> memory;
-  Fd own_memory;            // what `memory` borrows, when nobody else holds it
-  Fd share;                 // valid: connected to the server of its shares (shares.h); needs shared memory
+  Fd own_memory;  // what `memory` borrows, when nobody else holds it
+  Fd share;       // valid: connected to the server of its shares (shares.h); needs shared memory
+  std::vector<pci::Binding> host_devices;  // taken for it (host_devices.h)
   int incoming_state = -1;  // borrowed: a fork loads its devices from it (migrate-incoming fd:kIncomingFd) and waits
   Fd qmp;                   // valid: QMP goes over this socket; else over the keeper's channel "qmp"
 };

@@ -19,16 +19,25 @@ std::vector<oci::Mount> mounts(const VmmJailInputs& inputs) {
     out.push_back(read_only_bind(source, target));
     out.back().options.emplace_back("noexec");
   }
+  if (!inputs.nodes.empty()) out.push_back({"/sys", "sysfs", "sysfs", {"ro", "nosuid", "noexec", "nodev"}, {}, {}});
   out.insert(out.end(), inputs.mounts.begin(), inputs.mounts.end());
   return out;
 }
 
-std::vector<oci::Rlimit> limits() { return {{"RLIMIT_NOFILE", 1024, 1024}, {"RLIMIT_CORE", 0, 0}}; }
+std::vector<oci::Rlimit> limits(const VmmJailInputs& inputs) {
+  std::vector<oci::Rlimit> out{{"RLIMIT_NOFILE", 1024, 1024}, {"RLIMIT_CORE", 0, 0}};
+  if (inputs.nodes.empty()) return out;
+  // A device reads the guest's memory whenever it likes: all of it is pinned (Documentation/driver-api/vfio.rst).
+  const auto most = static_cast<std::uint64_t>((std::int64_t{inputs.memory_mib} + kVmmOverheadMib) * kMib);
+  out.push_back({"RLIMIT_MEMLOCK", most, most});
+  return out;
+}
 
 oci::Resources resources(const VmmJailInputs& inputs) {
   oci::Resources out;
   out.devices = oci::default_device_rules();
   if (inputs.kvm) out.devices.push_back({true, "c", 10, 232, "rw"});
+  for (const auto& node : inputs.nodes) out.devices.push_back({true, "c", node.major, node.minor, "rw"});
   out.memory.emplace();
   out.memory->limit = (std::int64_t{inputs.memory_mib} + kVmmOverheadMib) * kMib;
   out.cpu = cpu_limits(inputs.cpu_milli);
@@ -50,7 +59,7 @@ oci::Spec vmm_jail(const VmmJailInputs& inputs) {
   process.args = inputs.argv;
   process.env = {"PATH=/usr/bin"};
   process.capabilities.emplace();  // every set empty
-  process.rlimits = limits();
+  process.rlimits = limits(inputs);
   process.no_new_privileges = true;
   spec.process = std::move(process);
   spec.linux_part.namespaces = oci::default_namespaces();
@@ -59,6 +68,9 @@ oci::Spec vmm_jail(const VmmJailInputs& inputs) {
   spec.linux_part.readonly_paths = oci::default_readonly_paths();
   spec.linux_part.seccomp = vmm_seccomp(inputs.more_calls);
   if (inputs.kvm) spec.linux_part.devices.push_back({"c", "/dev/kvm", 10, 232, 0600, inputs.uid, inputs.uid});
+  for (const auto& node : inputs.nodes) {
+    spec.linux_part.devices.push_back({"c", node.path, node.major, node.minor, 0600, inputs.uid, inputs.uid});
+  }
   return spec;
 }
 

@@ -23,6 +23,13 @@ struct VmmJailInputs {
   std::uint32_t memory_mib = 0;  // the guest's
   std::uint32_t cpu_milli = 1000;
   bool kvm = false;
+  // Nodes of /dev that it may open beside /dev/kvm. With any, it sees sysfs and may pin the guest's memory (VFIO).
+  struct Node {
+    std::string path;
+    std::int64_t major = 0;
+    std::int64_t minor = 0;
+  };
+  std::vector<Node> nodes;
   std::vector<std::string> argv;
   // Of a VMM that is not QEMU: what else it sees, and may call (vmm_seccomp()).
   std::vector<oci::Mount> mounts;

@@ -73,6 +73,22 @@ TEST(VmmJail, OnlyKvmGetsItsDevice) {
   EXPECT_EQ(vmm_jail(inputs).linux_part.devices.at(0).path, "/dev/kvm");
 }
 
+TEST(VmmJail, DevicesOfTheHostComeWithTheirNodesAndNothingElse) {
+  auto inputs = sample();
+  const auto before = vmm_jail(inputs);
+  inputs.nodes = {{"/dev/vfio/12", 237, 3}, {"/dev/vfio/vfio", 10, 196}};
+  const auto spec = vmm_jail(inputs);
+  ASSERT_EQ(spec.linux_part.devices.size(), 2U);
+  EXPECT_EQ(spec.linux_part.devices[0].path, "/dev/vfio/12");
+  EXPECT_EQ(spec.linux_part.devices[0].uid, inputs.uid);
+  const auto& rule = spec.linux_part.resources.devices.back();
+  EXPECT_TRUE(rule.allow && rule.major == 10 && rule.minor == 196 && rule.access == "rw");
+  EXPECT_EQ(spec.linux_part.resources.devices.size(), before.linux_part.resources.devices.size() + 2);
+  EXPECT_EQ(spec.process->rlimits.back().type, "RLIMIT_MEMLOCK");
+  EXPECT_EQ(spec.process->rlimits.back().hard, std::uint64_t{128 + kVmmOverheadMib} << 20U);
+  EXPECT_EQ(spec.mounts.size(), before.mounts.size() + 1);
+}
+
 TEST(VmmJail, TellsTheMemoryOfItsGuest) {
   auto inputs = sample();
   inputs.memory_mib = 300;

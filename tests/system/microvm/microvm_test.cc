@@ -87,6 +87,23 @@ TEST_F(MicrovmTest, TheSerialLineHasAShellAtAKey) {
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kRunning);
 }
 
+// No machine of the project has an IOMMU and KVM: what can be seen here is that nothing is taken, and why.
+TEST_F(MicrovmTest, DevicesThatItCannotHaveAreRefused) {
+  if (sys::exists("/sys/kernel/iommu_groups/0")) GTEST_SKIP() << "this host has an IOMMU";
+  auto& launch = launch_of("devices", {"true"});
+  const auto refused = [&](const std::string& address, ErrorCode code, const std::string& why) {
+    launch.spec.devices = {{address}, {"8086:10fb"}};
+    const auto started = driver_->start(launch);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, code) << started.error().message();
+    EXPECT_THAT(started.error().message(), HasSubstr("devices.pci_passthrough"));
+    EXPECT_THAT(started.error().message(), HasSubstr(why));
+    EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
+  };
+  refused("../../etc", ErrorCode::kInvalidArgument, "../../etc");
+  refused("ffff:ff:1f.7", ErrorCode::kNotFound, "ffff:ff:1f.7");
+}
+
 TEST_F(MicrovmTest, TellsTheExitCodeOfAWorkloadThatEnds) {
   auto& launch = launch_of("ends", {"sh", "-c", "echo done; exit 3"});
   ASSERT_OK(driver_->start(launch));
