@@ -20,6 +20,7 @@ Status validate_warm_pool(const PluginManifest& manifest) {
     return wrong("warm_pool", "a plugin of an initramfs alone always boots: it needs an image or a rootfs");
   }
   if (manifest.cloud_init) return wrong("warm_pool", "a guest with cloud_init always boots");
+  if (!manifest.devices.addresses.empty()) return wrong("warm_pool", "a guest with PCI devices always boots");
   return {};
 }
 
