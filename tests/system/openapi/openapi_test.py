@@ -92,7 +92,9 @@ class UnixConnection(http.client.HTTPConnection):
 
 # What stands for {name} below each path, and the bodies of the calls that are to succeed. Everything else is called
 # too: its refusal has to be a problem document.
-NAMES = {"environments": "web", "vms": "none", "plugins": "plug", "deployments": "dep", "tokens": "tok"}
+NAMES = {"environments": "web", "vms": "none", "plugins": "plug", "deployments": "dep", "tokens": "tok", "zones": "default"}
+# What a question needs to be one.
+QUERIES = {"/api/v1/policy/explain": "?source=web&target=@host&service=rpc"}
 MUST_SUCCEED = {"GET": None, "POST /api/v1/environments/{name}/exec": {"command": ["true"]},
                 "POST /api/v1/environments/{name}/stop": {"grace_ms": 0}, "POST /api/v1/environments/{name}/start": None,
                 "POST /api/v1/environments/{name}/restart": {"grace_ms": 0},
@@ -125,6 +127,7 @@ class Answers(skerry_host.HostCase):
         operation = self.document["paths"][template][method.lower()]
         noun = template.removeprefix("/api/v1/").split("/")[0]
         path = template.replace("{name}", NAMES.get(noun, "none")).replace("{reference}", self.image).replace("{id}", "op-1")
+        path += QUERIES.get(template, "")
         status, text = self.ask(method, re.sub(r"{\w+}", "none", path), body)
         success = [code for code in operation["responses"] if code != "default"][0]
         where = f"{method} {path}: {status}"
