@@ -159,10 +159,13 @@ Status Creation::move_net_devices() {
   const auto& devices = bundle_.spec.linux_part.net_devices;
   if (devices.empty()) return {};
   const auto joined = std::ranges::find(namespaces_.joined, CLONE_NEWNET, &JoinedNamespace::type);
-  Fd netns = joined == namespaces_.joined.end() ? TRY(sys::open(cat("/proc/", launched_.pid, "/ns/net"), O_RDONLY))
-                                                : TRY(sys::dup(joined->fd.get()));
+  auto netns = joined == namespaces_.joined.end() ? sys::open(cat("/proc/", launched_.pid, "/ns/net"), O_RDONLY)
+                                                  : sys::dup(joined->fd.get());
+  // Who has ended by now has no namespaces any more, and says why.
+  if (!netns) TRY(wait_until_ready(launched_, plan_));
+  if (!netns) return fail(std::move(netns).error());
   rollback_.add([this] { net_devices_.move_back(); });
-  return net_devices_.move_in(devices, std::move(netns));
+  return net_devices_.move_in(devices, std::move(*netns));
 }
 
 Status Creation::make_process(const CreateRequest& request) {

@@ -842,8 +842,8 @@ class HostileLayers(StoreCase):
         self.assertEqual(os.listdir(outside), [])
 
     def test_hard_links(self):
-        self.refused(tar(entry("h", "hard", link="/etc/passwd")), ["\"h\"", "out of the layer"])
-        self.refused(tar(entry("h", "hard", link="../../etc/passwd")), ["\"h\"", "out of the layer"])
+        self.refused(tar(entry("h", "hard", link="/etc/passwd")), ["\"h\"", "out of the archive"])
+        self.refused(tar(entry("h", "hard", link="../../etc/passwd")), ["\"h\"", "out of the archive"])
         self.refused(tar(entry("h", "hard", link="missing")), ["\"h\"", "missing"])
         self.refused(tar(entry("h", "hard", link="h")), ["\"h\""])
         self.refused(tar(entry("d", "dir"), entry("h", "hard", link="d")), ["\"h\""])
