@@ -15,9 +15,10 @@ namespace {
 // Exactly `digits` hexadecimal digits.
 std::optional<std::uint32_t> hex(std::string_view text, std::size_t digits) {
   std::uint32_t value = 0;
-  const auto* end = text.data() + text.size();
   if (text.size() != digits) return std::nullopt;
-  const auto [at, error] = std::from_chars(text.data(), end, value, 16);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [at, error] = std::from_chars(begin, end, value, 16);
   if (error != std::errc() || at != end) return std::nullopt;
   return value;
 }
