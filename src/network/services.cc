@@ -52,7 +52,7 @@ std::string add_rules(const std::string& table, const Key& key, const std::set<E
   if (endpoints.empty()) return {};
   const auto rule =
       cat("add rule inet ", table, ' ', chain_of(key), " meta l4proto ", to_text(key.protocol), " dnat ip ");
-  const auto only = cat(rule, "to ", endpoints.begin()->address.text(), ':', endpoints.begin()->port, '\n');
+  auto only = cat(rule, "to ", endpoints.begin()->address.text(), ':', endpoints.begin()->port, '\n');
   if (endpoints.size() == 1) return only;
   std::vector<std::string> choices;
   choices.reserve(endpoints.size());
