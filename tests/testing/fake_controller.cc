@@ -166,7 +166,7 @@ void FakeController::submit(Command command, Completion done) {
       return done(fail(error));
     }
     if (holding_) {
-      held_.push_back([this, command, done] { carry_out(command, done); });
+      held_.emplace_back([this, command, done] { carry_out(command, done); });
       return;
     }
   }
@@ -224,7 +224,7 @@ Result<Environment> FakeController::act(const VerbCommand& command) {
       if (command.verb == Verb::kDelete && is_alive(status.state)) {
         return fail(ErrorCode::kConflict, cat("\"", command.name, "\" is running"), "stop it first, or use force");
       }
-      const Environment last = *found;
+      Environment last = std::move(*found);
       environments_.erase(found);
       return last;
     }
