@@ -78,7 +78,7 @@ Status copy_in(const wire::CopyRequest& request, Notes& notes) {
   if (request.top.empty()) {
     target.directory = TRY(sys::open(request.path, O_PATH | O_DIRECTORY));
   } else {
-    target = TRY(open_copy_target(request.path, request.top));
+    target = TRY(open_copy_target(request.path, request.top, EndLink::kFollow));
   }
   UnpackOptions options;
   if (request.top != ".") options.top = request.top;

@@ -188,20 +188,20 @@ TEST_F(Tree, TargetsAsCpHasThem) {
   make("file", "old");
   ASSERT_TRUE(sys::symlink("file", path("link")));
   ASSERT_TRUE(sys::symlink("nothing", path("dangling")));
-  EXPECT_EQ(open_copy_target(path("dir"), "a")->as, "");
-  EXPECT_EQ(open_copy_target(path("new"), "a")->as, "new");
-  EXPECT_FALSE(open_copy_target(path("new"), "a")->must_be_directory);
-  EXPECT_TRUE(open_copy_target(path("new/"), "a")->must_be_directory);
-  EXPECT_EQ(open_copy_target(path("link"), "a")->as, "file");
-  EXPECT_EQ(open_copy_target(path("dangling"), "a").error().code, ErrorCode::kConflict);
-  EXPECT_EQ(open_copy_target(path("no/new"), "a").error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(open_copy_target(path("made"), "."));
+  EXPECT_EQ(open_copy_target(path("dir"), "a", EndLink::kFollow)->as, "");
+  EXPECT_EQ(open_copy_target(path("new"), "a", EndLink::kFollow)->as, "new");
+  EXPECT_FALSE(open_copy_target(path("new"), "a", EndLink::kFollow)->must_be_directory);
+  EXPECT_TRUE(open_copy_target(path("new/"), "a", EndLink::kFollow)->must_be_directory);
+  EXPECT_EQ(open_copy_target(path("link"), "a", EndLink::kFollow)->as, "file");
+  EXPECT_EQ(open_copy_target(path("dangling"), "a", EndLink::kFollow).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(open_copy_target(path("no/new"), "a", EndLink::kFollow).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(open_copy_target(path("made"), ".", EndLink::kFollow));
   EXPECT_TRUE(sys::exists(path("made")));
-  EXPECT_FALSE(open_copy_target(path("file"), "."));
+  EXPECT_FALSE(open_copy_target(path("file"), ".", EndLink::kFollow));
 
   make("a", "new");
   const auto put = [&](const std::string& to) -> Status {
-    const auto target = TRY(open_copy_target(path(to), "a"));
+    const auto target = TRY(open_copy_target(path(to), "a", EndLink::kFollow));
     TRY(unpack(packed(path("a")), cat("/proc/self/fd/", target.directory.get()),
                {.top = "a", .as = target.as, .top_must_be_directory = target.must_be_directory}));
     return {};
@@ -214,6 +214,43 @@ TEST_F(Tree, TargetsAsCpHasThem) {
   EXPECT_TRUE(put("other"));
   EXPECT_EQ(content("other"), "new");
   EXPECT_THAT(put("missing/").error().message(), HasSubstr("there is no directory"));
+}
+
+// What an environment sent the first time must not say where the second copy goes.
+TEST_F(Tree, ALinkAtTheEndOfAnUntrustedCopyIsReplacedAndNeverFollowed) {
+  ASSERT_TRUE(sys::mkdir_all(path("host/cron.d"), 0755));
+  make("host/keys", "untouched");
+  make("a", "new");
+  const auto put = [&](const std::string& to, const std::string& tar, const std::string& top) -> Status {
+    const auto target = TRY(open_copy_target(path(to), top, EndLink::kReplace));
+    TRY(unpack(tar, cat("/proc/self/fd/", target.directory.get()),
+               {.top = top == "." ? "" : top, .as = target.as, .top_must_be_directory = target.must_be_directory}));
+    return {};
+  };
+  // A night's copy brings a link, the next one's a file.
+  ASSERT_TRUE(put("dump", tar_of({entry(Kind::kSymlink, "a", path("host/keys"))}), "a"));
+  ASSERT_EQ(sys::readlink(path("dump")).value(), path("host/keys"));
+  ASSERT_TRUE(put("dump", packed(path("a")), "a"));
+  EXPECT_EQ(content("host/keys"), "untouched");
+  EXPECT_FALSE(sys::readlink(path("dump")));
+  EXPECT_EQ(content("dump"), "new");
+  // To nowhere: the name it leads to is not made either.
+  ASSERT_TRUE(sys::symlink(path("host/made"), path("dangling")));
+  ASSERT_TRUE(put("dangling", packed(path("a")), "a"));
+  EXPECT_FALSE(sys::exists(path("host/made")));
+  // To a directory: neither into it nor in its place, unless it is asked for.
+  ASSERT_TRUE(sys::symlink(path("host/cron.d"), path("jobs")));
+  EXPECT_EQ(put("jobs", packed(path("a")), "a").error().code, ErrorCode::kConflict);
+  EXPECT_EQ(put("jobs", packed(path("host")), ".").error().code, ErrorCode::kConflict);
+  EXPECT_THAT(sys::list_directory(path("host/cron.d")).value(), IsEmpty());
+  ASSERT_TRUE(put("jobs/", packed(path("a")), "a"));
+  EXPECT_EQ(content("host/cron.d/a"), "new");
+  // And a directory never goes to where a link leads.
+  ASSERT_TRUE(sys::symlink(path("host/none"), path("tree")));
+  EXPECT_FALSE(put("tree", packed(path("host")), "host"));
+  EXPECT_FALSE(sys::exists(path("host/none")));
+  ASSERT_FALSE(put("tree", packed(cat(path("host"), "/.")), "."));
+  EXPECT_FALSE(sys::exists(path("host/none")));
 }
 
 TEST_F(Tree, NamesOfTops) {

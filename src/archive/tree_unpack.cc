@@ -241,13 +241,21 @@ Status Unpacker::finish_directories() {
   return {};
 }
 
+Status check_leads_to_no_directory(const std::string& path) {
+  if (!sys::open(path, O_PATH | O_DIRECTORY)) return {};
+  return fail(ErrorCode::kConflict,
+              cat("\"", printable(path), "\" is a symbolic link to a directory: nothing is written through links"),
+              "put a slash behind it if that directory is meant, or remove the link");
+}
+
 // Where a path leads whose last component is no directory, or is not there.
-Result<CopyTarget> target_by_name(const std::string& path) {
+Result<CopyTarget> target_by_name(const std::string& path, EndLink link) {
   const bool slash_behind = path.ends_with('/');
   std::string plain = path;
   while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
-  // A link to a file stands for that file.
-  if (const auto info = sys::lstat(plain); info && S_ISLNK(info->st_mode)) {
+  // A link to a file stands for that file. Or else it keeps its name, which a rename takes over.
+  const auto info = sys::lstat(plain);
+  if (info && S_ISLNK(info->st_mode) && (link == EndLink::kFollow || slash_behind)) {
     auto real = sys::realpath(plain);
     if (!real) {
       return fail(ErrorCode::kConflict, cat("\"", printable(plain), "\" is a symbolic link to nothing"), "remove it");
@@ -272,13 +280,17 @@ Result<CopyTarget> target_by_name(const std::string& path) {
 
 }  // namespace
 
-Result<CopyTarget> open_copy_target(const std::string& path, const std::string& top) {
-  auto opened = sys::open(path, O_PATH | O_DIRECTORY);
+// ENOTDIR for a link, too, when it is not followed; with a slash behind it it is, whatever the flags
+// (path_resolution(7)).
+Result<CopyTarget> open_copy_target(const std::string& path, const std::string& top, EndLink link) {
+  const int flags = O_PATH | O_DIRECTORY | (link == EndLink::kReplace ? O_NOFOLLOW : 0);
+  auto opened = sys::open(path, flags);
   if (!opened && (opened.error().sys_errno == ENOENT || opened.error().sys_errno == ENOTDIR)) {
-    if (top != ".") return target_by_name(path);
+    if (opened.error().sys_errno == ENOTDIR && link == EndLink::kReplace) TRY(check_leads_to_no_directory(path));
+    if (top != ".") return target_by_name(path, link);
     if (opened.error().sys_errno == ENOENT) {
       TRY(sys::mkdir(path, kImpliedMode));
-      opened = sys::open(path, O_PATH | O_DIRECTORY);
+      opened = sys::open(path, flags);
     }
   }
   CopyTarget target;

@@ -24,8 +24,16 @@ struct CopyTarget {
   std::string as;                  // what the top of the archive is called in it; empty: as in the archive
   bool must_be_directory = false;  // the path ended in a slash, and is not there
 };
+// What a symbolic link at the very end of the path stands for. One in the middle is followed, as is one with a slash
+// behind it: whoever writes that means where it leads.
+enum class EndLink : std::uint8_t {
+  kFollow,  // for what it leads to, as for cp(1)
+  // Nothing: a file takes its place. For whoever copies out of an environment, which may have made that very link when
+  // it was copied from before. kConflict when it leads to a directory, where the file would have gone *into*.
+  kReplace,
+};
 // `top`: name_of_top() of the source. With "." a missing directory is made. kNotFound: nor is its parent.
-Result<CopyTarget> open_copy_target(const std::string& path, const std::string& top);
+Result<CopyTarget> open_copy_target(const std::string& path, const std::string& top, EndLink link);
 
 struct UnpackOptions {
   std::string top = {};  // each entry is this or below it; empty: any, and the directory's own entry changes nothing

@@ -135,7 +135,7 @@ Result<std::uint64_t> copy_out(const Session& session, const CopyOptions& option
   }
   // Once it is known that something comes: a directory may have to be made for it.
   TRY(stream.await_first());
-  const auto target = TRY(open_copy_target(to.path, top));
+  const auto target = TRY(open_copy_target(to.path, top, EndLink::kReplace));
   TRY(unpack(stream, target, top, options));
   return stream.bytes();
 }
