@@ -26,6 +26,8 @@ struct Caller {
   std::vector<std::string> zones;  // which it is limited to; empty: every zone
 
   [[nodiscard]] bool may_touch_zone(std::string_view zone) const;
+  // An admin of the whole host. One of some zones has every right in them, and none over what is outside.
+  [[nodiscard]] bool owns_host() const { return role >= Role::kAdmin && zones.empty(); }
 };
 
 }  // namespace skerry::api

@@ -146,6 +146,7 @@ Result<wire::CreateRequest> read_create(const Request& request) {
   }
   TRY(may_claim(spec));
   TRY(may_create(request.caller, spec));
+  TRY(may_fetch(request.caller, spec));
   return create;
 }
 

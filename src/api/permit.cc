@@ -7,20 +7,32 @@
 
 namespace skerry::api {
 
+namespace {
+
+std::unexpected<Error> refuse(std::string_view field) {
+  return fail(ErrorCode::kRefused, cat(field, ": only an admin of the whole host may give this"));
+}
+
+}  // namespace
+
 Status may_create(const Caller& caller, const EnvironmentSpec& spec) {
   if (!caller.may_touch_zone(spec.zone)) {
     return fail(ErrorCode::kRefused, cat("zone \"", spec.zone, "\" is not among yours"));
   }
-  if (caller.role >= Role::kAdmin) return {};
-  const auto refuse = [](std::string_view field) {
-    return fail(ErrorCode::kRefused, cat(field, ": only an admin may give this"));
-  };
+  if (caller.owns_host()) return {};
   if (!spec.mounts.empty()) return refuse("mounts");
   if (!spec.rootfs_path.empty()) return refuse("rootfs_path");
   if (!spec.devices.addresses.empty()) return refuse("devices");
   if (!spec.security.cap_add.empty()) return refuse("security.cap_add");
   if (!spec.security.seccomp_profile.empty()) return refuse("security.seccomp_profile");
   if (spec.security.allow_new_privileges) return refuse("security.allow_new_privileges");
+  return {};
+}
+
+Status may_fetch(const Caller& caller, const EnvironmentSpec& requested) {
+  if (caller.owns_host()) return {};
+  if (requested.root_disk) return refuse("rootfs");
+  if (requested.initramfs) return refuse("initramfs");
   return {};
 }
 
@@ -38,12 +50,14 @@ Status may_claim(const EnvironmentSpec& spec) {
 Status check_replica_config(const Caller& caller, std::string_view json) {
   const auto request = TRY_IN("config", wire::parse_create_request(json));
   TRY_IN("config", may_claim(request.command.spec));
+  TRY_IN("config", may_fetch(caller, request.command.spec));
   return may_create(caller, request.command.spec);
 }
 
 Status may_serve(const Caller& caller, const std::optional<ServiceSpec>& service) {
-  if (caller.role >= Role::kAdmin || !service || service->address.empty()) return {};
-  return fail(ErrorCode::kRefused, "service.address: only an admin may name it", "leave it out: then one is chosen");
+  if (caller.owns_host() || !service || service->address.empty()) return {};
+  return fail(ErrorCode::kRefused, "service.address: only an admin of the whole host may name it",
+              "leave it out: then one is chosen");
 }
 
 bool may_see(const Caller& caller, const Event& event) {

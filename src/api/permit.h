@@ -16,8 +16,11 @@ namespace skerry::api {
 struct Route;
 
 // kRefused names the field. What would let its creator out of the environment (host directories, capabilities, another
-// seccomp profile) is for those who own the host anyway.
+// seccomp profile) is for those who own the host anyway: admins that are not limited to zones.
 Status may_create(const Caller& caller, const EnvironmentSpec& spec);
+// Asked of requests only, never of a specification that a plugin has completed (its installer was asked): a disk or an
+// initramfs by URL is read, or fetched, by the daemon with all its rights, and a wrong checksum tells the right one.
+Status may_fetch(const Caller& caller, const EnvironmentSpec& requested);
 // Nobody may say of his environment that it is a deployment's replica: it would be counted, and served to.
 Status may_claim(const EnvironmentSpec& spec);
 
