@@ -18,6 +18,7 @@ namespace {
 
 using Kind = LayerEntry::Kind;
 
+constexpr const char* kHostBusybox = "/bin/busybox";
 constexpr std::size_t kMaxProgram = 256U << 20U;
 
 // Filesystem Hierarchy Standard 3.0, as far as a small appliance needs it.
@@ -66,22 +67,44 @@ Status add_program(CpioWriter& cpio, std::string_view path, const std::string& s
   return cpio.add_file(path, 0755, std::move(program));
 }
 
-// busybox and a symlink for each of its applets, at the path busybox itself names.
-Status add_busybox(CpioWriter& cpio, const std::string& path) {
-  TRY(add_program(cpio, "bin/busybox", path));
+// Where this host's busybox puts its applets. Only ever this program is run: the one that goes into the image may be
+// anybody's.
+Result<std::vector<std::string>> known_applets() {
   SpawnSpec spec;
-  spec.argv = {path, "--list-full"};
-  const auto listed = TRY_IN("busybox", run_command(spec, std::chrono::seconds(10)));
-  if (!listed.status.success()) {
-    return fail(ErrorCode::kInvalidArgument, cat(path, " --list-full: ", listed.status.describe()));
+  spec.argv = {kHostBusybox, "--list-full"};
+  const auto listed = run_command(spec, std::chrono::seconds(10));
+  if (!listed || !listed->status.success()) {
+    return fail(ErrorCode::kUnsupported, cat("this host's ", kHostBusybox, " does not list its applets"),
+                "apt install busybox-static");
   }
-  for (const auto line : split(listed.out, '\n')) {
+  std::vector<std::string> out;
+  for (const auto line : split(listed->out, '\n')) {
     const auto applet = trim(line);
     // The init of an appliance is ours to choose.
     if (applet.empty() || applet == "bin/busybox" || applet == "sbin/init" || applet == "linuxrc") continue;
+    out.emplace_back(applet);
+  }
+  return out;
+}
+
+// busybox keeps the names of its applets as one text, each ended by a zero byte (include/applet_tables.h of its build).
+bool has_applet(std::string_view program, std::string_view name) {
+  return program.find(cat(std::string_view("\0", 1), name, std::string_view("\0", 1))) != std::string_view::npos;
+}
+
+// busybox and a symlink for each applet it has of those that this host's has too.
+Status add_busybox(CpioWriter& cpio, const std::string& path) {
+  std::string program = TRY(read_file(path, kMaxProgram));
+  TRY(check_static(program, path));
+  const auto applets = TRY(known_applets());
+  if (!has_applet(program, "sh")) {
+    return fail(ErrorCode::kInvalidArgument, cat(path, ": is no busybox with a shell"), "it may be packed: unpack it");
+  }
+  for (const auto& applet : applets) {
+    if (!has_applet(program, applet.substr(applet.rfind('/') + 1))) continue;
     TRY(cpio.add_symlink(applet, "/bin/busybox"));
   }
-  return {};
+  return cpio.add_file("bin/busybox", 0755, std::move(program));
 }
 
 Status add_init(CpioWriter& cpio, const BuildRequest& request) {
@@ -140,7 +163,7 @@ Status write_initramfs(const BuildRequest& request, const std::vector<BuildInput
   TRY(cpio.add_device("dev/console", S_IFCHR | 0600, 5, 1));
   TRY(cpio.add_device("dev/null", S_IFCHR | 0666, 1, 3));
   const std::string busybox =
-      request.file.busybox.empty() ? "/bin/busybox" : resolve_path(request.directory, request.file.busybox);
+      request.file.busybox.empty() ? kHostBusybox : resolve_path(request.directory, request.file.busybox);
   TRY_IN("busybox", add_busybox(cpio, busybox));
   TRY_IN("init", add_init(cpio, request));
   const std::string agent = TRY(choose_agent(request));

@@ -770,6 +770,23 @@ name = "web"
             self.build('strategy = "initramfs"\n[agent]\npath = "tool"\nversion = "1.0"\n[manifest]\nname = "web"\n')
         self.assertFalse(os.path.exists(self.dir + "/was-run"))
 
+    def test_a_busybox_of_the_build_file_is_never_run(self):
+        build = 'strategy = "initramfs"\n[source]\nbusybox = "%s"\n[manifest]\nname = "web"\n'
+        # Run, it would be echo, and list its argument.
+        shutil.copy("/bin/busybox", self.sources + "/echo")
+        artifact, _ = self.build(build % "echo")
+        listing = subprocess.run(f"zcat {artifact} | cpio -tv --quiet", shell=True, check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout
+        self.assertNotIn("--list-full", listing)
+        for text in ("bin/busybox", "bin/sh -> /bin/busybox", "bin/echo -> /bin/busybox"):
+            self.assertIn(text, listing)
+        # A static program of another kind.
+        shutil.copy(self.agent, self.sources + "/echo")
+        with self.assertRaises(Failed) as caught:
+            self.build(build % "echo")
+        self.assertEqual(caught.exception.code, "invalid_argument")
+        self.assertIn("no busybox", str(caught.exception))
+
     def test_bad_input(self):
         reference = self.image()
         good = self.rootfs(reference, "erofs")
