@@ -39,12 +39,23 @@ constexpr std::array<std::string_view, 10> kForTheDaemon{
     "authorization",    "cookie",       "origin",      "x-forwarded-for", "forwarded",
     "x-forwarded-host", "x-request-id", "skerry-role", "skerry-zones",    "accept-encoding"};
 // Of the workload: what would act on the daemon's origin in a browser, or is written anew.
-constexpr std::array<std::string_view, 12> kNotForTheClient{"set-cookie",       "set-cookie2",
-                                                            "clear-site-data",  "strict-transport-security",
-                                                            "alt-svc",          "service-worker-allowed",
-                                                            "www-authenticate", "x-request-id",
-                                                            "content-type",     "cache-control",
-                                                            "public-key-pins",  "location"};
+constexpr std::array<std::string_view, 17> kNotForTheClient{"set-cookie",
+                                                            "set-cookie2",
+                                                            "clear-site-data",
+                                                            "strict-transport-security",
+                                                            "alt-svc",
+                                                            "service-worker-allowed",
+                                                            "www-authenticate",
+                                                            "x-request-id",
+                                                            "content-type",
+                                                            "cache-control",
+                                                            "public-key-pins",
+                                                            "location",
+                                                            "nel",
+                                                            "report-to",
+                                                            "reporting-endpoints",
+                                                            "accept-ch",
+                                                            "critical-ch"};
 
 std::string lower(std::string_view text) {
   std::string out(text);

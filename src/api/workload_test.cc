@@ -53,6 +53,8 @@ TEST_F(WorkloadTest, PassesMethodPathQueryHeadersAndBodyOn) {
 TEST_F(WorkloadTest, NeitherCredentialsNorHeadersOfAHopPass) {
   OneAnswer workload("\r\n\r\n",
                      "HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nSet-Cookie: a=b\r\n"
+                     "NEL: {\"report_to\":\"x\"}\r\nReport-To: {}\r\nReporting-Endpoints: a=\"https://x\"\r\n"
+                     "Accept-CH: Sec-CH-UA\r\nCritical-CH: Sec-CH-UA\r\n"
                      "Clear-Site-Data: *\r\nContent-Security-Policy: default-src 'none'\r\n\r\nhello");
   add(workload);
   const auto answer = ask("GET /api/v1/environments/web/agent",
@@ -63,7 +65,8 @@ TEST_F(WorkloadTest, NeitherCredentialsNorHeadersOfAHopPass) {
   for (const auto* gone : {"X-Secret", "TE:", "Cookie", "Authorization", "X-Forwarded", "skt_x"}) {
     EXPECT_FALSE(has(workload.asked(), gone)) << gone << " in " << workload.asked();
   }
-  for (const auto* gone : {"X-Hop", "Keep-Alive", "Set-Cookie", "Clear-Site-Data"})
+  for (const auto* gone : {"X-Hop", "Keep-Alive", "Set-Cookie", "Clear-Site-Data", "NEL", "Report-To",
+                           "Reporting-Endpoints", "Accept-CH", "Critical-CH"})
     EXPECT_FALSE(has(answer, gone)) << gone;
   EXPECT_TRUE(has(answer, "Content-Security-Policy: sandbox allow-scripts allow-forms\r\n")) << answer;
   EXPECT_TRUE(has(answer, "Content-Security-Policy: default-src 'none'\r\n")) << "its own counts too";
