@@ -102,19 +102,28 @@ Result<PolicyRequest> question(Context& context, const Request& request) {
   return out;
 }
 
-// Of services that nothing of Skerry asks for yet the answer is told, and that is all.
-bool is_enforced(const PolicyRequest& request) {
+// Of services that nothing of Skerry asks for yet the answer is told, and that is all. Packets go where they are sent:
+// what a rule sends elsewhere does not pass.
+bool is_enforced(const PolicyRequest& request, const PolicyDecision& decision) {
+  if (decision.answer != PolicyAnswer::kDeny && decision.target != request.target.name) return false;
   if (request.source.kind != PolicyParty::Kind::kEnvironment) return false;
   if (request.service == "net.connect") return request.target.kind == PolicyParty::Kind::kEnvironment;
   return request.service == "net.egress" && request.target.kind == PolicyParty::Kind::kOutside;
+}
+
+// The first problem quotes a word of its file, which is not for callers of a few zones.
+std::string reason_for(const Caller& caller, const Policy& policy, const PolicyDecision& decision) {
+  if (caller.zones.empty() || policy.problems().empty()) return decision.reason;
+  if (!decision.reason.ends_with(to_text(policy.problems().front()))) return decision.reason;
+  return "the policy is malformed, and until it is not nothing is allowed";
 }
 
 void write_decision(wire::JsonWriter& json, const Policy& policy, const PolicyRequest& asked,
                     const PolicyDecision& decision, const Caller& caller) {
   json.begin_object()
       .field("answer", to_text(decision.answer))
-      .field("reason", decision.reason)
-      .field("enforced", is_enforced(asked))
+      .field("reason", reason_for(caller, policy, decision))
+      .field("enforced", is_enforced(asked, decision))
       .field("service", asked.service)
       .field("argument", asked.argument ? cat("+", *asked.argument) : std::string("*"))
       .field("source", asked.source.name)

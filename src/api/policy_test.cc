@@ -77,6 +77,29 @@ TEST_F(PolicyRoutes, ACallerOfAZoneLearnsNothingOfOthers) {
   EXPECT_NE(own.find(R"("passed":[])"), std::string::npos) << own;
 }
 
+TEST_F(PolicyRoutes, WhatIsSentElsewhereIsNotEnforced) {
+  add_running("c");
+  write("05-elsewhere", "net.connect +tcp:443 a b allow target=c\nnet.connect +tcp:443 a c allow\n");
+  ASSERT_TRUE(policy_.reload());
+  const auto said = explain("source=a&target=b&service=net.connect&argument=tcp:443");
+  EXPECT_EQ(said.text("answer"), "allow");
+  EXPECT_EQ(said.text("goes_to"), "c");
+  EXPECT_FALSE(said.at("enforced").flag()) << "no packet to b passes";
+}
+
+TEST_F(PolicyRoutes, ACallerOfAZoneReadsNoPieceOfAMalformedFile) {
+  write("20-bad", "rpc * a secretword allow allow\nrpc * b @nonsense:hidden allow\n");
+  ASSERT_TRUE(policy_.reload());
+  auto socket = raw();
+  socket.send(
+      "GET /api/v1/policy/explain?source=b&target=@any&service=net.egress HTTP/1.1\r\nHost: x\r\n"
+      "Connection: close\r\nSkerry-Zones: work\r\n\r\n");
+  const auto own = socket.read_all();
+  EXPECT_NE(own.find("the policy is malformed"), std::string::npos) << own;
+  EXPECT_EQ(own.find("20-bad"), std::string::npos) << own;
+  EXPECT_NE(explain("source=b&target=@any&service=net.egress").text("reason").find("20-bad"), std::string::npos);
+}
+
 TEST_F(PolicyRoutes, AMalformedOneIsToldWithItsPlace) {
   write("20-bad", "rpc * a\n");
   const auto checked = json(client().call("GET", "/api/v1/policy/check"));
