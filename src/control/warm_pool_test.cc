@@ -84,6 +84,9 @@ TEST_F(WarmPoolTest, GivesOutWhatIsOfTheShapeAndMakesAnother) {
   other.resources.memory_mib += 1;
   EXPECT_FALSE(pool.take(other, ""));
   EXPECT_FALSE(pool.take(shape("a", 2).spec, "sha256:another"));
+  auto with_device = shape("a", 2).spec;
+  with_device.devices.addresses = {"0000:01:00.0"};
+  EXPECT_FALSE(pool.take(with_device, "")) << "no device was given to it";
   const auto id = pool.take(shape("a", 2).spec, "");
   ASSERT_TRUE(id);
   EXPECT_THAT(driver_.calls(*id), Contains("prepare warmed"));

@@ -31,7 +31,7 @@ Result<WarmMode> parse_warm_mode(std::string_view text) {
 bool same_shape(const EnvironmentSpec& a, const EnvironmentSpec& b) {
   return a.plugin == b.plugin && a.zone == b.zone && a.isolation == b.isolation && a.root_disk == b.root_disk &&
          a.initramfs == b.initramfs && a.rootfs_path == b.rootfs_path && a.cloud_init == b.cloud_init &&
-         a.mounts == b.mounts && a.resources.cpu_milli == b.resources.cpu_milli &&
+         a.mounts == b.mounts && a.devices == b.devices && a.resources.cpu_milli == b.resources.cpu_milli &&
          a.resources.memory_mib == b.resources.memory_mib;
 }
 
