@@ -60,12 +60,14 @@ Result<Caller> caller_of_socket(int socket, const PeerCredentials& peer, const s
   return Caller{cat("uid ", peer.uid), Role::kAdmin, {}};
 }
 
-Status check_zone(const Zones& zones, std::string_view zone) {
+Status check_zone(const Zones& zones, std::string_view zone, const Caller& caller) {
   if (zones.exists(std::string(zone))) return {};
   std::vector<std::string> names;
-  for (const auto& each : zones.list()) names.push_back(each.name);
+  for (const auto& each : zones.list()) {
+    if (caller.role != Role::kNobody && caller.may_touch_zone(each.name)) names.push_back(each.name);
+  }
   return fail(ErrorCode::kInvalidArgument, cat("zones: there is no zone \"", zone.substr(0, 64), "\""),
-              cat("there is: ", join(names, ", ")));
+              names.empty() ? "" : cat("there is: ", join(names, ", ")));
 }
 
 Result<Caller> lowered(Caller caller, const std::string& role, const std::string& zones) {

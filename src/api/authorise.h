@@ -29,9 +29,10 @@ struct Credentials {
 // kPermissionDenied: wrong or missing token (401). kRefused: Host or Origin of another site (403).
 Result<Caller> caller_of_headers(Context& context, const Credentials& credentials);
 
+// A caller is only limited to zones that there are: else it would be let in by who makes one of that name. The error
+// lists those that `caller`, who asks, knows of anyway.
+Status check_zone(const Zones& zones, std::string_view zone, const Caller& caller);
 // kPermissionDenied names the role that is needed.
-// A caller is only limited to zones that there are: else it would be let in by who makes one of that name.
-Status check_zone(const Zones& zones, std::string_view zone);
 Status may_call(const Caller& caller, const Route& route);
 
 }  // namespace skerry::api

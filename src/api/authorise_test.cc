@@ -270,6 +270,41 @@ TEST_F(TcpTest, WhoCouldNotHaveMadeItDoesNotGetIn) {
   EXPECT_EQ(ask("PATCH", "/api/v1/deployments/web", header, R"({"replicas":1})"), 200);
 }
 
+// Whoever only looks reads no passwords; and what a plugin says to its guests, no zone's token.
+TEST_F(TcpTest, CloudInitIsForThoseWhoMayBeInside) {
+  Environment environment = add_running("plain");
+  environment.id = "fedcba9876543210";
+  environment.spec.name = "seeded";
+  environment.spec.zone = "work";
+  environment.spec.isolation = Isolation::kMicrovm;
+  environment.spec.cloud_init = CloudInit{"#cloud-config\npassword: s3cret\n", "", ""};
+  controller_.add(environment);
+  const std::string config =
+      R"({"image":"a","zone":"work","isolation":"microvm","cloud_init":{"user_data":"#!/bin/s3cret"}})";
+  ASSERT_TRUE(deployments_->add("web", "", config, 0));
+  const std::string manifest = R"({"schema_version":"1","name":"seed","version":"1","image":"localhost/base:1",)"
+                               R"("cloud_init":{"vendor_data":"#!/bin/s3cret"}})";
+  ASSERT_EQ(client().call("POST", "/api/v1/plugins", manifest)->status, 201);
+  const auto tells = [&](std::string_view path, const std::string& header) {
+    const auto said = body(path, header);
+    EXPECT_TRUE(said.starts_with("HTTP/1.1 200")) << said;
+    const bool told = said.find("s3cret") != std::string::npos;
+    EXPECT_NE(told, said.find(R"("cloud_init":{"hidden":true})") != std::string::npos) << said;
+    return told;
+  };
+  const auto viewer = bearer(token("viewer"));
+  const auto inside = bearer(token("operator", R"(["work"])"));
+  EXPECT_FALSE(tells("/api/v1/environments/seeded", viewer));
+  EXPECT_FALSE(tells("/api/v1/environments", viewer));
+  EXPECT_FALSE(tells("/api/v1/deployments/web", viewer));
+  EXPECT_FALSE(tells("/api/v1/deployments", viewer));
+  EXPECT_FALSE(tells("/api/v1/plugins/seed/manifest", viewer));
+  EXPECT_TRUE(tells("/api/v1/environments/seeded", inside));
+  EXPECT_TRUE(tells("/api/v1/deployments/web", inside));
+  EXPECT_FALSE(tells("/api/v1/plugins/seed/manifest", inside));
+  EXPECT_TRUE(tells("/api/v1/plugins/seed/manifest", bearer(token("admin"))));
+}
+
 TEST_F(TcpTest, OnlyAdminsPullUnchecked) {
   const std::string pull = R"({"reference":"localhost/x:1","insecure":true})";
   EXPECT_EQ(ask("POST", "/api/v1/images", bearer(token("operator")), pull), 403);
@@ -315,6 +350,19 @@ TEST_F(TcpTest, OnlyAdminsNameTheAddressOfAService) {
   EXPECT_EQ(create("operator", "bad", R"({"ports":["53"],"x":1})"), 400);
   EXPECT_EQ(create("operator", "bad", R"({"ports":["1.2.3.4:53:53"]})"), 400);
   EXPECT_EQ(create("operator", "bad", R"({"address":"","ports":[]})"), 400);
+}
+
+TEST_F(TcpTest, NobodyLearnsWhichZonesThereAre) {
+  EXPECT_EQ(body("/api/v1/environments", "Skerry-Zones: nosuch\r\n").find("work"), std::string::npos);
+  EXPECT_EQ(ask("GET", "/api/v1/environments", "Skerry-Zones: nosuch\r\n"), 401);
+  const auto header = bearer(token("operator", R"(["default"])"));
+  for (const std::string_view zone : {"work", "nosuch"}) {
+    const auto asked = [&](std::string_view path, std::string_view config) {
+      return ask("POST", path, header, cat(R"({"name":"d",)", config, zone, R"("}})"));
+    };
+    EXPECT_EQ(asked("/api/v1/deployments", R"("replicas":0,"config":{"image":"a","zone":")"), 403) << zone;
+    EXPECT_EQ(ask("GET", "/api/v1/environments", cat(header, "Skerry-Zones: ", zone, "\r\n")), 403) << zone;
+  }
 }
 
 class ZonesTest : public ApiTest {};

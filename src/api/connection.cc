@@ -309,8 +309,11 @@ class Session {
   // Who asks for less than he has.
   Result<Caller> lowered_by(const RawRequest& raw, Caller caller) const {
     const std::string zones = text_of(raw["Skerry-Zones"]);
-    if (!zones.empty()) {
-      for (const auto zone : split(zones, ',')) TRY(check_zone(core_.context.ports.zones, zone));
+    // Strangers and those of other zones do not learn which there are.
+    if (!zones.empty() && caller.role != Role::kNobody) {
+      for (const auto zone : split(zones, ',')) {
+        if (caller.may_touch_zone(zone)) TRY(check_zone(core_.context.ports.zones, zone, caller));
+      }
     }
     return lowered(std::move(caller), text_of(raw["Skerry-Role"]), zones);
   }
@@ -330,15 +333,16 @@ class Session {
               Duration took) {
     ++core_.metrics.by_class.at(static_cast<std::size_t>(status / 100) % core_.metrics.by_class.size());
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    // What only looks is many, and changes nothing.
-    const bool looks = status < 500 && (route == nullptr || route->method == "GET");
+    // What only looks is many, and changes nothing. A GET that becomes a console is typed into.
+    const bool talks = status == 101;
+    const bool looks = status < 500 && !talks && (route == nullptr || route->method == "GET");
     log::write(looks ? log::Level::kDebug : log::Level::kInfo, "request",
                {{"request_id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
     // What MCP's calls do is recorded where it is done, by its own name.
     const bool told = route != nullptr && route->path == kMcpPath;
     if (status == 401) {
       core_.audit->denied();
-    } else if (route != nullptr && route->method != "GET" && !told) {
+    } else if (route != nullptr && (route->method != "GET" || talks) && !told) {
       core_.audit->record({subject, who, id, status});
     }
   }

@@ -5,6 +5,7 @@
 
 #include "api/api_testing.h"
 #include "api/asio.h"
+#include "base/file_io.h"
 #include "base/text.h"
 
 namespace skerry::api::testing {
@@ -54,6 +55,13 @@ class ConsoleTest : public ApiTest {
   asio::io_context io_;
   unsigned status_ = 0;
 };
+
+TEST_F(ConsoleTest, IsInTheAuditTrail) {
+  auto socket = connect("tty");
+  ASSERT_EQ(status_, 101U);
+  const auto trail = read_file(config_.audit_path).value();
+  EXPECT_NE(trail.find("GET /api/v1/environments/tty/console"), std::string::npos) << trail;
+}
 
 TEST_F(ConsoleTest, WhatIsTypedComesBack) {
   auto socket = connect("tty");

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "core/net.h"
 #include "wire/environment_json.h"
+#include "wire/hidden_texts.h"
 #include "wire/json_writer.h"
 #include "wire/requests.h"
 
@@ -23,7 +24,12 @@ void write_service(wire::JsonWriter& json, const std::optional<ServiceSpec>& ser
   json.begin_object().field("address", service->address).field("ports", ports).end_object();
 }
 
-void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
+std::string config_for(const Caller& caller, const std::string& config_json) {
+  if (config_json.empty()) return "{}";
+  return caller.may_read_secrets() ? config_json : wire::without_cloud_init(config_json);
+}
+
+void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status, const Caller& caller) {
   const auto& deployment = status.deployment;
   json.begin_object()
       .field("name", deployment.name)
@@ -34,7 +40,7 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
       .field("ready", status.ready)
       .field("reason", status.reason)
       .key("config")
-      .raw(deployment.config_json.empty() ? "{}" : deployment.config_json)
+      .raw(config_for(caller, deployment.config_json))
       .field("max_unavailable", deployment.max_unavailable)
       .field("rolling", deployment.rolling);
   write_service(json.key("service"), deployment.service);
@@ -46,7 +52,7 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status) {
         .field("plugin", deployment.previous_plugin)
         .field("plugin_version", deployment.previous_plugin_version)
         .key("config")
-        .raw(deployment.previous_config_json)
+        .raw(config_for(caller, deployment.previous_config_json))
         .end_object();
   }
   json.field("created_at", to_rfc3339(deployment.created_at)).end_object();
@@ -56,9 +62,9 @@ std::string plugin_of(const wire::DeploymentRequest& request) {
   return to_text(PluginRef{request.plugin, request.plugin_version});
 }
 
-Response deployment_response(const DeploymentStatus& deployment, int status = 200) {
+Response deployment_response(const Request& request, const DeploymentStatus& deployment, int status = 200) {
   wire::JsonWriter json;
-  write_deployment(json, deployment);
+  write_deployment(json, deployment, request.caller);
   return json_response(std::move(json).text(), status);
 }
 
@@ -86,20 +92,24 @@ Result<DeploymentStatus> find_deployment(Context& context, const Request& reques
 Result<Response> list_deployments(Context& context, const Request& request) {
   auto all = TRY(context.ports.deployments.list());
   std::erase_if(all, [&](const auto& each) { return !is_visible(request, each); });
-  return list_page(request, std::move(all), write_deployment);
+  return list_page(request, std::move(all), [&](wire::JsonWriter& json, const DeploymentStatus& each) {
+    write_deployment(json, each, request.caller);
+  });
 }
 
 Result<Response> show_deployment(Context& context, const Request& request) {
-  return deployment_response(TRY(find_deployment(context, request)));
+  return deployment_response(request, TRY(find_deployment(context, request)));
 }
 
 Result<Response> create_deployment(Context& context, const Request& request) {
   const auto wanted = TRY(wire::parse_deployment_request(request.body));
   const auto held = context.ports.zones.hold();
-  TRY(check_zone_of(context, wanted.config_json.value_or("{}")));
+  // Before the zone is looked for: who may not touch it is not told whether it is there.
   TRY(check_replica_config(request.caller, wanted.config_json.value_or("{}")));
   TRY(may_serve(request.caller, wanted.service.value_or(std::nullopt)));
+  TRY(check_zone_of(context, wanted.config_json.value_or("{}")));
   auto response = deployment_response(
+      request,
       TRY(context.ports.deployments.add(wanted.name, plugin_of(wanted), wanted.config_json.value_or("{}"),
                                         wanted.replicas.value_or(1), wanted.max_unavailable.value_or(1),
                                         wanted.service.value_or(std::nullopt))),
@@ -113,25 +123,25 @@ Result<Response> change_deployment(Context& context, const Request& request) {
   auto& deployments = context.ports.deployments;
   const auto change = TRY(wire::parse_deployment_change(request.body));
   const auto held = context.ports.zones.hold();
-  if (change.config_json) TRY(check_zone_of(context, *change.config_json));
   auto status = TRY(find_deployment(context, request));
   if (change.config_json || change.has_plugin || change.max_unavailable || change.service) {
     // What the replicas will be made from, whoever wrote it.
     TRY(check_replica_config(request.caller, change.config_json.value_or(status.deployment.config_json)));
     TRY(may_serve(request.caller, change.service.value_or(std::nullopt)));
+    if (change.config_json) TRY(check_zone_of(context, *change.config_json));
     Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable, change.service};
     if (change.has_plugin) update.plugin = plugin_of(change);
     status = TRY(deployments.update(name, update));
   }
   if (change.replicas) status = TRY(deployments.scale(name, *change.replicas));
-  return deployment_response(status);
+  return deployment_response(request, status);
 }
 
 Result<Response> roll_back_deployment(Context& context, const Request& request) {
   const auto status = TRY(find_deployment(context, request));
   const std::string& before = status.deployment.previous_config_json;
   if (!before.empty()) TRY(check_replica_config(request.caller, before));
-  return deployment_response(TRY(context.ports.deployments.roll_back(request.parameter("name"))));
+  return deployment_response(request, TRY(context.ports.deployments.roll_back(request.parameter("name"))));
 }
 
 Result<Response> delete_deployment(Context& context, const Request& request) {

@@ -13,7 +13,8 @@ namespace skerry::api {
 
 class EnvironmentDocuments {
  public:
-  // An array of their documents (wire/environment_json.h), in this order.
+  // An array of their documents (wire/environment_json.h), in this order. One answer for all who ask: the texts of
+  // cloud-init are hidden in it.
   std::string list(const EnvironmentViews& views);
   // How many it remembers, for tests.
   [[nodiscard]] std::size_t size() const;

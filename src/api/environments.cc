@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "core/plan.h"
 #include "wire/environment_json.h"
+#include "wire/hidden_texts.h"
 
 namespace skerry::api {
 namespace {
@@ -165,7 +166,9 @@ Result<Response> list_environments(Context& context, const Request& request) {
 }
 
 Result<Response> show_environment(Context& context, const Request& request) {
-  return json_response(wire::environment_json(TRY(find_environment(context, request))));
+  auto document = wire::environment_json(TRY(find_environment(context, request)));
+  return json_response(request.caller.may_read_secrets() ? std::move(document)
+                                                         : wire::without_cloud_init(std::move(document)));
 }
 
 // NOLINTBEGIN(performance-unnecessary-value-param): Handlers

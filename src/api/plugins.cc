@@ -4,6 +4,7 @@
 #include "api/find.h"
 #include "api/handlers.h"
 #include "base/text.h"
+#include "wire/hidden_texts.h"
 #include "wire/json_writer.h"
 #include "wire/plugin_manifest.h"
 
@@ -135,7 +136,10 @@ Result<Response> show_plugin(Context& context, const Request& request) {
 }
 
 Result<Response> show_manifest(Context& context, const Request& request) {
-  return json_response(TRY(find_plugin(context, request)).manifest_json);
+  auto manifest = TRY(find_plugin(context, request)).manifest_json;
+  // It is the same for all zones: what it says to the guests of one is not for the others.
+  const bool all = request.caller.may_read_secrets() && request.caller.zones.empty();
+  return json_response(all ? std::move(manifest) : wire::without_cloud_init(std::move(manifest)));
 }
 
 Result<Response> install_plugin(Context& context, const Request& request) {

@@ -29,7 +29,7 @@ Result<Response> create_token(Context& context, const Request& request) {
   const auto wanted = TRY(wire::parse_token_request(request.body));
   const Role role = TRY(parse_role(wanted.role));
   const auto held = context.ports.zones.hold();
-  for (const auto& zone : wanted.zones) TRY(check_zone(context.ports.zones, zone));
+  for (const auto& zone : wanted.zones) TRY(check_zone(context.ports.zones, zone, request.caller));
   const WallTime now = context.ports.clock.now();
   const auto secret = TRY(context.tokens.create(wanted.name, role, wanted.zones, now));
   wire::JsonWriter json;
