@@ -36,16 +36,19 @@ Status check_name_is_free(ImagePort& images, const std::string& reference) {
 // Runs `work` as an operation that stores image.WHAT when it succeeds.
 Result<Response> start_work(Context& context, std::string_view what, const std::string& subject,
                             const std::function<ImagePort::Outcome(OperationProgress&)>& work) {
-  auto& ports = context.ports;
+  // An operation may outlive the server, and with it `context.ports`, not what those refer to.
+  auto& store = context.ports.store;
+  auto& clock = context.ports.clock;
   const std::string verb = what == "pulled"     ? "pull"
                            : what == "loaded"   ? "load"
                            : what == "built"    ? "build"
                            : what == "imported" ? "import"
                                                 : "save";
-  const auto operation = TRY(ports.operations.start(
-      cat("image.", verb), subject, [&ports, what, subject, work](OperationProgress& progress) -> ImagePort::Outcome {
+  const auto operation = TRY(context.ports.operations.start(
+      cat("image.", verb), subject,
+      [&store, &clock, what, subject, work](OperationProgress& progress) -> ImagePort::Outcome {
         auto result = TRY(work(progress));
-        if (what != "saved") TRY(ports.store.append_events({image_event(ports.clock, what, subject, result)}));
+        if (what != "saved") TRY(store.append_events({image_event(clock, what, subject, result)}));
         return result;
       }));
   return accepted(operation);

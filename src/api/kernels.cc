@@ -28,21 +28,25 @@ void write_kernel(wire::JsonWriter& json, const GuestKernel& kernel) {
   json.end_object();
 }
 
-Status tell(Context& context, std::string_view what, const std::string& name, std::map<std::string, std::string> data) {
+Status tell(Store& store, Clock& clock, std::string_view what, const std::string& name,
+            std::map<std::string, std::string> data) {
   Event event;
   event.type = cat("kernel.", what);
   event.resource = name;
   event.data = std::move(data);
-  event.time = context.ports.clock.now();
-  return context.ports.store.append_events({event});
+  event.time = clock.now();
+  return store.append_events({event});
 }
 
 Result<Response> start_work(Context& context, std::string_view verb, std::string_view done, const std::string& subject,
                             const std::function<KernelPort::Outcome(OperationProgress&)>& work) {
+  // An operation may outlive the server, and with it `context`, not what its ports refer to.
+  auto& store = context.ports.store;
+  auto& clock = context.ports.clock;
   const auto operation = TRY(context.ports.operations.start(
-      cat("kernel.", verb), subject, [&context, done, work](OperationProgress& progress) -> KernelPort::Outcome {
+      cat("kernel.", verb), subject, [&store, &clock, done, work](OperationProgress& progress) -> KernelPort::Outcome {
         auto result = TRY(work(progress));
-        TRY(tell(context, done, result["name"], result));
+        TRY(tell(store, clock, done, result["name"], result));
         return result;
       }));
   Response response = json_response(operation_json(operation), 202);
@@ -73,14 +77,14 @@ Result<Response> build_kernel(Context& context, const Request& request) {
 Result<Response> choose_kernel(Context& context, const Request& request) {
   const auto name = TRY(wire::parse_choose_kernel_request(request.body));
   TRY(context.ports.kernels.choose(name));
-  TRY(tell(context, "chosen", name, {}));
+  TRY(tell(context.ports.store, context.ports.clock, "chosen", name, {}));
   return no_content();
 }
 
 Result<Response> remove_kernel(Context& context, const Request& request) {
   const auto& name = request.parameter("name");
   TRY(context.ports.kernels.remove(name));
-  TRY(tell(context, "removed", name, {}));
+  TRY(tell(context.ports.store, context.ports.clock, "removed", name, {}));
   return no_content();
 }
 
