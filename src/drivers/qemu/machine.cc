@@ -34,7 +34,9 @@ void add_machine(Arguments& arguments, const Machine& machine) {
   if (machine.memory) type += ",memory-backend=memory0";
   arguments.option("-machine", type);
   arguments.option("-accel", machine.accelerator == Accelerator::kKvm ? "kvm" : "tcg,thread=multi");
-  arguments.option("-cpu", machine.accelerator == Accelerator::kKvm ? "host,migratable=on" : "max");
+  // TCG runs "rep movsb" and "rep stosb" byte by byte: without the flags that praise them the guest's kernel copies and
+  // clears by words, which is a tenth of a boot. Both instructions stay, so a memory saved with the flags goes on.
+  arguments.option("-cpu", machine.accelerator == Accelerator::kKvm ? "host,migratable=on" : "max,erms=off,fsrm=off");
   arguments.option("-smp", cat(machine.vcpus));
   arguments.option("-m", cat(machine.memory_mib, "M"));
   if (machine.memory) {

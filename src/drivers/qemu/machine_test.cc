@@ -30,7 +30,7 @@ TEST(Machine, GoldenCommandLine) {
       "qemu-system-x86_64 -name guest=web-1 -nodefaults -no-user-config -no-reboot -display none "
       "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
       "-machine microvm,x-option-roms=off,pit=off,pic=off,rtc=on,acpi=on,isa-serial=on "
-      "-accel tcg,thread=multi -cpu max -smp 2 -m 256M "
+      "-accel tcg,thread=multi -cpu max,erms=off,fsrm=off -smp 2 -m 256M "
       "-kernel /vm/kernel -initrd /vm/initramfs -append console=ttyS0 quiet "
       "-chardev socket,id=console0,fd=5 -serial chardev:console0 "
       "-chardev socket,id=qmp0,fd=4 -mon chardev=qmp0,mode=control "
