@@ -142,8 +142,9 @@ class QemuDriver : public Driver {
   static Result<QmpClient> load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
   Result<std::string> machine_key(const Launch& launch, const VmmSpec& spec);
   Result<QmpClient> halt(const EnvironmentPlace& place);
-  Status become_environment(const Launch& launch, AgentClient& agent, const wire::BootDocument& document,
-                            Started& started);
+  // A parked guest is told who it is, while its machine is still on the way to what `told` asked of it.
+  Status become_environment(const Launch& launch, QmpClient told, AgentClient& agent,
+                            const wire::BootDocument& document, Started& started);
   Status require_running(const EnvironmentPlace& place, std::string_view doing);
 
   ImageStore& images_;

@@ -98,7 +98,7 @@ Status QemuDriver::make_member(const Launch& launch, VmmSpec& spec, WarmMode mod
     return {};
   }
   auto agent = TRY(AgentClient::connect(place.run_dir));
-  TRY(QmpClient::load_devices(place.run_dir, kIncomingFd));
+  TRY(TRY(QmpClient::load_devices(place.run_dir, kIncomingFd)).obeyed());
   TRY(agent.request(TRY(rehearsal_request(!spec.mac.empty())), kRehearsalTimeout));
   auto qmp = TRY(QmpClient::connect(place.run_dir));
   TRY(qmp.execute("stop"));
@@ -136,12 +136,9 @@ Result<Started> QemuDriver::start_prepared(const Launch& launch, const VmmSpec& 
   started.pid = observed.pid;
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   auto agent = TRY(AgentClient::connect(place.run_dir));
-  if (found.mode == WarmMode::kWarmed) {
-    TRY(QmpClient::go_on(place.run_dir));
-  } else {
-    TRY(QmpClient::load_devices(place.run_dir, kIncomingFd));
-  }
-  TRY(become_environment(launch, agent, document, started));
+  auto told = TRY(found.mode == WarmMode::kWarmed ? QmpClient::go_on(place.run_dir)
+                                                  : QmpClient::load_devices(place.run_dir, kIncomingFd));
+  TRY(become_environment(launch, std::move(told), agent, document, started));
   return started;
 }
 

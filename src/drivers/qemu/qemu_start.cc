@@ -224,20 +224,20 @@ Result<Started> QemuDriver::start_forked(const Launch& launch, VmmSpec& spec, co
   if (!started) return started;
   crash_point("a fork's machine waits in its jail");
   auto agent = TRY(AgentClient::connect(place.run_dir));
-  TRY(QmpClient::load_devices(place.run_dir, kIncomingFd));
+  auto told = TRY(QmpClient::load_devices(place.run_dir, kIncomingFd));
   crash_point("a fork loads its memory");
-  auto told = become_environment(launch, agent, document, *started);
+  auto became = become_environment(launch, std::move(told), agent, document, *started);
   if (started->answered_at.ns != 0) give_up.commit();
-  if (!told) return fail(std::move(told).error());
+  if (!became) return fail(std::move(became).error());
   return started;
 }
 
-// A parked guest that runs is told who it is.
-Status QemuDriver::become_environment(const Launch& launch, AgentClient& agent, const wire::BootDocument& document,
-                                      Started& started) {
+Status QemuDriver::become_environment(const Launch& launch, QmpClient told, AgentClient& agent,
+                                      const wire::BootDocument& document, Started& started) {
   // Both at once: it answers to the first while the second waits for it.
   const auto hello = TRY(agent.post({}));
   const auto boot = TRY(agent.post(TRY(boot_request(document))));
+  TRY_IN("wake the machine", told.obeyed());
   TRY_IN("wake the guest", agent.answer(hello, kAgentTimeout));
   started.answered_at = SystemClock().monotonic();
   TRY_IN("boot", agent.answer(boot, kAgentTimeout));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/keeper_protocol.h"
 #include "base/sys_file.h"
@@ -61,23 +62,32 @@ Result<std::string> QmpClient::read_line(MonoTime deadline) {
   }
 }
 
-Status QmpClient::tell(const std::string& run_dir, const Commands& commands) {
+Result<QmpClient> QmpClient::tell(const std::string& run_dir, const Commands& commands) {
   QmpClient client(TRY(unix_connect(KeeperPaths{run_dir}.channel_socket("qmp"))));
-  const auto negotiation = TRY(client.post("qmp_capabilities"));
-  std::vector<std::int64_t> ids;
-  ids.reserve(commands.size());
-  for (const auto& [command, arguments] : commands) ids.push_back(TRY(client.post(command, arguments)));
-  TRY(client.negotiated(negotiation));
-  for (std::size_t i = 0; i < ids.size(); ++i) TRY(client.answer(ids[i], commands[i].first));
+  client.told_.emplace_back(TRY(client.post("qmp_capabilities")), "qmp_capabilities");
+  for (const auto& [command, arguments] : commands) {
+    client.told_.emplace_back(TRY(client.post(command, arguments)), command);
+  }
+  return client;
+}
+
+Status QmpClient::obeyed() {
+  for (const auto& [id, command] : std::exchange(told_, {})) {
+    if (command == "qmp_capabilities") {
+      TRY(negotiated(id));
+    } else {
+      TRY(answer(id, command));
+    }
+  }
   return {};
 }
 
-Status QmpClient::load_devices(const std::string& run_dir, int incoming_fd) {
+Result<QmpClient> QmpClient::load_devices(const std::string& run_dir, int incoming_fd) {
   return tell(run_dir, {{"migrate-set-capabilities", ignore_shared(SharedMemory::kIgnored)},
                         {"migrate-incoming", cat(R"({"uri":"fd:)", incoming_fd, R"("})")}});
 }
 
-Status QmpClient::go_on(const std::string& run_dir) { return tell(run_dir, {{"cont", "{}"}}); }
+Result<QmpClient> QmpClient::go_on(const std::string& run_dir) { return tell(run_dir, {{"cont", "{}"}}); }
 
 Result<wire::JsonNode> QmpClient::execute(std::string_view command, std::string_view arguments,
                                           const std::vector<int>& fds) {

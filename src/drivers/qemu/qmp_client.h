@@ -23,11 +23,13 @@ class QmpClient {
   // By the keeper's socket of the channel "qmp".
   static Result<QmpClient> connect(const std::string& run_dir);
   // What a machine that waits for its memory (-incoming defer) is told, without a pause between: to load its devices
-  // from the descriptor and leave the memory as it is. It may not even have begun to listen yet. Returns when it loads;
-  // what goes wrong from then on ends the machine.
-  static Status load_devices(const std::string& run_dir, int incoming_fd);
-  // A machine that was stopped goes on ("cont").
-  static Status go_on(const std::string& run_dir);
+  // from the descriptor and leave the memory as it is. It may not even have begun to listen yet. What goes wrong when
+  // it loads ends the machine. Does not wait for answers: obeyed() does.
+  static Result<QmpClient> load_devices(const std::string& run_dir, int incoming_fd);
+  // A machine that was stopped goes on ("cont"). Does not wait for answers: obeyed() does.
+  static Result<QmpClient> go_on(const std::string& run_dir);
+  // All that was told has been answered. kInternal with QEMU's own words when it refused any of it.
+  Status obeyed();
 
   // `arguments` is a JSON object. `fds` go along (SCM_RIGHTS; only on a socket of our own, not through a keeper).
   // kInternal with QEMU's own words when it refuses.
@@ -47,13 +49,14 @@ class QmpClient {
   explicit QmpClient(Fd socket) : socket_(std::move(socket)) {}
   using Commands = std::vector<std::pair<std::string_view, std::string>>;
   // All at once, without a pause between.
-  static Status tell(const std::string& run_dir, const Commands& commands);
+  static Result<QmpClient> tell(const std::string& run_dir, const Commands& commands);
   Status negotiated(std::int64_t id);
   Result<std::string> read_line(MonoTime deadline);
 
   Fd socket_;
   std::string buffer_;
   std::int64_t next_id_ = 1;
+  std::vector<std::pair<std::int64_t, std::string_view>> told_;  // id and command, the negotiation first
 };
 
 }  // namespace skerry::qemu
