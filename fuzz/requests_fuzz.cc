@@ -33,6 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(parse_build_kernel_request(text));
   static_cast<void>(parse_choose_kernel_request(text));
   static_cast<void>(parse_token_request(text));
+  static_cast<void>(parse_zone_request(text));
+  static_cast<void>(parse_snapshot_request(text));
+  static_cast<void>(parse_fork_request(text));
   static_cast<void>(parse_deployment_request(text));
   static_cast<void>(parse_deployment_change(text));
   static_cast<void>(parse_event_data(text));

@@ -50,5 +50,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (read_file(*place / "secret").value_or("") != kMark) std::abort();
   if (sys::list_directory(place->path()).value().size() != 2) std::abort();
+  const auto left = sys::list_directory(inner);
+  if (!left) std::abort();
+  for (const auto& name : *left) {
+    if (name.starts_with(".skerry-copy.")) std::abort();
+  }
   return 0;
 }

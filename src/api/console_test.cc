@@ -120,6 +120,8 @@ TEST_F(ConsoleTest, ASerialLineIsBytesAsTheyAre) {
   socket->write(asio::buffer(std::string("\x03 uptime\n")));
   EXPECT_EQ(read_until(*socket, "\n"), "\x03 uptime\n");
   socket->write(asio::buffer(std::string("poweroff\n")));
+  EXPECT_EQ(read_until(*socket, "}"), R"({"exit_code":0})");
+  EXPECT_TRUE(socket->got_text());
   beast::error_code ec;
   while (!ec) read(*socket, ec);
   EXPECT_EQ(socket->reason().code, websocket::close_code::normal);

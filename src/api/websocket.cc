@@ -87,7 +87,12 @@ class Talk {
     std::string chunk(kReadSize, '\0');
     while (true) {
       const auto [ec, size] = co_await peer_.async_read_some(asio::buffer(chunk), kAwait);
-      if (ec) co_return;
+      if (ec) {
+        // A line of bytes ends without a frame that says so.
+        if (const auto ended = peer_stream_.exit_at_end()) exit_code_ = decode_u32(*ended).value_or(0);
+        if (exit_code_) co_await write(cat("{\"exit_code\":", *exit_code_, "}"), false);
+        co_return;
+      }
       peer_stream_.feed({chunk.data(), size});
       std::string out;
       const bool goes_on = collect(out);

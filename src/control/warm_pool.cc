@@ -258,8 +258,10 @@ Status WarmPool::prepare(const WarmShape& shape) {
 void WarmPool::remove(const Places& places) {
   for (const auto& place : places) {
     if (auto gone = ports_.driver.destroy(place); !gone) {
-      // The next daemon finds it.
       log::warning("warm pool: remains", {{"id", place.id}, {"error", gone.error().message()}});
+      // Tried again at the next look around; what is left at the end the next daemon finds.
+      const std::lock_guard lock(mutex_);
+      returned_.push_back(place);
     }
   }
 }

@@ -119,6 +119,16 @@ TEST_F(WarmPoolTest, FollowsWhatIsWanted) {
   EXPECT_TRUE(eventually([&] { return pool_->status().empty(); }));
 }
 
+TEST_F(WarmPoolTest, WhatCannotGoIsTriedAgain) {
+  want({shape("a", 1)});
+  open(512);
+  ASSERT_TRUE(come_to(1));
+  driver_.fail_next(DriverCall::kDestroy, {ErrorCode::kIo, 0, "busy", {}}, 2);
+  want({});
+  EXPECT_TRUE(come_to(0));
+  EXPECT_EQ(driver_.count(DriverCall::kDestroy), 3);
+}
+
 TEST_F(WarmPoolTest, KeepsToItsBudgetAndMakesRoom) {
   want({shape("a", 64), shape("b", 64)});
   auto& pool = open(50);

@@ -1,10 +1,12 @@
 #include "drivers/cloud_hypervisor/cloud_hypervisor_driver.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "drivers/cloud_hypervisor/vmm.h"
+#include "drivers/qemu/accelerator_probe.h"
 #include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/qemu_driver_parts.h"
 #include "drivers/qemu/tsc.h"
@@ -87,27 +89,20 @@ Result<AcceleratorVerdict> CloudHypervisorDriver::try_kvm() {
 
 Status CloudHypervisorDriver::boot_probe() {
   const std::string directory = config_.cache_dir + "/probe-cloud-hypervisor";
-  TRY(sys::remove_tree(directory));
-  const EnvironmentPlace place{"skerrychprobe", "probe", directory + "/state", directory + "/run"};
-  TRY(sys::mkdir_all(place.state_dir, 0700));
-  TRY(sys::mkdir_all(place.run_dir, 0700));
-  Rollback undo;
-  undo.add([&] {
-    static_cast<void>(jail_.remove(place));
-    static_cast<void>(sys::remove_tree(directory));
+  return qemu::in_probe_place(jail_, "skerrychprobe", directory, [&](const EnvironmentPlace& place) -> Status {
+    qemu::VmmSpec spec;
+    spec.program = config_.program;
+    spec.boot = TRY(boot_files());
+    spec.accelerator = Accelerator::kKvm;
+    spec.command_line =
+        TRY(qemu::command_line(wire::BootDocument{}, {}, qemu::host_tsc_khz(), config_.guest_arguments)).text;
+    TRY(make_vmm(jail_, place, spec));
+    TRY(jail_.start(place));
+    auto agent = TRY(AgentClient::connect(place.run_dir));
+    TRY(boot_vmm(place, spec));
+    TRY(agent.await_ready(kProbeTimeout));
+    return {};
   });
-  qemu::VmmSpec spec;
-  spec.program = config_.program;
-  spec.boot = TRY(boot_files());
-  spec.accelerator = Accelerator::kKvm;
-  spec.command_line =
-      TRY(qemu::command_line(wire::BootDocument{}, {}, qemu::host_tsc_khz(), config_.guest_arguments)).text;
-  TRY(make_vmm(jail_, place, spec));
-  TRY(jail_.start(place));
-  auto agent = TRY(AgentClient::connect(place.run_dir));
-  TRY(boot_vmm(place, spec));
-  TRY(agent.await_ready(kProbeTimeout));
-  return {};
 }
 
 // ── life ──
@@ -145,12 +140,17 @@ Result<Started> CloudHypervisorDriver::begin(const Launch& launch, qemu::VmmSpec
   if (launch.attach) started.stdio = TRY(jail_.attach(place));
   // Before the guest runs, so that nothing it says is missed.
   auto agent = TRY(AgentClient::connect(place.run_dir));
+  // The process alone is no run: its machine comes by the API.
+  TRY(qemu::begin_unfinished(place));
   TRY(jail_.start(place));
+  crash_point("a VMM without a machine");
   if (const auto booted = boot_vmm(place, spec); !booted) {
     // Its last words are on record when its keeper has gone.
     if (booted.error().code == ErrorCode::kUnavailable) static_cast<void>(jail_.await_end(place, kEndTimeout));
     return fail(why_ended(place, booted.error()));
   }
+  crash_point("a machine boots");
+  TRY(qemu::finish(place));
   TRY_IN("boot the guest", await_workload(place, agent));
   return started;
 }

@@ -1,6 +1,7 @@
-// A tiny guest under KVM, to see whether hardware virtualisation works here (accelerator.h).
+// Tiny guests under KVM, to see whether hardware virtualisation works here (accelerator.h).
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -9,7 +10,12 @@
 
 namespace skerry::qemu {
 
-// Success when its agent reported in time. `directory` is the guest's for the time being; nothing is left of it.
+// Gives `boot` a place for a guest in `directory`, for the time being: whatever a killed daemon left of an earlier one
+// is gone before, and nothing is left afterwards.
+Status in_probe_place(Jail& jail, const std::string& id, const std::string& directory,
+                      const std::function<Status(const EnvironmentPlace&)>& boot);
+
+// Success when its agent reported in time.
 Status boot_under_kvm(Jail& jail, const std::string& program, const BootFiles& boot, const std::string& directory);
 
 }  // namespace skerry::qemu

@@ -89,12 +89,6 @@ Result<Fd> save(QmpClient& qmp) {
   return state;
 }
 
-Status remove_all(const Jail& jail, const EnvironmentPlace& place) {
-  TRY(jail.remove(place));
-  TRY(sys::remove_tree(place.run_dir));
-  return sys::remove_tree(place.state_dir);
-}
-
 // No write by anybody, ever again; only possible once the template's own mapping is gone.
 Status seal(const Fd& file) {
   if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
@@ -104,6 +98,13 @@ Status seal(const Fd& file) {
 }
 
 }  // namespace
+
+Status clear_template(const Jail& jail, const EnvironmentPlace& place) {
+  if (!sys::exists(place.run_dir) && !sys::exists(place.state_dir)) return {};
+  TRY(jail.remove(place));
+  TRY(sys::remove_tree(place.run_dir));
+  return sys::remove_tree(place.state_dir);
+}
 
 Result<Fd> memory_file(std::uint32_t memory_mib) {
   Fd memory = TRY(sys::memfd("skerry-guest"));
@@ -124,9 +125,9 @@ Result<MemoryTemplate> make_template(Jail& jail, const VmmSpec& spec, TemplateIn
   MemoryTemplate made;
   made.memory_mib = spec.memory_mib;
   made.memory = TRY(memory_file(spec.memory_mib));
-  TRY_IN("what a killed daemon left", remove_all(jail, place));
+  TRY_IN("what a killed daemon left", clear_template(jail, place));
   Rollback remove;
-  remove.add([&] { static_cast<void>(remove_all(jail, place)); });
+  remove.add([&] { static_cast<void>(clear_template(jail, place)); });
   TRY(sys::mkdir_all(place.state_dir, 0700));
   TRY(sys::mkdir_all(place.run_dir, 0700));
   auto control = TRY(unix_pair());

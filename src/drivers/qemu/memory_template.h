@@ -54,6 +54,9 @@ struct TemplateInputs {
 // their kind, never touched. With VmmSpec::blank_layer the template has one too.
 Result<MemoryTemplate> make_template(Jail& jail, const VmmSpec& spec, TemplateInputs inputs);
 
+// What is left of one whose maker was killed: its guest, its directories. Nothing there is fine.
+Status clear_template(const Jail& jail, const EnvironmentPlace& place);
+
 // The templates of this daemon: made when first asked for, the least recently used one dropped above the limit.
 // Thread-safe; one is made at a time.
 class TemplatePool {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/file_io.h"
+#include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
@@ -29,7 +30,18 @@ QemuDriver::QemuDriver(JailConfig jail, ImageStore& images, QemuConfig config)
       config_(std::move(config)),
       images_(images),
       own_token_(cat(::getpid(), ".", SystemClock().monotonic().ns)),
-      templates_(config_.most_templates) {}
+      templates_(config_.most_templates) {
+  if (config_.most_templates == 0) return;
+  // Of a killed daemon: it may be long until another one is made.
+  if (auto cleared = clear_template(jail_, template_place()); !cleared) {
+    log::warning("a template is left", {{"error", cleared.error().message()}});
+  }
+}
+
+EnvironmentPlace QemuDriver::template_place() const {
+  const std::string directory = config_.cache_dir + "/template";
+  return {"template", "template", directory + "/state", directory + "/run"};
+}
 
 SavedRun suspended(const EnvironmentPlace& place) { return {place.state_dir + "/suspended"}; }
 std::string machine_path(const EnvironmentPlace& place) { return place.run_dir + "/machine"; }
@@ -114,8 +126,9 @@ Result<Observation> QemuDriver::observe_run(const EnvironmentPlace& place) {
       observed.reason = "the guest went down without telling why: a panic, or power off from inside";
     }
   }
-  // The shares are served before there is a VMM.
-  if (observed.phase == Phase::kAbsent && (sys::exists(place.run_dir + "/vmm") || has_shares(place))) {
+  // The shares are served, and devices taken, before there is a VMM.
+  if (observed.phase == Phase::kAbsent &&
+      (sys::exists(place.run_dir + "/vmm") || has_shares(place) || has_host_devices(place))) {
     observed.phase = Phase::kBroken;
     observed.reason = "a start was cut short";
   }

@@ -34,7 +34,8 @@ std::string machine_path(const EnvironmentPlace& place);
 std::string overlay_path(const EnvironmentPlace& place);
 // Of a run that goes on from a memory: it is somebody only when it has been told who it is. Until then this file is in
 // its run directory, so that nobody takes it for a run when its daemon is killed. A guest that boots has been told
-// beforehand, and a run of a version that knew no such file is complete.
+// beforehand (under a VMM that is given its machine after it has started, the file stands until that boots), and a run
+// of a version that knew no such file is complete.
 std::string unfinished_path(const EnvironmentPlace& place);
 Status begin_unfinished(const EnvironmentPlace& place);
 // The same file says of a machine that prepare() made for whom it waits and what it is; for start() of the same driver
@@ -126,6 +127,8 @@ class QemuDriver : public Driver {
   Status attach_devices(const Launch& launch, VmmSpec& spec);
   Result<std::string> fork_key(const Launch& launch, const VmmSpec& spec);
   Result<Fd> borrow(const MemoryTemplate& source, const EnvironmentPlace& place, VmmSpec& spec);
+  // One is made at a time, always in the same place: what is found there is of a daemon that was killed.
+  [[nodiscard]] EnvironmentPlace template_place() const;
   Result<std::shared_ptr<const MemoryTemplate>> template_for(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_cold(const Launch& launch, const VmmSpec& spec);
   Result<Started> start_forked(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);

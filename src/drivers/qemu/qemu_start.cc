@@ -204,10 +204,7 @@ Result<std::shared_ptr<const MemoryTemplate>> QemuDriver::template_for(const Lau
   const std::string base = TRY(base_disk(launch));
   const std::string key = cat(TRY(fork_key(launch, spec)), spec.blank_layer ? "|blank" : "|own");
   return templates_.get(key, [&] {
-    const std::string dir = cat(config_.cache_dir, "/template");
-    // One is made at a time, always in the same place: what is found there is of a daemon that was killed.
-    const EnvironmentPlace own{"template", "template", dir + "/state", dir + "/run"};
-    return make_template(jail_, spec, {own, base, config_.cache_dir, key, config_.boot_timeout});
+    return make_template(jail_, spec, {template_place(), base, config_.cache_dir, key, config_.boot_timeout});
   });
 }
 

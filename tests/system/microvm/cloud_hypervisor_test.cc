@@ -65,6 +65,23 @@ TEST_F(CloudHypervisorTest, BootsAMachineInTheJail) {
   EXPECT_EQ(end.exit_code, 0);
 }
 
+// A daemon killed between the VMM's start and its machine's: a VMM alone is never taken for a run.
+TEST_F(CloudHypervisorTest, AStartThatIsKilledIsNoRun) {
+  needs_device();
+  for (int at = 1; at <= 2; ++at) {
+    auto& launch = launch_of(cat("killed-", at), {"sleep", "1000"});
+    ASSERT_TRUE(start_killed(launch, at)) << at;
+    EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kBroken) << at;
+    ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
+    EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent) << at;
+    ASSERT_OK(driver_->start(launch));
+    ASSERT_OK(driver_->destroy(launch.place));
+  }
+  auto& whole = launch_of("whole", {"sleep", "1000"});
+  EXPECT_FALSE(start_killed(whole, 3));
+  EXPECT_EQ(driver_->observe(whole.place)->phase, Phase::kRunning);
+}
+
 TEST_F(CloudHypervisorTest, TheTapGoesAlongWithTheRequest) {
   needs_device();
   auto& launch = launch_of("wired", {"sleep", "1000"});

@@ -114,8 +114,16 @@ TEST_F(ForkTest, ATemplateWhoseMakerIsKilledIsMadeAgain) {
   ASSERT_OK(left);
   EXPECT_TRUE(open_same_process(left->main, left->main_start));
   ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
-  start(launch);
+  // The next daemon's driver leaves nothing of it, whether or not it makes one itself.
+  QemuConfig config;
+  config.agent = bin("skerry-agent");
+  config.cache_dir = cache_dir_;
+  config.accel = AccelChoice::kTcg;
+  config.most_templates = 1;
+  make_qemu_driver(jail_, *images_, config);
   EXPECT_FALSE(open_same_process(left->main, left->main_start)) << "a template's guest was left";
+  EXPECT_FALSE(sys::exists(cache_dir_ + "/template/run"));
+  start(launch);
   EXPECT_FALSE(sys::exists(cache_dir_ + "/template/run"));
   // From a template again, not by booting.
   EXPECT_THAT(read_file(launch.place.run_dir + "/bundle/config.json").value_or(""), testing::HasSubstr("-incoming"));
