@@ -1,5 +1,5 @@
-// Plugin manifests, as users install them. What is accepted is valid, and its signature is over the same text each
-// time. Links: wire core
+// Plugin manifests, as users install them: what is accepted is valid, and its signature is over one text.
+// Links: wire core
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
