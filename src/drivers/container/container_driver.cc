@@ -67,7 +67,7 @@ class ContainerDriver final : public Driver {
 
   Jail jail_;
   ImageStore& images_;
-  std::string agent_;
+  SealedPrograms agent_;
   const bool swap_is_counted_ = is_swap_counted();
 };
 
@@ -175,6 +175,7 @@ Status ContainerDriver::stop(const EnvironmentPlace& place, const StopRequest& r
 }
 
 Status ContainerDriver::collect(const EnvironmentPlace& place, Kind kind) {
+  agent_.forget(place.id);
   // The run directory is made first and removed last: without it there is nothing but, perhaps, a layer.
   if (!sys::exists(place.run_dir)) return kind == Kind::kApp ? Status{} : drop_layer(place);
   TRY(jail_.remove(place));
@@ -211,11 +212,10 @@ Result<Conversation> ContainerDriver::exec(const EnvironmentPlace& place, const 
   return jail_.exec(place, make_exec_process(config, spec, account), spec.size);
 }
 
-// A container can be anything, so nothing of it is relied on: the program is a copy that only this call has (who is in
-// there may open it, even for writing: it is sealed, and no other container runs the same one).
+// A container can be anything, so nothing of it is relied on: the program is a sealed copy in memory, which who is in
+// there may open, even for writing, and no other container runs.
 Result<Conversation> ContainerDriver::run_agent(const EnvironmentPlace& place, const oci::Spec& config, ExecSpec spec) {
-  if (agent_.empty()) return fail(ErrorCode::kUnsupported, "copy files: this daemon was given no skerry-agent");
-  const Fd program = TRY_IN("skerry-agent", sealed_program(agent_));
+  const Fd program = TRY(agent_.open(place.id));
   spec.argv.insert(spec.argv.begin(), "/proc/self/fd/3");
   spec.workdir = "/";
   return jail_.exec(place, make_exec_process(config, spec, Account{}), spec.size, program.get());

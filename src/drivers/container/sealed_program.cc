@@ -26,4 +26,17 @@ Result<Fd> sealed_program(const std::string& path) {
   return sealed_memory(std::move(copy));
 }
 
+Result<Fd> SealedPrograms::open(const std::string& id) {
+  if (path_.empty()) return fail(ErrorCode::kUnsupported, "copy files: this daemon was given no skerry-agent");
+  const std::lock_guard lock(mutex_);
+  auto& copy = copies_[id];
+  if (!copy) copy = TRY_IN("skerry-agent", sealed_program(path_));
+  return sys::dup(copy.get());
+}
+
+void SealedPrograms::forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  copies_.erase(id);
+}
+
 }  // namespace skerry
