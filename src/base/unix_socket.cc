@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -47,6 +48,14 @@ Result<Fd> new_socket() {
   return Fd(fd);
 }
 
+// How long a blocking connect waits for a place in the listener's queue, and a write for one in its buffer (socket(7)).
+Status set_send_timeout(int socket, Duration at_most) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(at_most).count();
+  const timeval time{us / 1'000'000, us % 1'000'000};
+  if (::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) < 0) return fail_errno("SO_SNDTIMEO");
+  return {};
+}
+
 const sockaddr* generic(const Address& address) { return reinterpret_cast<const sockaddr*>(&address.address); }
 
 }  // namespace
@@ -67,14 +76,19 @@ Result<Fd> unix_listen(const std::string& path, mode_t mode, int backlog) {
   return fd;
 }
 
-Result<Fd> unix_connect(const std::string& path) {
+Result<Fd> unix_connect(const std::string& path, Duration at_most) {
   const Address address = TRY(make_address(path));
   Fd fd = TRY(new_socket());
+  TRY(set_send_timeout(fd.get(), at_most));
   int answer = 0;
   do {
     answer = ::connect(fd.get(), generic(address), sizeof address.address);
   } while (answer < 0 && errno == EINTR);
+  if (answer < 0 && errno == EAGAIN) {
+    return fail(ErrorCode::kDeadlineExceeded, cat("connect to ", path, ": nobody is let in there"));
+  }
   if (answer < 0) return fail_errno(cat("connect to ", path));
+  TRY(set_send_timeout(fd.get(), Duration::zero()));
   return fd;
 }
 

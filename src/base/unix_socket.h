@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -16,7 +17,9 @@ namespace skerry {
 // Paths longer than sun_path (107 bytes) work: they are reached through /proc/self/fd of their directory.
 Result<Fd> unix_listen(const std::string& path, mode_t mode, int backlog = 128);
 // kNotFound when there is no socket, kUnavailable when nobody listens, kPermissionDenied when we may not.
-Result<Fd> unix_connect(const std::string& path);
+// kDeadlineExceeded when who listens lets nobody in: its queue stayed full for so long.
+inline constexpr Duration kConnectPatience = std::chrono::seconds(20);
+Result<Fd> unix_connect(const std::string& path, Duration at_most = kConnectPatience);
 // accept4(2) with SOCK_CLOEXEC.
 Result<Fd> unix_accept(int listener);
 

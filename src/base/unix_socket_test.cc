@@ -1,6 +1,7 @@
 #include "base/unix_socket.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,22 @@ TEST_F(UnixSocketTest, ReplacesAStaleSocketButNotALiveOne) {
 
 TEST_F(UnixSocketTest, TellsAMissingSocketFromADeadOne) {
   EXPECT_EQ(unix_connect(dir_ / "none").error().code, ErrorCode::kNotFound);
+}
+
+// A program that listens and accepts nobody, as one that its guest has taken over may.
+TEST_F(UnixSocketTest, WaitsForAPlaceInTheQueueOnlySoLong) {
+  const Fd listener = unix_listen(path_, 0600, 0).value();
+  std::vector<Fd> waiting;
+  constexpr Duration kShort = std::chrono::milliseconds(20);
+  auto next = unix_connect(path_, kShort);
+  for (; next && waiting.size() < 16; next = unix_connect(path_, kShort)) waiting.push_back(std::move(*next));
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code, ErrorCode::kDeadlineExceeded) << next.error().message();
+  // The patience is that of the connection alone.
+  timeval left{};
+  socklen_t size = sizeof left;
+  ASSERT_EQ(::getsockopt(waiting.front().get(), SOL_SOCKET, SO_SNDTIMEO, &left, &size), 0);
+  EXPECT_EQ(left.tv_sec + left.tv_usec, 0);
 }
 
 TEST_F(UnixSocketTest, TakesPathsLongerThanTheKernels) {
