@@ -15,6 +15,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "control/actor.h"
+#include "control/device_records.h"
 #include "control/launch.h"
 #include "control/network.h"
 #include "control/policy_book.h"
@@ -159,6 +160,7 @@ Status LiveController::open() {
   TRY(refresh_firewall());
   remove_leftovers(config_.run_dir);
   remove_leftovers(config_.state_dir);
+  give_back_devices(config_.run_dir);
   TRY(ports_.store.release_address(""));
   if (auto removed = ports_.network.remove_stale(known); !removed) {
     log::warning("stale network devices", {{"error", removed.error().message()}});
@@ -212,6 +214,11 @@ void LiveController::remove_leftovers(const std::string& parent) {
     log::info("removing the remains of an environment that is not stored", {{"id", id}});
     const EnvironmentPlace place{id, id, cat(config_.state_dir, "/environments/", id),
                                  cat(config_.run_dir, "/environments/", id)};
+    // Each driver removes the run directory, whosever it was, and with it all that is known of the host's devices.
+    if (auto kept = keep_device_record(place.run_dir, config_.run_dir, id); !kept) {
+      log::error("remains: the record of its devices", {{"id", id}, {"error", kept.error().message()}});
+      continue;
+    }
     for (Driver* driver : ports_.drivers) {
       if (auto gone = driver->destroy(place); !gone) {
         log::warning("remains", {{"id", id}, {"error", gone.error().message()}});

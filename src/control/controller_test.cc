@@ -181,6 +181,17 @@ TEST_F(ControllerTest, LimitsOfARunChangeAtOnceOrNotAtAll) {
   EXPECT_EQ(std::ranges::count(event_types(), "container.updated"), 1);
 }
 
+// Any driver removes the run directory of an unknown environment: the record of its devices must not go with it.
+TEST_F(ControllerTest, RemainsAreRemovedButNotTheRecordOfDevices) {
+  const std::string id = "00000000deadbeef";
+  const auto run = cat(dir_ / "run/environments/", id);
+  ASSERT_TRUE(sys::mkdir_all(run, 0700));
+  ASSERT_TRUE(write_file_atomic(run + "/host-devices", "broken\n", 0600));
+  restart_daemon();
+  EXPECT_FALSE(sys::exists(run));
+  EXPECT_EQ(read_file(cat(dir_ / "run/host-devices/", id)).value(), "broken\n");
+}
+
 // Who waits for the end does not wait for what the kernel and the disk take to forget it.
 TEST_F(ControllerTest, ItIsGoneBeforeItsRemainsAre) {
   EnvironmentSpec once = spec("once");

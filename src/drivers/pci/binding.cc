@@ -1,5 +1,7 @@
 #include "drivers/pci/binding.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "base/file_io.h"
@@ -49,7 +51,13 @@ Result<std::vector<Binding>> decode_record(std::string_view text) {
   return out;
 }
 
-DeviceBinder::DeviceBinder() : DeviceBinder(kSysfs, write_existing) {}
+DeviceBinder::DeviceBinder() : DeviceBinder(kSysfs, kLockPath, write_existing) {}
+
+Result<Fd> DeviceBinder::lock() const {
+  Fd file = TRY(sys::open(lock_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  TRY_IN(lock_, sys::flock(file.get(), sys::LockMode::kExclusive, sys::LockWait::kWait));
+  return file;
+}
 
 std::string DeviceBinder::device(const Binding& binding) const {
   return cat(sysfs_, "/bus/pci/devices/", binding.address.text());
@@ -75,7 +83,14 @@ Status DeviceBinder::take_one(const Binding& binding) const {
   return fail(ErrorCode::kUnavailable, cat(kVfioDriver, " did not take it"));
 }
 
-Status DeviceBinder::take(const std::vector<Binding>& bindings, const std::string& record) const {
+Result<std::vector<Binding>> DeviceBinder::take(const PassthroughRequest& wanted, const std::string& record) const {
+  const Fd held = TRY(lock());
+  auto bindings = TRY(plan_passthrough(TRY(read_pci_tree(sysfs_)), wanted));
+  TRY(take_planned(bindings, record));
+  return bindings;
+}
+
+Status DeviceBinder::take_planned(const std::vector<Binding>& bindings, const std::string& record) const {
   if (sys::exists(record)) return fail(ErrorCode::kAlreadyExists, cat(record, ": devices were not given back yet"));
   if (!sys::exists(cat(sysfs_, "/bus/pci/drivers/", kVfioDriver))) {
     return fail(ErrorCode::kUnsupported, cat("the kernel has no ", kVfioDriver), cat("modprobe ", kVfioDriver));
@@ -84,7 +99,7 @@ Status DeviceBinder::take(const std::vector<Binding>& bindings, const std::strin
   for (const auto& each : bindings) {
     auto taken = take_one(each);
     if (taken) continue;
-    static_cast<void>(give_back(record));
+    static_cast<void>(undo(record));
     return fail(std::move(taken).error().in(cat("take PCI device ", each.address.text())));
   }
   return {};
@@ -103,6 +118,13 @@ Status DeviceBinder::give_back_one(const Binding& binding) const {
 }
 
 Status DeviceBinder::give_back(const std::string& record) const {
+  if (sys::is_missing(record)) return {};
+  // Half given back it has no driver: whoever plans to take it then would leave it without.
+  const Fd held = TRY(lock());
+  return undo(record);
+}
+
+Status DeviceBinder::undo(const std::string& record) const {
   const auto text = read_file(record, kMostRecord);
   if (!text && text.error().code == ErrorCode::kNotFound) return {};
   if (!text) return fail(Error(text.error()));

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -76,14 +77,17 @@ TEST_F(PciTest, WithoutAnIommuNothingIsGiven) {
 }
 
 TEST_F(PciTest, TakesAndGivesBackToTheOldDriver) {
-  const auto bindings = plan({kCard, kSound}, {"10de:1b80", "10de:10f0"}).value();
+  const PassthroughRequest wanted{{kCard, kSound}, {"10de:1b80", "10de:10f0"}};
+  const auto bindings = plan(wanted.addresses, wanted.allowed).value();
   const auto binder = sysfs_.binder();
-  ASSERT_TRUE(binder.take(bindings, record_));
+  EXPECT_EQ(binder.take(wanted, record_).value(), bindings);
   EXPECT_EQ(sysfs_.driver_of(kCard), "vfio-pci");
   EXPECT_EQ(sysfs_.driver_of(kSound), "vfio-pci");
   EXPECT_EQ(sysfs_.written.front(), cat("/bus/pci/devices/", kCard, "/driver_override vfio-pci"))
       << "before the unbind";
-  EXPECT_EQ(binder.take(bindings, record_).error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(binder.take(wanted, dir_ / "second").error().code, ErrorCode::kConflict);
+  EXPECT_FALSE(sys::exists(dir_ / "second"));
+  EXPECT_EQ(binder.take({{kNic}, {"8086:10fb"}}, record_).error().code, ErrorCode::kAlreadyExists);
   EXPECT_THAT(refusal({kCard, kSound}, {"10de:1b80", "10de:10f0"}, ErrorCode::kConflict), HasSubstr("a guest already"));
 
   ASSERT_TRUE(binder.give_back(record_));
@@ -96,7 +100,7 @@ TEST_F(PciTest, TakesAndGivesBackToTheOldDriver) {
 
 TEST_F(PciTest, AFailureHalfWayGivesBackWhatWasTaken) {
   sysfs_.refuses = cat("/bus/pci/drivers_probe ", kSound);
-  const auto taken = sysfs_.binder().take(plan({kCard, kSound}, {"10de:1b80", "10de:10f0"}).value(), record_);
+  const auto taken = sysfs_.binder().take({{kCard, kSound}, {"10de:1b80", "10de:10f0"}}, record_);
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().message(), HasSubstr(kSound));
   EXPECT_EQ(sysfs_.driver_of(kCard), "nvgpu");
@@ -106,16 +110,16 @@ TEST_F(PciTest, AFailureHalfWayGivesBackWhatWasTaken) {
 
 // A daemon killed after any write: the next one finds the record, and gives back what it names.
 TEST_F(PciTest, WhatAKilledDaemonTookIsGivenBackFromAnyPoint) {
-  const auto bindings = plan({kNic}, {"8086:10fb"}).value();
   for (const std::string& last : {cat("/bus/pci/devices/", kNic, "/driver_override vfio-pci"),
                                   cat("/bus/pci/drivers/nic/unbind ", kNic), cat("/bus/pci/drivers_probe ", kNic)}) {
     bool dead = false;
-    const DeviceBinder half(sysfs_.root(), [&](const std::string& path, std::string_view content) -> Status {
-      if (dead) return fail(ErrorCode::kIo, "killed");
-      dead = cat(path.substr(sysfs_.root().size()), " ", content) == last;
-      return sysfs_.write_as_kernel(path, content);
-    });
-    static_cast<void>(half.take(bindings, record_));
+    const DeviceBinder half(sysfs_.root(), sysfs_.lock(),
+                            [&](const std::string& path, std::string_view content) -> Status {
+                              if (dead) return fail(ErrorCode::kIo, "killed");
+                              dead = cat(path.substr(sysfs_.root().size()), " ", content) == last;
+                              return sysfs_.write_as_kernel(path, content);
+                            });
+    static_cast<void>(half.take({{kNic}, {"8086:10fb"}}, record_));
     ASSERT_TRUE(sys::exists(record_)) << last;
     ASSERT_TRUE(sysfs_.binder().give_back(record_)) << last;
     EXPECT_EQ(sysfs_.driver_of(kNic), "nic") << last;
@@ -123,9 +127,26 @@ TEST_F(PciTest, WhatAKilledDaemonTookIsGivenBackFromAnyPoint) {
   }
 }
 
+// Two starts of two daemons: neither plans while the other one changes, in either direction.
+TEST_F(PciTest, OneOfTheHostAtATime) {
+  int looked = 0;
+  const DeviceBinder binder(sysfs_.root(), sysfs_.lock(), [&](const std::string& path, std::string_view content) {
+    const Fd other = sys::open(sysfs_.lock(), O_RDWR).value();
+    const auto held = sys::flock(other.get(), sys::LockMode::kExclusive, sys::LockWait::kTry);
+    EXPECT_FALSE(held) << path;
+    ++looked;
+    return sysfs_.write_as_kernel(path, content);
+  });
+  ASSERT_TRUE(binder.take({{kNic}, {"8086:10fb"}}, record_));
+  const int taken = looked;
+  EXPECT_GT(taken, 0);
+  ASSERT_TRUE(binder.give_back(record_));
+  EXPECT_GT(looked, taken);
+}
+
 TEST_F(PciTest, WithoutVfioNothingIsTouched) {
   ASSERT_TRUE(sys::remove_tree(sysfs_.root() + "/bus/pci/drivers/vfio-pci"));
-  const auto taken = sysfs_.binder().take(plan({kNic}, {"8086:10fb"}).value(), record_);
+  const auto taken = sysfs_.binder().take({{kNic}, {"8086:10fb"}}, record_);
   EXPECT_EQ(taken.error().code, ErrorCode::kUnsupported);
   EXPECT_TRUE(sysfs_.written.empty());
   EXPECT_FALSE(sys::exists(record_));

@@ -41,6 +41,7 @@ class FakeSysfs {
   }
 
   [[nodiscard]] std::string root() const { return root_.path(); }
+  [[nodiscard]] std::string lock() const { return root() + "/lock"; }
   [[nodiscard]] std::string driver_of(const std::string& address) const {
     const auto found = sys::readlink(cat(root(), "/bus/pci/devices/", address, "/driver"));
     return found ? found->substr(found->rfind('/') + 1) : "";
@@ -53,7 +54,7 @@ class FakeSysfs {
   std::vector<std::string> written;
 
   DeviceBinder binder() {
-    return {root(),
+    return {root(), lock(),
             [this](const std::string& path, std::string_view content) { return write_as_kernel(path, content); }};
   }
 

@@ -12,21 +12,21 @@
 namespace skerry::qemu {
 namespace {
 
-std::string record_of(const EnvironmentPlace& place) { return place.run_dir + "/host-devices"; }
+std::string record_of(const EnvironmentPlace& place) { return place.run_dir + pci::kRecordName; }
 
 }  // namespace
 
 Result<std::vector<pci::Binding>> take_host_devices(const EnvironmentPlace& place, const DevicePassthrough& wanted,
                                                     Accelerator accelerator) {
   if (wanted.addresses.empty()) return std::vector<pci::Binding>{};
-  const auto tree = TRY(pci::read_pci_tree());
-  auto bindings = TRY_IN("devices.pci_passthrough", pci::plan_passthrough(tree, {wanted.addresses, wanted.allowed}));
+  const pci::PassthroughRequest request{wanted.addresses, wanted.allowed};
   if (accelerator != Accelerator::kKvm) {
+    // What is wrong with the wish comes first.
+    TRY_IN("devices.pci_passthrough", pci::plan_passthrough(TRY(pci::read_pci_tree()), request));
     return fail(ErrorCode::kUnsupported, "devices.pci_passthrough: only with hardware virtualisation (KVM)",
                 "see: skerry doctor");
   }
-  TRY(pci::DeviceBinder().take(bindings, record_of(place)));
-  return bindings;
+  return annotate(pci::DeviceBinder().take(request, record_of(place)), "devices.pci_passthrough");
 }
 
 Status give_back_host_devices(const EnvironmentPlace& place) { return pci::DeviceBinder().give_back(record_of(place)); }
