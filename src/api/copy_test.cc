@@ -111,6 +111,21 @@ TEST_F(CopyTest, TheAmountIsBounded) {
   EXPECT_NE(out_.find("archive_bytes"), std::string::npos);
 }
 
+// What is copied into a hostile environment is answered with a flood. The client has little memory, and waits for
+// input.
+TEST_F(CopyTest, AFloodInAnswerIsNotKept) {
+  ASSERT_TRUE(write_file_atomic(dir_ / "archive", std::string(128U << 20U, 'x'), 0600));
+  const auto input = sys::pipe().value();
+  SpawnSpec spec;
+  spec.argv = {"sh", "-c", cat("ulimit -v 100000; exec ", SKERRY_PROGRAM, " cp - web:/x")};
+  spec.env = {"SKERRY_SOCKET=" + config_.socket_path, "PATH=/usr/bin:/bin"};
+  spec.fds.push_back({input.read_end.get(), 0});
+  const auto output = run_command(spec, std::chrono::seconds(60), 64U << 20U);
+  ASSERT_TRUE(output) << output.error().message();
+  EXPECT_EQ(output->status.shell_code(), 1);
+  EXPECT_NE(output->err.find("ended before it had everything"), std::string::npos) << output->err;
+}
+
 TEST_F(CopyTest, AStreamGoesThroughAsItIs) {
   answer({{Kind::kFile, "../anything", "x"}});
   EXPECT_EQ(copy({"web:/x", "-"}), 0) << err_;

@@ -286,6 +286,17 @@ TEST_F(Tree, NothingLeavesTheDirectory) {
   refused({entry(Kind::kHardLink, "h", "x/secret")});
 }
 
+TEST_F(Tree, NamesAreBounded) {
+  std::vector<TarEntry> many;
+  for (int i = 0; i < 200; ++i) {
+    many.push_back(entry(i % 2 == 0 ? Kind::kFile : Kind::kDirectory, cat(std::string(90, 'n'), i)));
+  }
+  ASSERT_TRUE(sys::mkdir(path("to"), 0755));
+  ASSERT_TRUE(sys::mkdir(path("all"), 0755));
+  EXPECT_EQ(unpack(tar_of(many), path("to"), {.max_names_bytes = 10'000}).error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(unpack(tar_of(many), path("all"), {.max_names_bytes = 200'000}));
+}
+
 TEST_F(Tree, NothingIsWrittenThroughWhatWasThere) {
   ASSERT_TRUE(sys::mkdir_all(path("to/dir"), 0755));
   make("secret", "untouched");

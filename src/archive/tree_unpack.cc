@@ -66,6 +66,7 @@ class Unpacker {
   Status make_hard_link(const TarEntry& entry);
   Status put_in_place(int above, const std::string& path);
   Status finish_directories();
+  Status remember(const TarEntry& entry);
   Result<int> parent(std::string_view path);
   Status make_parents(const std::string& path);
   Status own(Status changed);
@@ -82,6 +83,7 @@ class Unpacker {
   bool told_of_owners_ = false;
   std::map<std::string, TarEntry> directories_;  // described by the archive; their modes and times come last
   std::set<std::string> files_;                  // that this archive brought
+  std::uint64_t names_bytes_ = 0;                // of both
   // The parent of the last entry: tars list a directory's content together.
   std::string parent_path_;
   Fd parent_;
@@ -166,8 +168,20 @@ Status Unpacker::make_directory(const TarEntry& entry) {
   if (!made && !S_ISDIR(TRY(sys::lstatat(above, name)).st_mode)) {
     return stands_in_the_way(entry.path, "is there and is no directory");
   }
+  TRY(remember(entry));
   directories_[entry.path] = entry;
   return {};
+}
+
+// With what a node of a tree costs besides.
+Status Unpacker::remember(const TarEntry& entry) {
+  constexpr std::uint64_t kNode = 64;
+  const std::uint64_t size = entry.kind == Kind::kDirectory ? sizeof entry + 2 * entry.path.size() : entry.path.size();
+  names_bytes_ += kNode + size;
+  if (names_bytes_ <= options_.max_names_bytes) return {};
+  return fail(ErrorCode::kResourceExhausted,
+              cat("the archive has more names than fit into ", options_.max_names_bytes >> 20U, " MiB"),
+              "copy it in parts");
 }
 
 Status Unpacker::make_file(TarReader& reader, const TarEntry& entry) {
@@ -191,6 +205,7 @@ Status Unpacker::make_file(TarReader& reader, const TarEntry& entry) {
     return filled;
   }
   TRY(put_in_place(above, entry.path));
+  TRY(remember(entry));
   files_.insert(entry.path);
   return {};
 }
@@ -215,6 +230,7 @@ Status Unpacker::make_hard_link(const TarEntry& entry) {
   TRY(put_in_place(above, entry.path));
   // Still there when the name was one of the same file already (rename(2)).
   static_cast<void>(sys::unlinkat(above, scratch_));
+  TRY(remember(entry));
   files_.insert(entry.path);
   return {};
 }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "archive/tar_reader.h"
@@ -41,6 +42,9 @@ struct UnpackOptions {
   bool top_must_be_directory = false;
   bool keep_owners = true;   // else everything belongs to who unpacks. Where the kernel refuses owners: a note, once
   bool keep_set_ids = true;  // set-user-ID, set-group-ID bits
+  // Of names that have to be remembered until the end, so that a stranger's archive does not fill our memory.
+  // kResourceExhausted beyond it.
+  std::uint64_t max_names_bytes = std::numeric_limits<std::uint64_t>::max();
   std::function<void(const std::string& text)> note = {};
 };
 

@@ -18,6 +18,7 @@ namespace skerry::cli {
 namespace {
 
 constexpr std::uint64_t kMaxEntries = 10'000'000;
+constexpr std::uint64_t kMaxNamesBytes = 256U << 20U;
 constexpr const char* kStream = "-";  // a tar on standard input or output
 
 // One side of a copy. "web:/etc" is in an environment, "./a:b" and "/a:b" are not.
@@ -106,6 +107,7 @@ Status unpack(CopyStream& stream, const CopyTarget& target, const std::string& t
   unpacking.keep_owners = !options.no_owners && ::geteuid() == 0;
   // Nobody in an environment makes a program that runs as somebody else out here.
   unpacking.keep_set_ids = false;
+  unpacking.max_names_bytes = kMaxNamesBytes;
   unpacking.note = say;
   TarRules rules;
   rules.max_entries = kMaxEntries;

@@ -47,11 +47,14 @@ void CopyStream::count(std::size_t size) {
 void CopyStream::take_line(std::string_view line) {
   const std::string_view note_mark = wire::kCopierNote;
   if (!line.starts_with(note_mark)) {
+    // Lines without end, empty ones too, add nothing.
+    if (reason_.size() >= kMaxReason) return;
     if (!reason_.empty()) reason_ += ' ';
     reason_ += without_controls(line.substr(0, kMaxReason - std::min(reason_.size(), kMaxReason)));
     return;
   }
-  if (++notes_ > kMostNotes) return;
+  if (notes_ == kMostNotes) return;
+  ++notes_;
   line_.wipe();
   note(cat("skerry: ", name_, ": ", without_controls(line.substr(note_mark.size()))));
 }
@@ -69,7 +72,7 @@ Status CopyStream::take_frames() {
   while (!exit_code_) {
     const auto frame = TRY(channel_.parser.next());
     if (!frame) return {};
-    if (frame->kind == FrameKind::kStdout) in_ += frame->payload;
+    if (frame->kind == FrameKind::kStdout && reading_) in_ += frame->payload;
     if (frame->kind == FrameKind::kStderr) take_words(frame->payload);
     if (frame->kind == FrameKind::kExit) exit_code_ = TRY(decode_u32(frame->payload));
   }
@@ -136,6 +139,7 @@ std::unexpected<Error> CopyStream::ended_early() {
 }
 
 Status CopyStream::await_first() {
+  reading_ = true;
   while (in_.empty()) {
     if (exit_code_ && *exit_code_ != 0) return failure();
     if (exit_code_) return {};
@@ -164,10 +168,7 @@ Status CopyStream::write(std::string_view bytes) {
 
 Status CopyStream::finish() {
   if (!deaf_) out_ += encode_frame(FrameKind::kStdinEof, 0, {});
-  while (!exit_code_) {
-    TRY(move_some());
-    in_.clear();
-  }
+  while (!exit_code_) TRY(move_some());
   if (*exit_code_ != 0) return failure();
   line_.wipe();
   return {};

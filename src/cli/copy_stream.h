@@ -50,6 +50,7 @@ class CopyStream {
   std::string name_;
   ProgressLine line_;
   SystemClock clock_;
+  bool reading_ = false;      // it is asked for a tar; else what it sends as one is dropped
   std::string in_, current_;  // received; what read() gave last
   std::string out_;           // frames to send
   std::optional<std::uint32_t> exit_code_;

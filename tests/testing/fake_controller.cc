@@ -74,7 +74,7 @@ void play(const Fd& socket, const std::vector<std::string>& argv) {
     return end(fd, 0);
   }
   if (argv[0] == "archive") {
-    const auto bytes = read_file(argv.at(1)).value_or("");
+    const auto bytes = read_file(argv.at(1), 256U << 20U).value_or("");
     for (std::size_t at = 0; at < bytes.size(); at += 1000) say(fd, FrameKind::kStdout, bytes.substr(at, 1000));
     say(fd, FrameKind::kStderr, "note: \x1b[31mred\nwords without an end");
     return end(fd, 0);
