@@ -158,8 +158,8 @@ Result<Response> show_policy(Context& context, const Request& /*request*/) {
 }
 
 Result<Response> check_policy(Context& context, const Request& /*request*/) {
-  const auto& directory = context.ports.policy.directory();
-  return policy_response(read_policy(directory), directory, context.ports.clock.now());
+  const auto& book = context.ports.policy;
+  return policy_response(book.look(), book.directory(), context.ports.clock.now());
 }
 
 Result<Response> reload_policy(Context& context, const Request& request) {

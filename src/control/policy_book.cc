@@ -56,9 +56,9 @@ void tell_problems(const Policy& policy) {
 
 }  // namespace
 
-Policy read_policy(const std::string& directory) {
+Policy read_policy(const std::string& directory, NoDirectory meaning) {
   std::vector<PolicyFile> files;
-  if (sys::is_missing(directory)) return {};
+  if (sys::is_missing(directory) && meaning == NoDirectory::kNoRules) return {};
   const auto names = list_rules(directory);
   if (!names) return Policy::parse({{directory, {}, names.error().message()}});
   for (const auto& name : *names) {
@@ -73,10 +73,16 @@ Policy read_policy(const std::string& directory) {
   return Policy::parse(std::move(files));
 }
 
-PolicyBook::PolicyBook(std::string directory, Store& store, Clock& clock)
-    : directory_(std::move(directory)), store_(store), clock_(clock) {
-  edition_ = {std::make_shared<const Policy>(read_policy(directory_)), clock_.now()};
+PolicyBook::PolicyBook(std::string directory, Store& store, Clock& clock, NoDirectory missing)
+    : directory_(std::move(directory)), missing_(missing), store_(store), clock_(clock) {
+  edition_ = {std::make_shared<const Policy>(read_policy(directory_, missing_)), clock_.now()};
   tell_problems(*edition_.policy);
+}
+
+Policy PolicyBook::look() const {
+  const auto before = edition().policy;
+  const bool had_any = !before->rules().empty() || !before->problems().empty();
+  return read_policy(directory_, had_any ? NoDirectory::kMalformed : missing_);
 }
 
 PolicyEdition PolicyBook::edition() const {
@@ -86,7 +92,7 @@ PolicyEdition PolicyBook::edition() const {
 
 Status PolicyBook::reload() {
   const std::lock_guard reloading(reload_mutex_);
-  PolicyEdition edition{std::make_shared<const Policy>(read_policy(directory_)), clock_.now()};
+  PolicyEdition edition{std::make_shared<const Policy>(look()), clock_.now()};
   TRY_IN("reload the policy", store_.append_events({reloaded(edition)}));
   tell_problems(*edition.policy);
   log::info("the policy was read", {{"rules", cat(edition.policy->rules().size())}, {"directory", directory_}});

@@ -2,9 +2,11 @@
 // reload(): who edits several of them is not met half-way.
 //
 // Read are the files whose names end in ".policy"; others are left alone. A file that others than root may change is
-// malformed, and so is one that cannot be read. A directory that is not there holds no rules. Thread-safe.
+// malformed, and so is one that cannot be read. A directory that is not there holds no rules, unless somebody counted
+// on it: then it is malformed, for what it denied would be open. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,8 +20,10 @@ namespace skerry {
 
 class Store;
 
+// What it means that there is no directory.
+enum class NoDirectory : std::uint8_t { kNoRules, kMalformed };
 // What stands in the directory now.
-Policy read_policy(const std::string& directory);
+Policy read_policy(const std::string& directory, NoDirectory meaning = NoDirectory::kNoRules);
 
 struct PolicyEdition {
   std::shared_ptr<const Policy> policy = std::make_shared<const Policy>();
@@ -28,11 +32,14 @@ struct PolicyEdition {
 
 class PolicyBook {
  public:
-  // Reads it the first time; what is malformed is told in the log. Everything outlives it.
-  PolicyBook(std::string directory, Store& store, Clock& clock);
+  // Reads it the first time; what is malformed is told in the log. Everything outlives it. `missing`: what it means at
+  // the start; later it is malformed, too, when there were rules before.
+  PolicyBook(std::string directory, Store& store, Clock& clock, NoDirectory missing = NoDirectory::kNoRules);
 
   [[nodiscard]] PolicyEdition edition() const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
+  // What reload() would let hold.
+  [[nodiscard]] Policy look() const;
   // Reads it again, with the event "policy.reloaded", and tells who listens. A malformed one holds too: then nothing is
   // allowed. Fails when the event cannot be stored (then the rules are as before), or as the listener does.
   Status reload();
@@ -41,6 +48,7 @@ class PolicyBook {
 
  private:
   const std::string directory_;
+  const NoDirectory missing_;
   Store& store_;
   Clock& clock_;
   std::function<Status()> enforce_;

@@ -50,6 +50,25 @@ TEST_F(PolicyBookTest, WhatOthersMayChangeIsMalformed) {
   EXPECT_NE(problem().find("20.policy: is no regular file"), std::string::npos) << problem();
 }
 
+// What a file denied must not open because the disk it is on was not mounted.
+TEST_F(PolicyBookTest, ADirectoryThatSomebodyCountsOnIsNotGone) {
+  const std::string nowhere = dir_ / "nowhere";
+  EXPECT_TRUE(PolicyBook(nowhere, *store_, clock_).edition().policy->problems().empty());
+  EXPECT_FALSE(PolicyBook(nowhere, *store_, clock_, NoDirectory::kMalformed).edition().policy->problems().empty());
+  write("10.policy", "net.egress * @any @any deny");
+  PolicyBook book(rules_, *store_, clock_);
+  ASSERT_EQ(book.edition().policy->rules().size(), 1U);
+  ASSERT_TRUE(sys::remove_tree(rules_));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(book.reload());
+    ASSERT_EQ(book.edition().policy->problems().size(), 1U) << "reload " << i;
+  }
+  // An empty one is a word.
+  ASSERT_TRUE(sys::mkdir_all(rules_, 0755));
+  ASSERT_TRUE(book.reload());
+  EXPECT_TRUE(book.edition().policy->problems().empty());
+}
+
 TEST_F(PolicyBookTest, HoldsFromTheReloadOnAndTells) {
   ZoneWish vault;
   vault.name = "vault";

@@ -174,7 +174,8 @@ Status LiveComposition::open() {
   kernel_service_ = make_kernel_service(*kernels_, program("skerry-agent"), options_.kernel);
   network_ = TRY(make_host_network(network::default_table_name(options_.zone.bridge), options_.run_dir));
   zones_ = TRY(Zones::create(options_.zone, *store_, *network_, clock_));
-  policy_ = std::make_unique<PolicyBook>(options_.policy_dir, *store_, clock_);
+  policy_ = std::make_unique<PolicyBook>(options_.policy_dir, *store_, clock_,
+                                         options_.policy_dir_given ? NoDirectory::kMalformed : NoDirectory::kNoRules);
   TRY(make_drivers());
   ControllerConfig config;
   config.state_dir = options_.state_dir;

@@ -215,6 +215,7 @@ ParsedOptions parse_daemon_options(int argc, char** argv) {
     return parsed;
   }
   const PoolGiven given{app.count("--pool-first") > 0, app.count("--pool-last") > 0};
+  parsed.options.policy_dir_given = app.count("--policy-dir") > 0;
   if (auto checked = check(parsed.options, raw, given); !checked) {
     std::cerr << "skerryd: " << checked.error().message() << "\n";
     parsed.outcome = OptionsOutcome::kExit;

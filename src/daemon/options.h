@@ -22,6 +22,7 @@ struct DaemonOptions {
   std::string tls_client_ca;
   Zone zone;                                        // bridge, subnet, pool
   std::string policy_dir = "/etc/skerry/policy.d";  // of the rules
+  bool policy_dir_given = false;                    // then it has to be there
   std::vector<std::string> dns;                     // for environments that name none; empty: the host's resolvers
   std::string accelerator = "auto";                 // auto, kvm or tcg
   std::string microvm_driver = "qemu";              // or "cloud-hypervisor"

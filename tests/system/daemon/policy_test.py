@@ -25,7 +25,6 @@ class Policies(skerry_host.HostCase):
         cls.outside = Outside(80, 8443)
         cls.addClassCleanup(cls.outside.close)
         cls.rules = f"{cls.host.place}/policy"
-        os.mkdir(cls.rules, 0o755)
         cls.host.skerry("zones", "create", "work")
         cls.host.skerry("zones", "create", "vault", "--egress", "none")
         cls.addClassCleanup(cls.clear)

@@ -59,6 +59,7 @@ class Host:
     def __init__(self, programs, **settings):
         self.programs = programs
         self.place = tempfile.mkdtemp(prefix="skerry-test.")
+        os.mkdir(f"{self.place}/policy", 0o755)  # named, so it has to be there
         self.registry = LyingRegistry()
         name = f"skt{os.getpid() % 100000}"
         self.environment = {
