@@ -82,6 +82,11 @@ constexpr std::uint32_t kMaxMemoryMib = 16U * 1024U * 1024U;
 constexpr std::uint32_t kMaxCpuMilli = 1024U * kMilliPerCore;
 constexpr std::uint32_t kMaxPids = 4U * 1024U * 1024U;
 
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text,
+                             [](char letter) { return static_cast<unsigned char>(letter) < ' ' || letter == 0x7f; });
+}
+
 auto wrong(std::string_view field, std::string_view why) {
   return fail(ErrorCode::kInvalidArgument, cat(field, ": ", why));
 }
@@ -105,6 +110,10 @@ Status validate_names(const EnvironmentSpec& spec) {
     if (!spec.hostname.empty() && !is_dns_label(part)) return wrong("hostname", "not a host name (RFC 1123)");
   }
   if (!is_dns_label(spec.zone)) return wrong("zone", "not a zone name");
+  // They are shown in tables and logs, and rules tell environments apart by them.
+  for (const auto& [label, value] : spec.labels) {
+    if (has_control(label) || has_control(value)) return wrong("labels", "no control characters");
+  }
   const bool has_disks = spec.root_disk || spec.initramfs;
   const int sources = (spec.image.empty() ? 0 : 1) + (spec.rootfs_path.empty() ? 0 : 1) + (has_disks ? 1 : 0);
   if (sources > 1) return wrong("image", "give one of an image, a rootfs_path, and a rootfs or initramfs");

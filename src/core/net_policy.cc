@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "core/state_machine.h"
 
 namespace skerry {
 namespace {
@@ -25,15 +26,20 @@ bool speaks_of(const Policy& policy, std::string_view service) {
   return std::ranges::any_of(policy.rules(), [&](const PolicyRule& rule) { return rule.service == service; });
 }
 
-std::set<std::string> names_named(const Policy& policy) {
-  std::set<std::string> names;
+// What rules say of environments, but for what every one has (a zone, a kind, an isolation).
+std::vector<PolicyPattern> patterns_named(const Policy& policy) {
+  std::map<std::string, PolicyPattern> found;
+  const auto add = [&](const PolicyPattern& pattern) { found.emplace(to_text(pattern), pattern); };
   for (const auto& rule : policy.rules()) {
     for (const auto* pattern : {&rule.source, &rule.target}) {
-      if (pattern->kind == PolicyPattern::Kind::kName) names.insert(pattern->value);
+      if (pattern->kind == PolicyPattern::Kind::kName || pattern->kind == PolicyPattern::Kind::kTag) add(*pattern);
     }
-    names.insert(rule.redirect);
+    if (!rule.redirect.empty()) add({PolicyPattern::Kind::kName, rule.redirect});
   }
-  return names;
+  std::vector<PolicyPattern> out;
+  out.reserve(found.size());
+  for (auto& [text, pattern] : found) out.push_back(std::move(pattern));
+  return out;
 }
 
 Passage::Port port_of(const std::string& argument) {
@@ -47,20 +53,27 @@ struct Group {
   std::vector<Ipv4> addresses;
 };
 
-std::string key_of(const PolicyParty& party, const std::set<std::string>& names) {
-  std::string key = cat(party.zone, "\n", to_text(party.life), "\n", to_text(party.isolation), "\n",
-                        names.contains(party.name) ? party.name : "");
-  for (const auto& [label, value] : party.labels) key += cat("\n", label, "=", value);
+// Nothing of what a tenant writes stands in it: labels that no rule asks for tell nobody apart.
+std::string key_of(const PolicyParty& party, const std::vector<PolicyPattern>& patterns) {
+  std::string key = cat(party.zone, " ", to_text(party.life), " ", to_text(party.isolation), " ");
+  for (const auto& pattern : patterns) key += matches(pattern, party) ? '1' : '0';
   return key;
 }
 
-Result<std::vector<Group>> groups_of(const Policy& policy, const EnvironmentViews& environments) {
-  const auto names = names_named(policy);
+// Whether packets of it may be on their way.
+bool may_run(const Environment& environment) {
+  return is_alive(environment.status.state) || environment.status.state == State::kDeleting;
+}
+bool has_run(const Environment& environment) { return environment.status.state != State::kCreated; }
+
+Result<std::vector<Group>> groups_of(const Policy& policy, const EnvironmentViews& environments,
+                                     bool (*counts)(const Environment&)) {
+  const auto patterns = patterns_named(policy);
   std::map<std::string, Group> groups;
   for (const auto& each : environments) {
-    if (each->ip.empty()) continue;
+    if (each->ip.empty() || !counts(*each)) continue;
     auto party = PolicyParty::of(each->spec);
-    auto& group = groups[key_of(party, names)];
+    auto& group = groups[key_of(party, patterns)];
     if (group.addresses.empty()) group.party = std::move(party);
     group.addresses.push_back(TRY(Ipv4::parse(each->ip)));
   }
@@ -146,13 +159,21 @@ Result<NetPolicy> net_policy(const Policy& policy, const EnvironmentViews& envir
     if (found == environments.end()) return std::nullopt;
     return PolicyParty::of((*found)->spec);
   };
-  const auto groups = TRY(groups_of(policy, environments));
   const Group outside{PolicyParty::outside(), {}};
   Passages passages(policy, lookup);
-  for (const auto& from : groups) {
-    if (leaves) TRY(passages.add(kEgress, from, outside, egress_of(zones, from.party.zone)));
-    for (const auto& to : groups) {
-      if (connects && from.party.zone != to.party.zone) TRY(passages.add(kConnect, from, to, Default::kClosed));
+  if (leaves) {
+    // One that has just ended may still be there, and what it is denied must be: that costs one passage each.
+    for (const auto& from : TRY(groups_of(policy, environments, has_run))) {
+      TRY(passages.add(kEgress, from, outside, egress_of(zones, from.party.zone)));
+    }
+  }
+  if (connects) {
+    // Pairs: whoever makes environments and never starts them must not use up those of all.
+    const auto groups = TRY(groups_of(policy, environments, may_run));
+    for (const auto& from : groups) {
+      for (const auto& to : groups) {
+        if (from.party.zone != to.party.zone) TRY(passages.add(kConnect, from, to, Default::kClosed));
+      }
     }
   }
   return passages.take();

@@ -42,7 +42,8 @@ struct NetPolicy {
 // So many addresses times ports and no more: the firewall is loaded at each start.
 inline constexpr std::size_t kMaxPassages = 65536;
 
-// For all environments that have an address. kResourceExhausted beyond kMaxPassages: name ports and zones more closely.
+// For all environments that have an address and may be running. kResourceExhausted beyond kMaxPassages: name ports and
+// zones more closely.
 Result<NetPolicy> net_policy(const Policy& policy, const EnvironmentViews& environments,
                              const std::vector<Zone>& zones);
 

@@ -23,8 +23,11 @@ class NetPolicyTest : public ::testing::Test {
     add("c", "vault", "10.0.2.1");
     add("stopped", "vault", "");
   }
-  void add(const std::string& name, const std::string& zone, const std::string& ip) {
+  void add(const std::string& name, const std::string& zone, const std::string& ip, State state = State::kRunning,
+           const std::map<std::string, std::string>& labels = {}) {
     Environment out;
+    out.status.state = state;
+    out.spec.labels = labels;
     out.spec.name = name;
     out.spec.zone = zone;
     out.ip = ip;
@@ -91,6 +94,39 @@ TEST_F(NetPolicyTest, ThereIsABound) {
   }
   EXPECT_NE(of("net.connect * @zone:work @zone:vault allow").find("more than 65536 passages"), std::string::npos);
   EXPECT_EQ(closed_net_policy(environments_).denied.size(), 603U);
+}
+
+// One who makes environments and does not run them takes nothing from the others.
+TEST_F(NetPolicyTest, WhatDoesNotRunDoesNotCount) {
+  for (int i = 0; i < 300; ++i) {
+    add(cat("w", i), "work", cat("10.1.", i / 200, ".", i % 200 + 1), State::kCreated);
+    add(cat("v", i), "vault", cat("10.2.", i / 200, ".", i % 200 + 1), i % 2 == 0 ? State::kStopped : State::kFailed);
+  }
+  EXPECT_EQ(of("net.connect * @zone:work @zone:vault allow"), "+ 10.0.1.1>10.0.2.1, 10.0.1.2>10.0.2.1 - ");
+}
+
+// A start that failed a moment ago may still send.
+TEST_F(NetPolicyTest, WhatIsDeniedStaysDeniedToWhatHasRun) {
+  environments_.clear();
+  add("made", "work", "10.0.1.3", State::kCreated);
+  add("failed", "work", "10.0.1.4", State::kFailed);
+  add("going", "work", "10.0.1.5", State::kDeleting);
+  EXPECT_EQ(of("net.egress * @zone:work @any deny"), "+  - 10.0.1.4>out, 10.0.1.5>out");
+}
+
+// Labels are their owner's to choose: those that no rule names make no groups, and none looks like another.
+TEST_F(NetPolicyTest, LabelsMergeNoGroupsAndMakeNone) {
+  add("d", "work", "10.0.1.3", State::kRunning, {{"a", "1\nb=2"}});
+  add("e", "work", "10.0.1.4", State::kRunning, {{"a", "1"}, {"b", "2"}});
+  add("f", "work", "10.0.1.5", State::kRunning, {{"b", "3"}});
+  EXPECT_EQ(of("net.connect +tcp:1 @tag:b=2 c allow"), "+ 10.0.1.4>10.0.2.1:tcp1 - ");
+  EXPECT_EQ(of("net.connect +tcp:1 @tag:b c allow"), "+ 10.0.1.4>10.0.2.1:tcp1, 10.0.1.5>10.0.2.1:tcp1 - ");
+}
+
+// A name is whoever's who takes it first; with its zone it is one of that zone's.
+TEST_F(NetPolicyTest, ANameWithItsZone) {
+  EXPECT_EQ(of("net.connect +tcp:1 work/a vault/c allow"), "+ 10.0.1.1>10.0.2.1:tcp1 - ");
+  EXPECT_EQ(of("net.connect +tcp:1 vault/a vault/c allow"), "+  - ");
 }
 
 TEST_F(NetPolicyTest, ExplainedWithZones) {

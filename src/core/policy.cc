@@ -67,6 +67,13 @@ bool has_tag(const PolicyParty& party, const std::string& tag) {
   return found != party.labels.end() && found->second == tag.substr(equals + 1);
 }
 
+// "NAME" or "ZONE/NAME".
+bool is_named(const PolicyParty& party, std::string_view wanted) {
+  const auto slash = wanted.find('/');
+  if (slash == std::string_view::npos) return party.name == wanted;
+  return party.zone == wanted.substr(0, slash) && party.name == wanted.substr(slash + 1);
+}
+
 }  // namespace
 
 bool matches(const PolicyPattern& pattern, const PolicyParty& party) {
@@ -74,7 +81,7 @@ bool matches(const PolicyPattern& pattern, const PolicyParty& party) {
   const bool environment = party.kind == PolicyParty::Kind::kEnvironment;
   const bool disposable = party.kind == PolicyParty::Kind::kNewDisposable;
   switch (pattern.kind) {
-    case Form::kName: return environment && party.name == pattern.value;
+    case Form::kName: return environment && is_named(party, pattern.value);
     case Form::kZone: return environment && party.zone == pattern.value;
     case Form::kKind: return (environment || disposable) && to_text(party.life) == pattern.value;
     case Form::kIsolation: return environment && to_text(party.isolation) == pattern.value;

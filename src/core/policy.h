@@ -51,7 +51,7 @@ Status check_policy_argument(std::string_view service, std::string_view argument
 // Whom a rule speaks of.
 struct PolicyPattern {
   enum class Kind : std::uint8_t {
-    kName,           // an environment
+    kName,           // an environment: NAME, or ZONE/NAME
     kZone,           // @zone:Z
     kKind,           // @kind:disposable
     kIsolation,      // @isolation:vm

@@ -186,7 +186,11 @@ class PolicyParser {
     using Form = PolicyPattern::Kind;
     if (!word.text.starts_with('@')) {
       into = {Form::kName, std::string(word.text)};
-      return is_dns_label(word.text) || bad(word, "is no name of an environment, and begins with no @");
+      const auto slash = word.text.find('/');
+      const bool with_zone = slash != std::string_view::npos;
+      const auto name = with_zone ? word.text.substr(slash + 1) : word.text;
+      if (with_zone && !is_dns_label(word.text.substr(0, slash))) return bad(word, "names no zone before its /");
+      return is_dns_label(name) || bad(word, "is no name of an environment, and begins with no @");
     }
     if (word.text == "@any") return into = {Form::kAny, {}}, true;
     if (word.text == "@host") return into = {Form::kHost, {}}, true;
