@@ -123,9 +123,14 @@ class HostNetwork final : public Network {
 
   Status close() override {
     const std::lock_guard lock(mutex_);
-    for (auto& each : bridges_) TRY(each.remove());
-    TRY(nftables_->remove(table_));
-    return sys::remove_tree(notes_);
+    // One that cannot go keeps the note of it, not the others.
+    Status closed;
+    const auto note = [&](Status done) {
+      if (!done && closed) closed = std::move(done);
+    };
+    for (auto& each : bridges_) note(each.remove());
+    note(nftables_->remove(table_));
+    return closed ? sys::remove_tree(notes_) : closed;
   }
 
  private:
@@ -143,7 +148,11 @@ class HostNetwork final : public Network {
     if (found == bridges_.end()) return {};
     TRY(found->remove());
     bridges_.erase(found);
-    return load_anew();
+    // Rules that stay let nobody through: their bridge is gone. The next change replaces them all.
+    if (auto loaded = load_anew(); !loaded) {
+      log::warning("the rules of a removed zone stay for now", {{"zone", name}, {"error", loaded.error().message()}});
+    }
+    return {};
   }
 
   // By bridge, the addresses of the services in its subnet; one in no zone's subnet is the default zone's.
