@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <memory>
 #include <tuple>
 
 #include "agent/disks.h"
 #include "agent/guest_network.h"
 #include "agent/kernel_arguments.h"
+#include "agent/look_for.h"
 #include "agent/shares.h"
 #include "agent/vsock.h"
 #include "base/clock.h"
@@ -182,20 +182,12 @@ Result<Fd> open_agent_port() {
   if (!arguments.channel.empty()) {
     return connect_to_host(TRY(parse_vsock_channel(arguments.channel)), kPortTimeout);
   }
-  const SystemClock clock;
-  const MonoTime end = clock.monotonic() + kPortTimeout;
-  while (true) {
+  return look_for(kPortTimeout, []() -> Result<Fd> {
     const auto path = agent_port();
+    if (path.empty()) return fail(ErrorCode::kNotFound, cat("virtio port ", kPortName));
     // Until the host has connected its end the open fails with ENXIO or EBUSY (drivers/char/virtio_console.c).
-    if (!path.empty()) {
-      auto port = sys::open(path, O_RDWR | O_NONBLOCK);
-      if (port || clock.monotonic() >= end) return port;
-    } else if (clock.monotonic() >= end) {
-      return fail(ErrorCode::kNotFound, cat("virtio port ", kPortName));
-    }
-    const timespec pause{0, 2'000'000};
-    ::nanosleep(&pause, nullptr);
-  }
+    return sys::open(path, O_RDWR | O_NONBLOCK);
+  });
 }
 
 }  // namespace skerry::agent

@@ -3,9 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-#include <ctime>
 #include <memory>
 
+#include "agent/look_for.h"
 #include "base/clock.h"
 #include "base/file_io.h"
 #include "base/filesystem_magic.h"
@@ -47,14 +47,11 @@ Result<std::string> read_start(const std::string& device, std::size_t limit) {
 }  // namespace
 
 Result<std::string> find_disk(std::string_view serial) {
-  const SystemClock clock;
-  const MonoTime end = clock.monotonic() + kDiskTimeout;
-  while (true) {
-    if (auto device = disk_with_serial(serial); !device.empty()) return device;
-    if (clock.monotonic() >= end) return fail(ErrorCode::kNotFound, cat("disk \"", serial, "\""));
-    const timespec pause{0, 2'000'000};
-    ::nanosleep(&pause, nullptr);
-  }
+  return look_for(kDiskTimeout, [serial]() -> Result<std::string> {
+    auto device = disk_with_serial(serial);
+    if (device.empty()) return fail(ErrorCode::kNotFound, cat("disk \"", serial, "\""));
+    return device;
+  });
 }
 
 Result<std::string> detect_filesystem(const std::string& device) {

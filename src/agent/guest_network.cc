@@ -10,9 +10,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <memory>
 
+#include "agent/look_for.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/file_io.h"
@@ -79,16 +79,11 @@ std::string interface_with(std::string_view mac) {
 }
 
 Result<std::string> await_interface(const std::string& mac) {
-  const SystemClock clock;
-  const MonoTime end = clock.monotonic() + kInterfaceTimeout;
-  while (true) {
-    if (auto name = interface_with(mac); !name.empty()) return name;
-    if (clock.monotonic() >= end) {
-      return fail(ErrorCode::kNotFound, cat("network interface ", mac.empty() ? "of type Ethernet" : mac));
-    }
-    const timespec pause{0, 2'000'000};
-    ::nanosleep(&pause, nullptr);
-  }
+  return look_for(kInterfaceTimeout, [&mac]() -> Result<std::string> {
+    auto name = interface_with(mac);
+    if (!name.empty()) return name;
+    return fail(ErrorCode::kNotFound, cat("network interface ", mac.empty() ? "of type Ethernet" : mac));
+  });
 }
 
 Status set_default_route(int socket, const std::string& gateway, const std::string& name) {

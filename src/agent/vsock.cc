@@ -4,8 +4,7 @@
 // Needs the socket header before it.
 #include <linux/vm_sockets.h>
 
-#include <ctime>
-
+#include "agent/look_for.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 
@@ -36,14 +35,7 @@ Result<std::uint32_t> parse_vsock_channel(std::string_view text) {
 }
 
 Result<Fd> connect_to_host(std::uint32_t port, Duration patience) {
-  const SystemClock clock;
-  const MonoTime end = clock.monotonic() + patience;
-  while (true) {
-    auto socket = try_connect(port);
-    if (socket || clock.monotonic() >= end) return socket;
-    const timespec pause{0, 2'000'000};
-    ::nanosleep(&pause, nullptr);
-  }
+  return look_for(patience, [port] { return try_connect(port); });
 }
 
 }  // namespace skerry::agent

@@ -36,4 +36,7 @@ struct TarEntry {
   std::vector<std::pair<std::string, std::string>> xattrs;  // sorted by name
 };
 
+// The file type bits of its inode (S_IFMT, inode(7)); a hard link's are a regular file's.
+mode_t file_type_bits(TarEntry::Kind kind);
+
 }  // namespace skerry

@@ -19,17 +19,6 @@ using Kind = TarEntry::Kind;
 constexpr int kBlock = 64 * 1024;
 constexpr int kLastBlock = 512;
 
-unsigned file_type(Kind kind) {
-  switch (kind) {
-    case Kind::kDirectory: return AE_IFDIR;
-    case Kind::kSymlink: return AE_IFLNK;
-    case Kind::kCharDevice: return AE_IFCHR;
-    case Kind::kBlockDevice: return AE_IFBLK;
-    case Kind::kFifo: return AE_IFIFO;
-    default: return AE_IFREG;
-  }
-}
-
 }  // namespace
 
 struct TarWriter::State {
@@ -88,7 +77,7 @@ Status TarWriter::add(const TarEntry& entry) {
   const std::unique_ptr<archive_entry, decltype(&::archive_entry_free)> header(::archive_entry_new(),
                                                                                &::archive_entry_free);
   ::archive_entry_set_pathname(header.get(), state_->current.c_str());
-  ::archive_entry_set_filetype(header.get(), file_type(entry.kind));
+  ::archive_entry_set_filetype(header.get(), file_type_bits(entry.kind));
   ::archive_entry_set_perm(header.get(), entry.mode);
   ::archive_entry_set_uid(header.get(), entry.uid);
   ::archive_entry_set_gid(header.get(), entry.gid);

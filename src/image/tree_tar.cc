@@ -18,17 +18,6 @@ namespace {
 
 using Kind = LayerEntry::Kind;
 
-unsigned file_type(Kind kind) {
-  switch (kind) {
-    case Kind::kDirectory: return AE_IFDIR;
-    case Kind::kSymlink: return AE_IFLNK;
-    case Kind::kCharDevice: return AE_IFCHR;
-    case Kind::kBlockDevice: return AE_IFBLK;
-    case Kind::kFifo: return AE_IFIFO;
-    default: return AE_IFREG;
-  }
-}
-
 class TreeTar {
  public:
   TreeTar(archive* tar, int content_fd, TarTimes times, const Work& work)
@@ -51,7 +40,7 @@ class TreeTar {
     const std::unique_ptr<archive_entry, decltype(&::archive_entry_free)> entry(::archive_entry_new(),
                                                                                 &::archive_entry_free);
     ::archive_entry_set_pathname(entry.get(), path.c_str());
-    ::archive_entry_set_filetype(entry.get(), file_type(inode.kind));
+    ::archive_entry_set_filetype(entry.get(), file_type_bits(inode.kind));
     ::archive_entry_set_perm(entry.get(), inode.mode);
     ::archive_entry_set_uid(entry.get(), inode.uid);
     ::archive_entry_set_gid(entry.get(), inode.gid);

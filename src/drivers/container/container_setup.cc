@@ -5,6 +5,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "core/net.h"
+#include "drivers/attachment.h"
 #include "drivers/container/container_place.h"
 #include "drivers/container/id_range.h"
 #include "drivers/container/overlay.h"
@@ -91,18 +92,6 @@ Status drop_layer(const EnvironmentPlace& place) { return sys::remove_tree(Conta
 // ── network ──
 
 namespace {
-
-Result<network::PortSpec> port_of(const Launch& launch) {
-  const auto& attachment = *launch.network;
-  network::PortSpec port;
-  port.bridge = attachment.bridge;
-  port.environment = launch.place.id;
-  port.address = {TRY(Ipv4::parse(attachment.ip)), attachment.prefix};
-  port.gateway = TRY(Ipv4::parse(attachment.gateway));
-  port.mac = TRY(MacAddress::parse(attachment.mac));
-  if (attachment.hidden) port.neighbours = network::Neighbours::kHidden;
-  return port;
-}
 
 // Low ports, and ping: what elsewhere needs a capability concerns only the container's own network here. Not by the
 // configuration's sysctls: in a user namespace the runtime could not write them.

@@ -9,6 +9,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "core/net.h"
+#include "drivers/attachment.h"
 #include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/guest_requests.h"
 #include "drivers/qemu/qemu_driver_parts.h"
@@ -144,16 +145,7 @@ Result<VmmSpec> QemuDriver::shape(const Launch& launch, const wire::BootDocument
 }
 
 Status QemuDriver::attach_devices(const Launch& launch, VmmSpec& spec) {
-  if (const auto& net = launch.network) {
-    network::PortSpec port;
-    port.bridge = net->bridge;
-    port.environment = launch.place.id;
-    port.address = {TRY(Ipv4::parse(net->ip)), net->prefix};
-    port.gateway = TRY(Ipv4::parse(net->gateway));
-    port.mac = TRY(MacAddress::parse(net->mac));
-    if (net->hidden) port.neighbours = network::Neighbours::kHidden;
-    spec.tap = TRY(network::attach_tap(port));
-  }
+  if (launch.network) spec.tap = TRY(network::attach_tap(TRY(port_of(launch))));
   spec.host_devices = TRY(take_host_devices(launch.place, launch.spec.devices, spec.accelerator));
   return add_shares(launch, spec);
 }
