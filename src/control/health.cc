@@ -1,9 +1,15 @@
 #include "control/health.h"
 
-#include <algorithm>
+#include <poll.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/frame.h"
 #include "base/log.h"
+#include "base/sys_file.h"
 #include "base/text.h"
+#include "control/deadline.h"
 #include "control/probe.h"
 #include "core/guest_probe.h"
 
@@ -15,14 +21,30 @@ constexpr Duration kLookAnyway = std::chrono::seconds(5);
 
 Duration ms(std::uint32_t value) { return std::chrono::milliseconds(value); }
 
-// Runs the check's command inside; its exit code is the answer.
+// The next frame, as read_frame() gives it, but not later than `deadline`.
+Result<std::optional<Frame>> next_frame(int socket, FrameParser& parser, const Deadline& deadline) {
+  while (true) {
+    if (deadline.passed()) return fail(ErrorCode::kDeadlineExceeded, "no answer in time");  // also of one that babbles
+    if (auto frame = TRY(parser.next())) return frame;
+    TRY(deadline.await(socket, POLLIN));
+    std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    const auto got = TRY(sys::read(socket, buffer.data(), buffer.size()));
+    if (got == 0) return std::nullopt;
+    parser.feed(std::string_view(buffer.data(), got));
+  }
+}
+
+// Runs the check's command inside; its exit code is the answer. One that takes too long is hung up on: the end of the
+// conversation ends its process.
 Status probe_exec(Controller& controller, const Environment& environment) {
+  const auto& check = *environment.spec.health_check;
+  const Deadline deadline(ms(check.timeout_ms));
   ExecSpec exec;
-  exec.argv = environment.spec.health_check->command;
+  exec.argv = check.command;
   const auto conversation = TRY(controller.exec(environment.spec.name, exec));
   FrameParser parser;
   while (true) {
-    const auto frame = TRY(read_frame(conversation.socket.get(), parser));
+    const auto frame = TRY(next_frame(conversation.socket.get(), parser, deadline));
     if (!frame) return fail(ErrorCode::kUnavailable, "the check was cut off");
     if (frame->session != conversation.session || frame->kind != FrameKind::kExit) continue;
     const auto code = TRY(decode_u32(frame->payload));

@@ -10,31 +10,12 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "control/deadline.h"
 #include "core/net.h"
 #include "wire/http_answer.h"
 
 namespace skerry {
 namespace {
-
-// What is left until the whole question has taken too long.
-class Deadline {
- public:
-  explicit Deadline(Duration timeout) : end_(SystemClock().monotonic() + timeout) {}
-  // Waits until `fd` is ready; kDeadlineExceeded when that takes too long.
-  [[nodiscard]] Status await(int fd, short events) const {
-    while (true) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - SystemClock().monotonic()).count();
-      pollfd poll_fd{fd, events, 0};
-      const int ready = left > 0 ? ::poll(&poll_fd, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000))) : 0;
-      if (ready > 0) return {};
-      if (ready == 0) return fail(ErrorCode::kDeadlineExceeded, "no answer in time");
-      if (errno != EINTR) return fail_errno("poll");
-    }
-  }
-
- private:
-  MonoTime end_;
-};
 
 Result<Fd> connect_to(const ProbeTarget& target, const Deadline& deadline) {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

@@ -1,7 +1,9 @@
 #include "testing/fake_driver.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/file_io.h"
@@ -197,6 +199,20 @@ void FakeDriver::set_exec_answer(std::string out, int exit_code) {
   const std::lock_guard lock(mutex_);
   exec_out_ = std::move(out);
   exec_code_ = exit_code;
+  exec_hangs_ = false;
+}
+
+void FakeDriver::hang_execs() {
+  const std::lock_guard lock(mutex_);
+  exec_hangs_ = true;
+}
+
+bool FakeDriver::hung_up_on() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::all_of(hanging_, [](const Fd& end) {
+    pollfd poll_fd{end.get(), 0, 0};
+    return ::poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLHUP) != 0;
+  });
 }
 
 std::vector<ExecSpec> FakeDriver::execs(const std::string& id) const {
@@ -379,6 +395,10 @@ Result<Conversation> FakeDriver::exec(const EnvironmentPlace& place, const ExecS
   TRY(living(place.id, "exec"));
   execs_[place.id].push_back(spec);
   auto pair = TRY(unix_pair());
+  if (exec_hangs_) {
+    hanging_.push_back(std::move(pair.second));
+    return Conversation{std::move(pair.first), 0};
+  }
   if (!exec_out_.empty()) TRY(write_frame(pair.second.get(), FrameKind::kStdout, 0, exec_out_));
   TRY(write_frame(pair.second.get(), FrameKind::kExit, 0, encode_u32(static_cast<std::uint32_t>(exec_code_))));
   return Conversation{std::move(pair.first), 0};

@@ -73,6 +73,10 @@ class FakeDriver final : public Driver {
   [[nodiscard]] int count(DriverCall call) const;
   // What every exec() answers: this output, then this code.
   void set_exec_answer(std::string out, int exit_code);
+  // Commands never end, until set_exec_answer().
+  void hang_execs();
+  // Whether every command that was left hanging has been hung up on.
+  bool hung_up_on() const;
   [[nodiscard]] std::vector<ExecSpec> execs(const std::string& id) const;
   // Ids of what is prepared and not taken.
   [[nodiscard]] std::vector<std::string> prepared() const;
@@ -138,6 +142,8 @@ class FakeDriver final : public Driver {
   std::map<std::string, int> under_way_;
   std::vector<std::string> violations_;
   std::string exec_out_;
+  bool exec_hangs_ = false;
+  std::vector<Fd> hanging_;  // our ends of their conversations
   int exec_code_ = 0;
   bool cut_short_ = false;
   std::optional<int> end_with_;
