@@ -14,6 +14,7 @@
 #include "control/controller.h"
 #include "control/deployments.h"
 #include "control/event_feed.h"
+#include "control/event_pruner.h"
 #include "control/guest_events.h"
 #include "control/health.h"
 #include "control/host_network.h"
@@ -80,6 +81,7 @@ class LiveComposition final : public Composition {
   std::unique_ptr<Driver> container_driver_;
   std::unique_ptr<Driver> microvm_driver_;
   std::unique_ptr<EventFeed> feed_;  // before the controller: it outlives whoever stores events
+  std::unique_ptr<EventPruner> event_pruner_;
   std::unique_ptr<Controller> controller_;
   Operations operations_;
   std::unique_ptr<Deployments> deployments_;
@@ -166,6 +168,7 @@ Status LiveComposition::open() {
   TRY(lock_directories());
   store_ = TRY_IN("open the database", Store::open(cat(options_.state_dir, "/skerry.db")));
   feed_ = std::make_unique<EventFeed>(*store_);
+  event_pruner_ = std::make_unique<EventPruner>(*store_, *feed_, options_.keep_events);
   images_ = TRY_IN("open the images",
                    ImageStore::open({cat(options_.state_dir, "/images"), {}, options_.max_artifact_mib << 20U}));
   image_service_ =

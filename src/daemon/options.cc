@@ -107,6 +107,10 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_WARM_POOL_MB")
       ->check(CLI::Range(0, 1 << 30))
       ->capture_default_str();
+  app.add_option("--keep-events", options.keep_events, "events kept in the log: the newest ones")
+      ->envname("SKERRY_KEEP_EVENTS")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
+      ->capture_default_str();
   declare_log(app, raw);
   app.add_option("--network", options.network_action,
                  "Only make (up) or remove (down) the bridge and its NAT rules, and end: what skerry setup asks for")
