@@ -90,6 +90,15 @@ TEST_F(CliTest, ARestartPolicyThatWasChosenIsTold) {
   EXPECT_EQ(created[2].restart_wish, RestartWish::kAsked);
 }
 
+TEST_F(CliTest, ResourcesThatWereChosenAreTold) {
+  EXPECT_EQ(skerry({"run", "-d", "--name", "a", "--plugin", "web"}), 0) << err_;
+  EXPECT_EQ(skerry({"run", "-d", "--name", "b", "--plugin", "web", "--memory", "512", "--cpu", "1"}), 0) << err_;
+  const auto created = controller_.creations();
+  ASSERT_EQ(created.size(), 2U);
+  EXPECT_EQ(created[0].resource_wishes, ResourceWishes{});
+  EXPECT_EQ(created[1].resource_wishes, (ResourceWishes{.cpu = true, .memory = true}));
+}
+
 TEST_F(CliTest, ConfigurationsInBothForms) {
   const std::string ours = dir_ / "run.json";
   const std::string request = dir_ / "request.json";

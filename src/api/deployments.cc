@@ -120,21 +120,18 @@ Result<Response> create_deployment(Context& context, const Request& request) {
 
 Result<Response> change_deployment(Context& context, const Request& request) {
   const auto& name = request.parameter("name");
-  auto& deployments = context.ports.deployments;
   const auto change = TRY(wire::parse_deployment_change(request.body));
   const auto held = context.ports.zones.hold();
-  auto status = TRY(find_deployment(context, request));
+  const auto status = TRY(find_deployment(context, request));
   if (change.config_json || change.has_plugin || change.max_unavailable || change.service) {
     // What the replicas will be made from, whoever wrote it.
     TRY(check_replica_config(request.caller, change.config_json.value_or(status.deployment.config_json)));
     TRY(may_serve(request.caller, change.service.value_or(std::nullopt)));
     if (change.config_json) TRY(check_zone_of(context, *change.config_json));
-    Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable, change.service};
-    if (change.has_plugin) update.plugin = plugin_of(change);
-    status = TRY(deployments.update(name, update));
   }
-  if (change.replicas) status = TRY(deployments.scale(name, *change.replicas));
-  return deployment_response(request, status);
+  Deployments::Change update{std::nullopt, change.config_json, change.max_unavailable, change.service, change.replicas};
+  if (change.has_plugin) update.plugin = plugin_of(change);
+  return deployment_response(request, TRY(context.ports.deployments.update(name, update)));
 }
 
 Result<Response> roll_back_deployment(Context& context, const Request& request) {

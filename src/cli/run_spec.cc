@@ -173,6 +173,8 @@ Result<CreateCommand> resolve_command(const RunOptions& options) {
   }
   if (vms || chosen(options.isolation, "SKERRY_ISOLATION")) command.isolation_wish = IsolationWish::kAsked;
   if (chosen(options.restart, "SKERRY_RESTART")) command.restart_wish = RestartWish::kAsked;
+  if (chosen(options.cpu, "SKERRY_CPU")) command.resource_wishes.cpu = true;
+  if (options.memory_mb || std::getenv("SKERRY_MEMORY") != nullptr) command.resource_wishes.memory = true;
   TRY(add_words(spec, options));
   if (!options.source.empty()) {
     spec.image = options.source;

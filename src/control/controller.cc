@@ -15,6 +15,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "control/actor.h"
+#include "control/complete_spec.h"
 #include "control/device_records.h"
 #include "control/launch.h"
 #include "control/network.h"
@@ -406,15 +407,13 @@ Result<Environment> LiveController::store_record(Environment environment, const 
 
 // What the request leaves open, its plugin says. A plugin that is missing or disabled is for admission to refuse.
 Result<EnvironmentSpec> LiveController::complete(const CreateCommand& command) {
-  EnvironmentSpec spec = command.spec;
-  if (spec.plugin.empty()) return spec;
-  const auto plugin = TRY(ports_.store.find_plugin({spec.plugin, spec.plugin_version}));
-  if (!plugin || !plugin->enabled) return spec;
-  spec.plugin_version = plugin->version;
-  TRY(check_plugin(spec));
-  const auto manifest =
-      TRY_IN(cat("plugin \"", plugin->name, "\""), wire::parse_plugin_manifest(plugin->manifest_json));
-  return apply_manifest(std::move(spec), manifest, command.isolation_wish, command.restart_wish);
+  const auto plugin = TRY(plugin_of(ports_.store, command.spec));
+  if (!plugin) return command.spec;
+  EnvironmentSpec named = command.spec;
+  named.plugin_version = plugin->version;
+  TRY(check_plugin(named));
+  if (!command.saved.empty()) return named;  // it is what its source is, not what the plugin makes of a new one
+  return complete_spec(command, *plugin);
 }
 
 Result<CreationFacts> LiveController::creation_facts(const EnvironmentSpec& spec, Driver* driver) {

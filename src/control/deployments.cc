@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "control/complete_spec.h"
 #include "core/plan.h"
 #include "wire/environment_json.h"
 
@@ -82,6 +83,12 @@ std::string why_replaced(const EnvironmentViews& environments, const std::string
              status.reason.empty() ? "" : cat(": ", status.reason));
 }
 
+Status check_ports(const std::vector<PublishedPort>& ports, std::uint32_t replicas, std::string_view whose) {
+  if (ports.empty() || replicas <= 1) return {};
+  return fail(ErrorCode::kInvalidArgument, cat(whose, ": one host port cannot be published by several replicas"),
+              "give the deployment a service (--service), or one replica");
+}
+
 Status check(const Deployment& deployment) {
   if (!is_dns_label(deployment.name) || deployment.name.size() > 55) {
     return fail(ErrorCode::kInvalidArgument, cat("name: \"", deployment.name.substr(0, 80), "\""),
@@ -95,9 +102,17 @@ Status check(const Deployment& deployment) {
     return fail(ErrorCode::kInvalidArgument, "max_unavailable: at least 1, or no replica could be replaced");
   }
   const auto spec = TRY_IN("config", replica_command(deployment, 1)).spec;
-  if (!spec.ports.empty() && deployment.replicas > 1) {
-    return fail(ErrorCode::kInvalidArgument, "config.ports: one host port cannot be published by several replicas");
-  }
+  TRY(check_ports(spec.ports, deployment.replicas, "config.ports"));
+  return annotate(validate(spec), "config");
+}
+
+// What a replica comes to with its plugin.
+Status check_completed(Store& store, const Deployment& deployment) {
+  const auto command = TRY_IN("config", replica_command(deployment, 1));
+  const auto plugin = TRY(plugin_of(store, command.spec));
+  if (!plugin) return {};  // told as the reason why none is made
+  const auto spec = TRY_IN("config", complete_spec(command, *plugin));
+  TRY(check_ports(spec.ports, deployment.replicas, cat("plugin \"", plugin->name, "\": network.ports")));
   return annotate(validate(spec), "config");
 }
 
@@ -156,6 +171,7 @@ Result<DeploymentStatus> Deployments::add(const std::string& name, const std::st
   deployment.max_unavailable = max_unavailable;
   TRY(check(deployment));
   run_plugin(deployment, TRY(pin(plugin, config_json)));
+  TRY(check_completed(store_, deployment));
   {
     const std::lock_guard lock(change_mutex_);
     if (find(name)) {
@@ -222,7 +238,7 @@ void Deployments::refresh_services() {
   }
 }
 
-Status Deployments::change(const std::string& name, std::string_view event,
+Status Deployments::change(const std::string& name, const std::vector<std::string_view>& events,
                            const std::function<Status(Deployment&)>& edit) {
   {
     const std::lock_guard lock(change_mutex_);
@@ -236,7 +252,9 @@ Status Deployments::change(const std::string& name, std::string_view event,
                   cat("config.zone: deployment \"", name, "\" has a service in zone \"", zone, "\""),
                   "take its service away first, or make another deployment");
     }
-    TRY(store_.put_deployment(deployment, {deployment_event(deployment, event, clock_.now())}));
+    std::vector<Event> told;
+    for (const auto event : events) told.push_back(deployment_event(deployment, event, clock_.now()));
+    TRY(store_.put_deployment(deployment, told));
   }
   retry_at_once();
   poke();
@@ -244,15 +262,18 @@ Status Deployments::change(const std::string& name, std::string_view event,
 }
 
 Result<DeploymentStatus> Deployments::scale(const std::string& name, std::uint32_t replicas) {
-  TRY(change(name, "scaled", [&](Deployment& deployment) -> Status {
-    deployment.replicas = replicas;
-    return {};
-  }));
-  return find(name);
+  Change wanted;
+  wanted.replicas = replicas;
+  return update(name, wanted);
 }
 
 Result<DeploymentStatus> Deployments::update(const std::string& name, const Change& wanted) {
-  TRY(change(name, "updated", [&](Deployment& deployment) -> Status {
+  std::vector<std::string_view> events;
+  if (wanted.plugin || wanted.config_json || wanted.max_unavailable || wanted.service) events.emplace_back("updated");
+  if (wanted.replicas) events.emplace_back("scaled");
+  TRY(change(name, events, [&](Deployment& deployment) -> Status {
+    const bool grows = wanted.replicas && *wanted.replicas > deployment.replicas;
+    if (wanted.replicas) deployment.replicas = *wanted.replicas;
     if (wanted.max_unavailable) deployment.max_unavailable = *wanted.max_unavailable;
     if (wanted.service) {
       auto service = *wanted.service;
@@ -266,6 +287,7 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const Chan
       // A configuration that names none leaves the one there is.
       if (wanted.plugin || !plugin.name.empty()) run_plugin(deployment, plugin);
     }
+    if (grows || wanted.plugin || wanted.config_json) TRY(check_completed(store_, deployment));
     if (is_same_revision(deployment, before)) return {};
     // An update during an update: what ran last without complaint stays the one to go back to.
     if (!before.rolling) {
@@ -308,7 +330,10 @@ Status take_back(Deployment& deployment) {
 }  // namespace
 
 Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
-  TRY(change(name, "rolled_back", swap_revisions));
+  TRY(change(name, {"rolled_back"}, [this](Deployment& deployment) -> Status {
+    TRY(swap_revisions(deployment));
+    return check_completed(store_, deployment);
+  }));
   return find(name);
 }
 
@@ -433,7 +458,7 @@ void Deployments::judge_update(const Deployment& deployment, const std::vector<R
     failures = failures_[deployment.name];
   }
   if (!done && failures < kFailuresToRollBack) return;
-  const auto judged = change(deployment.name, done ? "rolled_out" : "rolled_back", [&](Deployment& now) -> Status {
+  const auto judged = change(deployment.name, {done ? "rolled_out" : "rolled_back"}, [&](Deployment& now) -> Status {
     if (!now.rolling || !is_same_revision(now, deployment))
       return fail(ErrorCode::kConflict, "it has been changed meanwhile");
     if (!done) return take_back(now);

@@ -65,7 +65,9 @@ class Deployments {
     // A service replaces the one there is, and keeps its address unless it names one; none takes it away. Replicas are
     // not replaced.
     std::optional<std::optional<ServiceSpec>> service = std::nullopt;
+    std::optional<std::uint32_t> replicas = std::nullopt;
   };
+  // All of it in one step, or nothing.
   Result<DeploymentStatus> update(const std::string& name, const Change& wanted);
   // Back to what it ran before the last update; a second call undoes the first. kConflict: there was no update.
   Result<DeploymentStatus> roll_back(const std::string& name);
@@ -98,7 +100,8 @@ class Deployments {
   void count_failure(const std::string& deployment, const std::string& reason);
   void forget_failures(const std::string& deployment);
   // Reads the deployment, changes it, checks and stores it with the event, one at a time.
-  Status change(const std::string& name, std::string_view event, const std::function<Status(Deployment&)>& edit);
+  Status change(const std::string& name, const std::vector<std::string_view>& events,
+                const std::function<Status(Deployment&)>& edit);
   void create_replica(const Deployment& deployment, std::uint32_t number);
   // False: it is being acted on already.
   bool remove_replica(const std::string& name, std::string_view why);

@@ -127,6 +127,46 @@ TEST_F(PluginVersionsTest, WhatIsMissingOrDisabledIsRefused) {
   EXPECT_EQ(deployments_->add("web", "p", small_, 1)->deployment.plugin_version, "1");
 }
 
+TEST_F(PluginVersionsTest, HostPortsOfThePluginAreForOneReplica) {
+  ASSERT_TRUE(store_->install_plugin(
+      {"p",
+       "3",
+       "",
+       R"({"name":"p","version":"3","image":"localhost/base:1","network":{"ports":["8080:80"]}})",
+       true,
+       {}},
+      {installed()}));
+  const auto refused = deployments_->add("web", "p@3", small_, 2);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("plugin \"p\": network.ports"), std::string::npos);
+  ASSERT_TRUE(deployments_->add("one", "p@3", small_, 1));
+  EXPECT_EQ(deployments_->scale("one", 2).error().code, ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(deployments_->add("web", "p@1", small_, 2));
+  Deployments::Change change;
+  change.plugin = "p@3";
+  EXPECT_EQ(deployments_->update("web", change).error().code, ErrorCode::kInvalidArgument);
+  change.replicas = 1;
+  EXPECT_TRUE(deployments_->update("web", change));
+}
+
+TEST_F(PluginVersionsTest, AChangeThatIsRefusedChangesNothing) {
+  ASSERT_TRUE(deployments_->add("web", "p@1", small_, 1));
+  ASSERT_TRUE(comes_to({"1"}));
+  const auto before = event_types();
+  Deployments::Change change;
+  change.plugin = "p@2";
+  change.replicas = 5000;
+  EXPECT_EQ(deployments_->update("web", change).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(deployments_->find("web")->deployment.plugin_version, "1");
+  EXPECT_EQ(event_types(), before);
+  change.replicas = 2;
+  EXPECT_EQ(deployments_->update("web", change)->deployment.replicas, 2U);
+  const auto after = event_types();
+  EXPECT_EQ(std::ranges::count(after, "deployment.updated"), 1);
+  EXPECT_EQ(std::ranges::count(after, "deployment.scaled"), 1);
+  EXPECT_TRUE(comes_to({"2", "2"}));
+}
+
 // --force took its plugin away: replicas stay, also a sick one; it says why, and goes on when the plugin is back.
 TEST_F(PluginVersionsTest, ADeploymentWithoutItsPluginKeepsWhatItHas) {
   ASSERT_TRUE(deployments_->add("web", "p@2", small_, 3));
@@ -389,6 +429,22 @@ TEST_F(DeploymentsTest, HealthFollowsTheProbe) {
   driver_.set_exec_answer("", 0);
   EXPECT_TRUE(eventually([&] { return controller_->find("checked")->status.health == Health::kHealthy; }));
   EXPECT_GE(std::ranges::count(event_types(), "container.unhealthy"), 1);
+}
+
+TEST_F(DeploymentsTest, AProbeThatHangsHasFailed) {
+  driver_.hang_execs();
+  {
+    HealthMonitor monitor(*controller_, *feed_, clock_);
+    EnvironmentSpec checked = spec("checked");
+    checked.health_check = HealthCheck{HealthCheck::Probe::kExec, "", {"/bin/hangs"}, 20, 100, 2};
+    ASSERT_TRUE(run(checked));
+    EXPECT_TRUE(eventually([&] { return controller_->find("checked")->status.health == Health::kUnhealthy; }));
+    EXPECT_NE(controller_->find("checked")->status.reason.find("no answer in time"), std::string::npos);
+    driver_.set_exec_answer("", 0);
+    EXPECT_TRUE(eventually([&] { return controller_->find("checked")->status.health == Health::kHealthy; }));
+    driver_.hang_execs();
+  }  // and does not hold up the end of the monitor
+  EXPECT_TRUE(driver_.hung_up_on());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "base/file_io.h"
 #include "testing/controller_fixture.h"
 
 namespace skerry::testing {
@@ -139,6 +140,28 @@ TEST_F(SnapshotsTest, AForkIsSomebodyElse) {
   ASSERT_TRUE(ask("web-2", Verb::kRestart));
   EXPECT_EQ(driver_.launches(made->id).back().saved, "");
   EXPECT_EQ(fork("web", {"web-2", {}}).error().code, ErrorCode::kAlreadyExists);
+}
+
+TEST_F(SnapshotsTest, AForkIsWhatItsSourceIsNotWhatThePluginSays) {
+  ASSERT_TRUE(write_file_atomic(dir_ / "root.tar", std::string(1024, '\0'), 0600));  // an empty archive
+  ASSERT_TRUE(images_->import_rootfs(dir_ / "root.tar", ImageReference::parse("localhost/base:1").value(), {}, {}));
+  const std::string manifest =
+      R"({"name":"p","version":"1","image":"localhost/base:1","workload":{"entrypoint":["/x"]},)"
+      R"("resources":{"memory_mb":192},"network":{"ports":["8080:80"]},"restart":{"policy":"always"}})";
+  ASSERT_TRUE(store_->install_plugin({"p", "1", "", manifest, true, {}}, {{0, "plugin.installed", "p", {}, {}}}));
+  CreateCommand command;
+  command.spec.name = "web";
+  command.spec.plugin = "p";
+  command.restart_wish = RestartWish::kAsked;
+  command.resource_wishes.memory = true;
+  const auto source = submit(command);
+  ASSERT_TRUE(source) << source.error().message();
+  EXPECT_EQ(source->spec.resources.memory_mib, 512U);
+  const auto made = fork("web", {"web-2", {}});
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(made->spec.resources.memory_mib, 512U);
+  EXPECT_EQ(made->spec.restart.mode, RestartMode::kNo);
+  EXPECT_TRUE(made->spec.ports.empty()) << "they are its source's";
 }
 
 TEST_F(SnapshotsTest, AForkThatCannotStartLeavesNothing) {

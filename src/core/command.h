@@ -38,6 +38,7 @@ struct CreateCommand {
   bool start = true;  // and start it at once
   IsolationWish isolation_wish = IsolationWish::kOpen;
   RestartWish restart_wish = RestartWish::kOpen;
+  ResourceWishes resource_wishes = {};
   // A directory that Driver::save() filled: its first run goes on from there, as somebody else. Only read.
   std::string saved = {};
 };

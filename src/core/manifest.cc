@@ -110,6 +110,14 @@ Status take_source(EnvironmentSpec& spec, const PluginManifest& manifest, Isolat
   return {};
 }
 
+void take_resources(Resources& into, const ManifestResources& from, ResourceWishes wishes) {
+  const Resources defaults;
+  if (!wishes.cpu && into.cpu_milli == defaults.cpu_milli) into.cpu_milli = from.cpu_milli.value_or(into.cpu_milli);
+  if (!wishes.memory && into.memory_mib == defaults.memory_mib) {
+    into.memory_mib = from.memory_mib.value_or(into.memory_mib);
+  }
+}
+
 Status take_restart(EnvironmentSpec& spec, const PluginManifest& manifest, RestartWish wish) {
   if (wish == RestartWish::kAsked || spec.restart != RestartPolicy{} || !manifest.restart) return {};
   if (spec.auto_remove && manifest.restart->mode != RestartMode::kNo) {
@@ -125,8 +133,7 @@ Status take_restart(EnvironmentSpec& spec, const PluginManifest& manifest, Resta
 }  // namespace
 
 Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish,
-                                       RestartWish restart) {
-  const Resources defaults;
+                                       RestartWish restart, ResourceWishes resources) {
   const auto refuse = [&](std::string_view what) {
     return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\": ", what));
   };
@@ -140,12 +147,7 @@ Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifes
   fill(spec.user, manifest.workload.user);
   for (const auto& [key, value] : manifest.workload.env) spec.env.emplace(key, value);
   for (const auto& [key, value] : manifest.labels) spec.labels.emplace(key, value);
-  if (spec.resources.cpu_milli == defaults.cpu_milli) {
-    spec.resources.cpu_milli = manifest.resources.cpu_milli.value_or(defaults.cpu_milli);
-  }
-  if (spec.resources.memory_mib == defaults.memory_mib) {
-    spec.resources.memory_mib = manifest.resources.memory_mib.value_or(defaults.memory_mib);
-  }
+  take_resources(spec.resources, manifest.resources, resources);
   fill(spec.ports, manifest.ports);
   fill(spec.base_url, manifest.workload.base_url);
   for (const auto& [name, action] : manifest.actions) spec.actions.emplace(name, action);

@@ -77,10 +77,18 @@ enum class IsolationWish : bool { kOpen, kAsked };
 // Whether a request said when to restart ("no" as well), or left it open.
 enum class RestartWish : bool { kOpen, kAsked };
 
+// Which resources a request said, be it what is given anyway.
+struct ResourceWishes {
+  bool cpu = false;
+  bool memory = false;
+  bool operator==(const ResourceWishes&) const = default;
+};
+
 // A creation request for this plugin, completed: what the request leaves at its default comes from the manifest. A
 // plugin of disks, without an image, is a microVM when the request leaves the isolation open; its restart policy counts
-// when the request leaves that open. kInvalidArgument / kUnsupported when the two do not go together.
+// when the request leaves that open; so do its cores and memory. kInvalidArgument / kUnsupported when the two do not go
+// together.
 Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish,
-                                       RestartWish restart);
+                                       RestartWish restart, ResourceWishes resources = {});
 
 }  // namespace skerry

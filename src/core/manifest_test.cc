@@ -27,6 +27,19 @@ TEST(ApplyManifest, FillsWhatTheRequestLeavesOpen) {
   EXPECT_EQ(spec->resources.memory_mib, 192U);
 }
 
+// 512 MiB and one core, as is given anyway, are a wish as any other.
+TEST(ApplyManifest, ResourcesThatWereAskedForCount) {
+  auto manifest = web();
+  manifest.resources.cpu_milli = 4000;
+  const auto apply = [&](ResourceWishes wishes) {
+    return apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen, wishes)->resources;
+  };
+  EXPECT_EQ(apply({}).memory_mib, 192U);
+  EXPECT_EQ(apply({}).cpu_milli, 4000U);
+  EXPECT_EQ(apply({.cpu = false, .memory = true}).memory_mib, Resources{}.memory_mib);
+  EXPECT_EQ(apply({.cpu = true, .memory = false}).cpu_milli, Resources{}.cpu_milli);
+}
+
 TEST(ApplyManifest, ADigestPinsTheImage) {
   auto manifest = web();
   manifest.image_digest = "sha256:" + std::string(64, 'a');

@@ -89,6 +89,27 @@ Result<EnvironmentSpec> parse_environment_spec(std::string_view json) {
   return parse_object(json, "environment specification", EnvironmentSpec{}, read_spec);
 }
 
+namespace {
+
+// Beside the fields of the document, or in its "resources".
+ResourceWishes said_resources(ObjectReader& fields) {
+  ResourceWishes said{fields.has("cpu_cores"), fields.has("memory_mb")};
+  fields.object("resources", [&](const ObjectReader& inner) {
+    said.cpu = said.cpu || inner.has("cpu_cores");
+    said.memory = said.memory || inner.has("memory_mb");
+  });
+  return said;
+}
+
+// What nobody asked for is the plugin's to say.
+void leave_open(OrderedJson& resources, const Resources& asked, ResourceWishes said) {
+  const Resources defaults;
+  if (!said.cpu && asked.cpu_milli == defaults.cpu_milli) resources.erase("cpu_cores");
+  if (!said.memory && asked.memory_mib == defaults.memory_mib) resources.erase("memory_mb");
+}
+
+}  // namespace
+
 Result<CreateRequest> parse_create_request(std::string_view body, Isolation default_isolation) {
   CreateRequest defaults;
   defaults.command.spec.isolation = default_isolation;
@@ -97,6 +118,7 @@ Result<CreateRequest> parse_create_request(std::string_view body, Isolation defa
         auto& spec = into.command.spec;
         read_spec(fields, spec);
         if (fields.has("isolation")) into.command.isolation_wish = IsolationWish::kAsked;
+        into.command.resource_wishes = said_resources(fields);
         if (fields.has("restart")) into.command.restart_wish = RestartWish::kAsked;
         read_cores(fields, "cpu_cores", spec.resources.cpu_milli);
         fields.number("memory_mb", spec.resources.memory_mib);
@@ -114,6 +136,7 @@ std::string create_request_json(const CreateRequest& request) {
   const bool open = request.command.isolation_wish == IsolationWish::kOpen;
   if (open && request.command.spec.isolation == Isolation::kContainer) out.erase("isolation");
   if (request.command.restart_wish == RestartWish::kAsked && !out.contains("restart")) out["restart"] = "no";
+  leave_open(out["resources"], request.command.spec.resources, request.command.resource_wishes);
   if (!request.command.start) out["start"] = false;
   if (!request.wait) out["wait"] = false;
   return dump(out);

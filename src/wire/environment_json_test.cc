@@ -173,5 +173,22 @@ TEST(CreateRequest, ARestartPolicyOfNoIsSaidWhenItWasChosen) {
   EXPECT_EQ(back(), RestartWish::kAsked);
 }
 
+TEST(CreateRequest, ResourcesAreSaidWhenTheyWereChosen) {
+  const auto wishes = [](std::string_view body) { return parse_create_request(body).value().command.resource_wishes; };
+  EXPECT_EQ(wishes(R"({"plugin":"p"})"), ResourceWishes{});
+  EXPECT_EQ(wishes(R"({"plugin":"p","memory_mb":512})"), (ResourceWishes{.cpu = false, .memory = true}));
+  EXPECT_EQ(wishes(R"({"plugin":"p","resources":{"cpu_cores":1}})"), (ResourceWishes{.cpu = true, .memory = false}));
+  EXPECT_EQ(wishes(R"({"plugin":"p","resources":{"pids":9}})"), ResourceWishes{});
+  CreateRequest request;
+  request.command.spec.name = "a";
+  request.command.spec.plugin = "p";
+  EXPECT_EQ(wishes(create_request_json(request)), ResourceWishes{});
+  request.command.resource_wishes = {.cpu = true, .memory = true};
+  EXPECT_EQ(wishes(create_request_json(request)), request.command.resource_wishes);
+  request.command.resource_wishes = {};
+  request.command.spec.resources.memory_mib = 64;
+  EXPECT_EQ(parse_create_request(create_request_json(request))->command.spec.resources.memory_mib, 64U);
+}
+
 }  // namespace
 }  // namespace skerry::wire

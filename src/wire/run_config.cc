@@ -165,6 +165,8 @@ Result<CreateCommand> parse_any_config(std::string_view json) {
   CreateCommand command{TRY(parse_run_config(json))};
   command.isolation_wish = IsolationWish::kAsked;  // it always says: "container" is its default
   if (!document.member("restart").is_null()) command.restart_wish = RestartWish::kAsked;
+  command.resource_wishes = {!document.at("resources.cpu_limit").is_null(),
+                             !document.at("resources.memory_limit_mb").is_null()};
   return command;
 }
 

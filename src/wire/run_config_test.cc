@@ -65,6 +65,8 @@ TEST(AnyConfig, TakesEitherForm) {
   ASSERT_TRUE(ours) << ours.error().message();
   EXPECT_EQ(ours->spec.command, std::vector<std::string>{"x"});
   EXPECT_EQ(ours->restart_wish, RestartWish::kAsked);
+  EXPECT_EQ(ours->resource_wishes, ResourceWishes{});
+  EXPECT_TRUE(parse_any_config(R"({"plugin":"p","resources":{"memory_limit_mb":512}})")->resource_wishes.memory);
   const auto request =
       parse_any_config(R"({"plugin":"p","command":["x"],"memory_mb":64,"security":{"cap_drop":["ALL"]}})");
   ASSERT_TRUE(request) << request.error().message();
