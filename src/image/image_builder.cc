@@ -12,9 +12,12 @@
 #include "base/text.h"
 #include "image/build_steps.h"
 #include "image/chain_id.h"
+#include "wire/plugin_manifest.h"
 
 namespace skerry {
 namespace {
+
+constexpr std::size_t kMaxSignature = 4096;
 
 // Everything of one build; `scratch` is inside the output directory, so that results only have to be renamed.
 struct Build {
@@ -86,6 +89,14 @@ Status build_initramfs_image(Build& build) {
   return {};
 }
 
+// What `skerryd --plugin-keys` asks for: the signature in the document, over what is left without it.
+Result<std::string> signed_manifest(const Build& build, const std::string& manifest) {
+  const std::string text_path = cat(build.scratch, "/manifest");
+  TRY(write_file_atomic(text_path, TRY(wire::signed_text(manifest)), 0600));
+  TRY(sign_file(text_path, build.request.signing_key, build.work));
+  return wire::with_signature(manifest, TRY(read_file(cat(text_path, ".minisig"), kMaxSignature)));
+}
+
 Result<BuildResult> publish(Build& build) {
   const std::string& out = build.request.output_dir;
   const auto made = TRY(digest_of(build.artifact));
@@ -97,7 +108,8 @@ Result<BuildResult> publish(Build& build) {
   result.sbom_path = cat(out, "/sbom.spdx.json");
   build.description.url = cat("file://", result.artifact_path);
   build.description.checksum = made.digest.text();
-  const std::string manifest = TRY(wire::complete_manifest(build.request.file, build.description, build.config));
+  std::string manifest = TRY(wire::complete_manifest(build.request.file, build.description, build.config));
+  if (!build.request.signing_key.empty()) manifest = TRY(signed_manifest(build, manifest));
   const std::string staged_manifest = cat(build.scratch, "/manifest.json");
   const std::string staged_sbom = cat(build.scratch, "/sbom.spdx.json");
   TRY(write_file_atomic(staged_manifest, manifest, 0644));

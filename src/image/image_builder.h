@@ -37,7 +37,7 @@ struct BuildResult {
   std::uint64_t size = 0;
   std::string manifest_path;  // <output_dir>/manifest.json, ready for `skerry plugins install --manifest`
   std::string sbom_path;      // <output_dir>/sbom.spdx.json
-  // With a signing key each of the three has a <file>.minisig beside it.
+  // With a signing key the manifest carries its `signature`, and each of the three has a <file>.minisig beside it.
 };
 
 // Blocking. Files appear whole or not at all; an error leaves none of a failed build.

@@ -110,9 +110,24 @@ Result<PluginManifest> parse_plugin_manifest(std::string_view text) {
   return manifest;
 }
 
-Result<std::string> signed_text(std::string_view text) {
+namespace {
+
+Result<Json> parse_document(std::string_view text) {
   Json json = TRY(parse_json(text, "manifest", kMaxManifestBytes));
   if (!json.is_object()) return fail(ErrorCode::kInvalidArgument, "manifest: must be a JSON object");
+  return json;
+}
+
+}  // namespace
+
+Result<std::string> with_signature(std::string_view text, const std::string& signature) {
+  Json json = TRY(parse_document(text));
+  json["signature"] = signature;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<std::string> signed_text(std::string_view text) {
+  Json json = TRY(parse_document(text));
   json.erase("signature");
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -17,5 +17,7 @@ Result<PluginManifest> parse_plugin_manifest(std::string_view text);
 // What the signature of a manifest is over: the document without `signature`, its keys sorted, nothing between the
 // tokens and nothing behind; what `jq -cjS 'del(.signature)'` writes.
 Result<std::string> signed_text(std::string_view text);
+// The document with this `signature`, for people to read.
+Result<std::string> with_signature(std::string_view text, const std::string& signature);
 
 }  // namespace skerry::wire

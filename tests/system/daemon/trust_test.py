@@ -96,6 +96,16 @@ class Trust(unittest.TestCase):
         done = host.skerry("run", "--rm", "--plugin", "tiny", "--", "true", check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+        # What we build and sign ourselves is taken as it stands; one letter more and it is not.
+        pathlib.Path(f"{self.dir}/skerry.toml").write_text(
+            'version = "1"\nstrategy = "initramfs"\n[manifest]\nname = "built"\nversion = "1.5"\n')
+        host.skerry("images", "build", "-f", f"{self.dir}/skerry.toml", "--output-dir", f"{self.dir}/dist", "--sign",
+                    f"{self.dir}/ours.sec")
+        built = json.loads(pathlib.Path(f"{self.dir}/dist/manifest.json").read_text())
+        self.assertIn("trusted key", install(built | {"version": "2"}).stderr)
+        done = host.skerry("plugins", "install", "--manifest", f"{self.dir}/dist/manifest.json", check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
         # Other keys from now on: what is installed may not start any more, and nothing is left of the attempt.
         host.kill(skerry_host.signal.SIGTERM)
         host.environment["SKERRY_PLUGIN_KEYS"] = f"{self.dir}/theirs.pub"

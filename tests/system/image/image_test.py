@@ -711,6 +711,13 @@ base_url = "http://127.0.0.1:80"
                            stdout=subprocess.DEVNULL)
         with open(out + "/manifest.json") as file:
             manifest = json.load(file)
+        signature = manifest.pop("signature")
+        with open(self.dir + "/signature", "w") as file:
+            file.write(signature)
+        with open(self.dir + "/text", "w") as file:
+            json.dump(manifest, file, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        subprocess.run(["minisign", "-V", "-p", keys[0], "-m", self.dir + "/text", "-x", self.dir + "/signature"],
+                       check=True, stdout=subprocess.DEVNULL)
         self.assertEqual(manifest["rootfs"], {"url": "file://" + artifact, "checksum": digest, "format": "erofs"})
         self.assertEqual(manifest["workload"], {"entrypoint": ["/bin/app", "-x"], "env": {"A": "b"}, "workdir": "/w",
                                                 "user": "1", "base_url": "http://127.0.0.1:80"})
