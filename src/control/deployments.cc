@@ -253,6 +253,7 @@ Status Deployments::change(const std::string& name, const std::vector<std::strin
                   "take its service away first, or make another deployment");
     }
     std::vector<Event> told;
+    told.reserve(events.size());
     for (const auto event : events) told.push_back(deployment_event(deployment, event, clock_.now()));
     TRY(store_.put_deployment(deployment, told));
   }
