@@ -40,7 +40,7 @@ constexpr std::string_view kCreate = R"({"type":"object","additionalProperties":
 
 constexpr std::string_view kEnvironment = R"({"type":"object",
 "required":["name","plugin","ip","state","resources","id","isolation","kind","zone","image","image_digest","goal",
-"health","pid","exit_code","reason","restarts","created_at","started_at","finished_at"],
+"health","pid","exit_code","reason","restarts","restarting","crash_looping","created_at","started_at","finished_at"],
 "properties":{"name":{"type":"string"},"plugin":{"type":"string"},"plugin_version":{"type":"string"},"ip":{"type":"string"},
 "state":{"enum":["created","starting","running","paused","suspended","stopping","stopped","failed","deleting"]},
 "resources":{"$ref":"#/components/schemas/Resources"},"id":{"type":"string"},
@@ -49,6 +49,7 @@ constexpr std::string_view kEnvironment = R"({"type":"object",
 "goal":{"enum":["stopped","running","paused","suspended","deleted"]},
 "health":{"enum":["unknown","healthy","unhealthy"]},"pid":{"type":"integer"},
 "exit_code":{"type":["integer","null"]},"reason":{"type":"string"},"restarts":{"type":"integer"},
+"restarting":{"type":"boolean"},"crash_looping":{"type":"boolean"},
 "created_at":{"type":"string","format":"date-time"},"started_at":{"type":["string","null"]},
 "finished_at":{"type":["string","null"]}}})";
 

@@ -15,10 +15,9 @@ std::string or_dash(const std::string& text) { return text.empty() ? "-" : text;
 std::string state_of(const wire::JsonNode& environment) {
   std::string state = environment.text("state");
   // Its run has ended, and another one is wanted: between two runs of a restart policy.
-  const auto policy = environment.text("restart.policy");
-  if ((state == "failed" || state == "stopped") && environment.text("goal") == "running" && !policy.empty() &&
-      policy != "no") {
-    return cat("restarting (", environment.text("restarts"), ")");
+  const bool crash_loop = environment.at("crash_looping").flag();
+  if (crash_loop || environment.at("restarting").flag()) {
+    return cat(crash_loop ? "crash loop (" : "restarting (", environment.text("restarts"), ")");
   }
   const auto health = environment.text("health");
   if (state == "running" && health != "unknown") return cat(state, " (", health, ")");

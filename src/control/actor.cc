@@ -68,6 +68,11 @@ void Actor::report_health(std::uint64_t incarnation, Health health, std::string 
   enqueue({std::nullopt, nullptr, false, nullptr, HealthReport{incarnation, health, std::move(reason)}});
 }
 
+void Actor::report_guest_restart(const Controller::GuestRestart& restart) {
+  enqueue(
+      {std::nullopt, nullptr, false, nullptr, std::nullopt, [this, restart] { return record_guest_restart(restart); }});
+}
+
 void Actor::save_run(const std::string& directory, Completion done) {
   enqueue({std::nullopt, std::move(done), false, nullptr, std::nullopt, [this, directory]() -> Status {
              TRY(admit(snapshot(), Verb::kSave));
@@ -247,6 +252,18 @@ Status Actor::record_health(const HealthReport& report) {
   status.health = report.health;
   status.reason = report.reason;
   return save(changed, report.health == Health::kHealthy ? "healthy" : "unhealthy");
+}
+
+Status Actor::record_guest_restart(const Controller::GuestRestart& restart) {
+  Environment changed = snapshot();
+  auto& status = changed.status;
+  if (status.state != State::kRunning || status.incarnation != restart.incarnation) return {};
+  status.restarts = restart.restarts;
+  status.exit_code = restart.exit_code;
+  status.reason = cat("its workload ended with exit code ", restart.exit_code, "; restart ", restart.restarts,
+                      " in a row follows after ", restart.backoff_ms, " ms");
+  // Whether what runs then is healthy, its next probe says.
+  return save(changed, restart.exit_code == 0 ? "" : "crashed");
 }
 
 Status Actor::want(Goal goal, std::optional<State> state) {

@@ -65,6 +65,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   void first_start(Completion done, StdioSink stdio = nullptr);
   // The health of the run with this number has changed.
   void report_health(std::uint64_t incarnation, Health health, std::string reason);
+  // Its guest starts its workload again.
+  void report_guest_restart(const Controller::GuestRestart& restart);
   // Look again: a run ended, a time has come, or the daemon just started.
   void wake();
   // Calls `done` when no run is there and none is due.
@@ -93,6 +95,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   void run_task(Task& task);
   Status carry_out(const VerbCommand& command);
   Status suspend(const StopRequest& stop);
+  Status record_guest_restart(const Controller::GuestRestart& restart);
   Status record_health(const HealthReport& report);
   // Stored, and of a run that lives at once.
   Status change_limits(const Resources& wanted);

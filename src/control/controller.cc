@@ -81,6 +81,7 @@ class LiveController final : public Controller {
   Result<UsageSample> stats(const std::string& name) override;
   Result<Fd> guest_events(const std::string& name) override;
   void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) override;
+  void report_guest_restart(const std::string& id, const GuestRestart& restart) override;
   void save(const std::string& name, const std::string& directory, Completion done) override;
   void restore(const std::string& name, const std::string& directory, Completion done) override;
   Result<std::string> log_path(const std::string& name) override;
@@ -495,6 +496,12 @@ void LiveController::report_health(const std::string& id, std::uint64_t incarnat
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find_if(actors_, [&](const auto& each) { return each->place().id == id; });
   if (found != actors_.end()) (*found)->report_health(incarnation, health, std::move(reason));
+}
+
+void LiveController::report_guest_restart(const std::string& id, const GuestRestart& restart) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(actors_, [&](const auto& each) { return each->place().id == id; });
+  if (found != actors_.end()) (*found)->report_guest_restart(restart);
 }
 
 void LiveController::save(const std::string& name, const std::string& directory, Completion done) {

@@ -103,6 +103,16 @@ class Controller {
   // dropped. Stores the change with its event ("healthy", "unhealthy").
   virtual void report_health(const std::string& id, std::uint64_t incarnation, Health health, std::string reason) = 0;
 
+  // The workload of this run has ended and its guest will start it again. Counted, and told as a crash ("crashed")
+  // unless it ended well.
+  struct GuestRestart {
+    std::uint64_t incarnation = 0;
+    int exit_code = 0;
+    std::uint32_t restarts = 0;  // in a row, with the one that comes
+    std::uint32_t backoff_ms = 0;
+  };
+  virtual void report_guest_restart(const std::string& id, const GuestRestart& restart) = 0;
+
   // Writes its disk, and with a run its memory, to `directory` (there, empty); a run goes on. `done` as in submit():
   // the environment as it was saved.
   virtual void save(const std::string& name, const std::string& directory, Completion done) = 0;

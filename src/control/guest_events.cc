@@ -17,6 +17,9 @@ namespace {
 
 // A guest that could not be reached, or a feed that was missed.
 constexpr Duration kLookAgain = std::chrono::seconds(2);
+// Crashes of one guest's workload that are told within kCrashSpan.
+constexpr Duration kCrashSpan = std::chrono::seconds(10);
+constexpr std::uint32_t kMostCrashes = 20;
 
 // Also those that do not probe: an agent that is lost is worth telling.
 bool has_agent(const EnvironmentSpec& spec) { return spec.isolation == Isolation::kMicrovm; }
@@ -123,7 +126,18 @@ Status GuestEvents::read_some(const std::string& id, Guest& guest) {
   return {};
 }
 
-void GuestEvents::take(const std::string& id, const Guest& guest, const Frame& frame) {
+// A guest that tells of more crashes than any back-off lets happen fills no log.
+void GuestEvents::tell_restart(const std::string& id, Guest& guest, const wire::AgentEvent& event) {
+  const MonoTime now = SystemClock().monotonic();
+  if (now - guest.counted_from >= kCrashSpan) {
+    guest.counted_from = now;
+    guest.crashes = 0;
+  }
+  if (++guest.crashes > kMostCrashes) return;
+  controller_.report_guest_restart(id, {guest.incarnation, event.exit_code, event.restarts + 1, event.backoff_ms});
+}
+
+void GuestEvents::take(const std::string& id, Guest& guest, const Frame& frame) {
   if (frame.kind != FrameKind::kEvent || frame.session != 0) return;
   const auto event = wire::decode_event(frame.payload);
   if (!event) return log::warning("guest event", {{"name", guest.name}, {"error", event.error().message()}});
@@ -133,8 +147,7 @@ void GuestEvents::take(const std::string& id, const Guest& guest, const Frame& f
     case Type::kUnhealthy:
       return controller_.report_health(id, guest.incarnation, Health::kUnhealthy, event->reason.substr(0, 500));
     case Type::kWorkloadStarted: return log::debug("workload started", {{"name", guest.name}});
-    case Type::kWorkloadExited:
-      return log::info("workload ended", {{"name", guest.name}, {"code", cat(event->exit_code)}});
+    case Type::kWorkloadExited: return tell_restart(id, guest, *event);
     case Type::kWarning: return log::warning("guest", {{"name", guest.name}, {"says", event->reason.substr(0, 500)}});
   }
 }

@@ -12,10 +12,12 @@
 #include <string>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/frame.h"
 #include "control/controller.h"
 #include "control/event_feed.h"
+#include "wire/agent_protocol.h"
 
 namespace skerry {
 
@@ -32,6 +34,8 @@ class GuestEvents {
     std::uint64_t incarnation = 0;
     Fd socket;
     FrameParser parser;
+    MonoTime counted_from = {};  // crashes told since then
+    std::uint32_t crashes = 0;
   };
   GuestEvents(Controller& controller, EventLoop loop, Fd wake)
       : controller_(controller), loop_(std::move(loop)), wake_(std::move(wake)) {}
@@ -43,7 +47,8 @@ class GuestEvents {
   void give_up(const Environment& environment, const Error& why);
   void on_readable(const std::string& id);
   Status read_some(const std::string& id, Guest& guest);
-  void take(const std::string& id, const Guest& guest, const Frame& frame);
+  void take(const std::string& id, Guest& guest, const Frame& frame);
+  void tell_restart(const std::string& id, Guest& guest, const wire::AgentEvent& event);
   void drop(const std::string& id);
 
   Controller& controller_;

@@ -9,6 +9,7 @@
 #include "base/temp_dir.h"
 #include "control/event_feed.h"
 #include "store/store.h"
+#include "testing/controller_fixture.h"
 
 namespace skerry {
 namespace {
@@ -46,6 +47,7 @@ class LostAgent final : public Controller {
     changed_.notify_all();
   }
 
+  void report_guest_restart(const std::string&, const GuestRestart&) override {}
   void submit(Command, Completion) override {}
   void run_attached(CreateCommand, StdioSink, Completion) override {}
   Result<Environment> find(const std::string&) override { return environment_; }
@@ -87,6 +89,53 @@ TEST(GuestEvents, AnAgentThatIsLostIsToldOnceWithTheReason) {
   EXPECT_EQ(reports[0].incarnation, 3U);
   EXPECT_EQ(reports[0].health, Health::kUnhealthy);
   EXPECT_EQ(reports[0].reason, "its agent is lost: malformed frame");
+}
+
+class GuestCrashTest : public testing::ControllerTest {
+ protected:
+  void SetUp() override {
+    drivers_ = {&guests_driver_};
+    ControllerTest::SetUp();
+  }
+  testing::FakeDriver guests_driver_{Isolation::kMicrovm};
+};
+
+TEST_F(GuestCrashTest, ACrashInsideIsToldAndCounted) {
+  const auto events = GuestEvents::create(*controller_, *feed_);
+  ASSERT_TRUE(events) << events.error().message();
+  auto guest = spec("guest");
+  guest.isolation = Isolation::kMicrovm;
+  guest.restart.mode = RestartMode::kAlways;
+  const auto started = run(guest);
+  ASSERT_TRUE(started) << started.error().message();
+  wire::AgentEvent crash;
+  crash.type = wire::AgentEvent::Type::kWorkloadExited;
+  crash.exit_code = 3;
+  crash.restarts = 1;
+  crash.backoff_ms = 200;
+  ASSERT_TRUE(eventually([&] { return guests_driver_.tell(started->id, crash); }));
+  EXPECT_TRUE(eventually([&] { return controller_->find("guest")->status.restarts == 2; }));
+  const auto status = controller_->find("guest")->status;
+  EXPECT_EQ(status.state, State::kRunning);
+  EXPECT_EQ(status.exit_code, 3);
+  const auto told = store_->events({})->back();
+  EXPECT_EQ(told.type, "vm.crashed");
+  EXPECT_EQ(told.data.at("exit_code"), "3");
+  EXPECT_NE(told.data.at("reason").find("restart 2 in a row"), std::string::npos) << told.data.at("reason");
+
+  // One that ended well is counted and no crash; what floods is not believed.
+  crash.exit_code = 0;
+  crash.restarts = 2;
+  ASSERT_TRUE(guests_driver_.tell(started->id, crash));
+  EXPECT_TRUE(eventually([&] { return controller_->find("guest")->status.restarts == 3; }));
+  crash.exit_code = 1;
+  for (crash.restarts = 3; crash.restarts < 300; ++crash.restarts) ASSERT_TRUE(guests_driver_.tell(started->id, crash));
+  wire::AgentEvent healthy;
+  healthy.type = wire::AgentEvent::Type::kHealthy;
+  ASSERT_TRUE(guests_driver_.tell(started->id, healthy));
+  EXPECT_TRUE(eventually([&] { return controller_->find("guest")->status.health == Health::kHealthy; }));
+  EXPECT_LE(std::ranges::count(event_types(), "vm.crashed"), 20);
+  ASSERT_TRUE(ask("guest", Verb::kForceDelete));
 }
 
 }  // namespace

@@ -25,6 +25,11 @@ bool restart_due(const Environment& environment) {
   return ended && should_restart(environment.spec.restart, status.goal, status.exit_code, status.restarts);
 }
 
+bool is_crash_looping(const Environment& environment) {
+  return environment.status.state == State::kFailed && environment.status.restarts >= kCrashLoopRestarts &&
+         restart_due(environment);
+}
+
 Duration restart_delay(const RestartPolicy& policy, std::uint32_t restarts) {
   const std::uint64_t doubled = static_cast<std::uint64_t>(policy.backoff_ms) << std::min<std::uint32_t>(restarts, 30);
   return std::chrono::milliseconds(std::min<std::uint64_t>(doubled, kMaxBackoffMs));

@@ -56,6 +56,9 @@ bool should_restart(const RestartPolicy& policy, Goal goal, const std::optional<
                     std::uint32_t restarts);
 // Its run has ended and another one will follow after the back-off: what people call "restarting".
 bool restart_due(const Environment& environment);
+// The same, and so often in a row that it will hardly help: a crash loop. A run that lasts kSettledAfter ends it.
+inline constexpr std::uint32_t kCrashLoopRestarts = 3;
+bool is_crash_looping(const Environment& environment);
 // How long to wait before restart number `restarts` + 1: backoff_ms × 2^restarts, at most kMaxBackoffMs.
 Duration restart_delay(const RestartPolicy& policy, std::uint32_t restarts);
 

@@ -301,5 +301,22 @@ TEST(Plan, ARunThatFailsIsStartedAgainUntilItHolds) {
   EXPECT_EQ(world.restarts(), 3U);
 }
 
+TEST(CrashLoop, IsWhatFailsAgainAndAgain) {
+  Environment environment;
+  environment.spec.restart = {.mode = RestartMode::kAlways, .max = 0, .backoff_ms = 1};
+  environment.status.goal = Goal::kRunning;
+  environment.status.state = State::kFailed;
+  environment.status.exit_code = 1;
+  environment.status.restarts = kCrashLoopRestarts - 1;
+  EXPECT_FALSE(is_crash_looping(environment));
+  environment.status.restarts = kCrashLoopRestarts;
+  EXPECT_TRUE(is_crash_looping(environment));
+  environment.status.state = State::kRunning;
+  EXPECT_FALSE(is_crash_looping(environment)) << "this one may last";
+  environment.status.state = State::kFailed;
+  environment.status.goal = Goal::kStopped;
+  EXPECT_FALSE(is_crash_looping(environment)) << "given up";
+}
+
 }  // namespace
 }  // namespace skerry

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "core/plan.h"
 #include "wire/spec_fields.h"
 
 namespace skerry::wire {
@@ -70,6 +71,8 @@ OrderedJson environment_value(const Environment& environment) {
   out["exit_code"] = status.exit_code ? OrderedJson(*status.exit_code) : OrderedJson(nullptr);
   out["reason"] = status.reason;
   out["restarts"] = status.restarts;
+  out["restarting"] = restart_due(environment);
+  out["crash_looping"] = is_crash_looping(environment);
   out["created_at"] = to_rfc3339(status.created_at);
   out["started_at"] = status.started_at.ns == 0 ? OrderedJson(nullptr) : OrderedJson(to_rfc3339(status.started_at));
   out["finished_at"] = status.finished_at.ns == 0 ? OrderedJson(nullptr) : OrderedJson(to_rfc3339(status.finished_at));

@@ -47,6 +47,7 @@ class FakeController final : public Controller {
   Result<UsageSample> stats(const std::string& name) override;
   Result<Fd> guest_events(const std::string&) override { return fail(ErrorCode::kUnsupported, "a fake has no guests"); }
   void report_health(const std::string&, std::uint64_t, Health, std::string) override {}
+  void report_guest_restart(const std::string&, const GuestRestart&) override {}
   // Writes the file "saved" to the directory; restore() wants it there.
   void save(const std::string& name, const std::string& directory, Completion done) override;
   void restore(const std::string& name, const std::string& directory, Completion done) override;

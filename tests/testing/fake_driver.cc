@@ -422,4 +422,19 @@ Result<UsageSample> FakeDriver::stats(const EnvironmentPlace& place) {
   return sample;
 }
 
+Result<Fd> FakeDriver::guest_events(const EnvironmentPlace& place) {
+  const std::lock_guard lock(mutex_);
+  TRY(living(place.id, "guest events"));
+  auto pair = TRY(unix_pair());
+  guests_[place.id] = std::move(pair.second);
+  return std::move(pair.first);
+}
+
+bool FakeDriver::tell(const std::string& id, const wire::AgentEvent& event) {
+  const std::lock_guard lock(mutex_);
+  const auto guest = guests_.find(id);
+  return guest != guests_.end() &&
+         write_frame(guest->second.get(), FrameKind::kEvent, 0, wire::encode_event(event)).has_value();
+}
+
 }  // namespace skerry::testing

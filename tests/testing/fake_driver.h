@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "drivers/driver.h"
+#include "wire/agent_protocol.h"
 
 namespace skerry::testing {
 
@@ -77,6 +78,8 @@ class FakeDriver final : public Driver {
   void hang_execs();
   // Whether every command that was left hanging has been hung up on.
   bool hung_up_on() const;
+  // What the guest of environment `id` tells, to whoever listens; false: nobody does.
+  bool tell(const std::string& id, const wire::AgentEvent& event);
   [[nodiscard]] std::vector<ExecSpec> execs(const std::string& id) const;
   // Ids of what is prepared and not taken.
   [[nodiscard]] std::vector<std::string> prepared() const;
@@ -104,6 +107,7 @@ class FakeDriver final : public Driver {
   Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
   Result<Conversation> attach(const EnvironmentPlace& place) override;
   Result<UsageSample> stats(const EnvironmentPlace& place) override;
+  Result<Fd> guest_events(const EnvironmentPlace& place) override;
   Status suspend(const EnvironmentPlace& place) override;
   Status discard_suspended(const EnvironmentPlace& place) override;
   // The directory gets the file "memory" when it runs or is suspended, else "disk"; restore() wants one of them.
@@ -143,7 +147,8 @@ class FakeDriver final : public Driver {
   std::vector<std::string> violations_;
   std::string exec_out_;
   bool exec_hangs_ = false;
-  std::vector<Fd> hanging_;  // our ends of their conversations
+  std::vector<Fd> hanging_;           // our ends of their conversations
+  std::map<std::string, Fd> guests_;  // our ends of their channels
   int exec_code_ = 0;
   bool cut_short_ = false;
   std::optional<int> end_with_;
