@@ -42,7 +42,7 @@ constexpr std::string_view kSchema = R"json({"type":"object","additionalProperti
 "actions":{"type":"object","additionalProperties":{"type":"object","additionalProperties":false,"required":["path"],
 "properties":{"description":{"type":"string"},"method":{"type":"string"},"path":{"type":"string"},
 "timeout_ms":{"type":"integer","minimum":1,"maximum":3600000}}}},
-"network":{"type":"object","additionalProperties":false,"properties":{"mode":{"enum":["bridge","none"]},
+"network":{"type":"object","additionalProperties":false,"properties":{"mode":{"enum":["bridge"]},
 "ports":{"type":"array","items":{"oneOf":[{"type":"string"},{"type":"object","additionalProperties":false,
 "required":["host_port","guest_port"],"properties":{"host_ip":{"type":"string"},
 "host_port":{"type":"integer","minimum":1,"maximum":65535},

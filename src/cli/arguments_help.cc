@@ -40,8 +40,9 @@ void add_man(CLI::App& app, Invocation& invocation) {
 
 void add_version_and_help(CLI::App& app, Invocation& invocation) {
   auto* version = add_verb(app, invocation, "version", "Print the version", "  skerry version\n");
-  on_chosen(version, invocation, [](const Session&) -> Outcome {
-    TRY(print("skerry " SKERRY_VERSION "\n"));
+  on_chosen(version, invocation, [](const Session& session) -> Outcome {
+    const bool json = session.settings.output == OutputForm::kJson;
+    TRY(print(json ? "{\"version\":\"" SKERRY_VERSION "\"}\n" : "skerry " SKERRY_VERSION "\n"));
     return kExitSuccess;
   });
   auto* help = app.add_subcommand("help", "Print the help of a command");

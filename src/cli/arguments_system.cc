@@ -7,12 +7,13 @@ namespace {
 void add_events(CLI::App& app, Invocation& invocation) {
   auto* verb = add_verb(app, invocation, "events", "What happened", "  skerry events -f --type vm.\n");
   auto options = std::make_shared<EventOptions>();
-  verb->add_flag("-f,--follow", options->follow, "And what will happen");
+  auto* follow = verb->add_flag("-f,--follow", options->follow, "And what will happen");
   verb->add_option("--type", options->type, "vm.created, or vm. for all of VMs");
   verb->add_option("--resource", options->resource, "Of this name only");
   verb->add_option("--after", options->after, "After the event with this id");
   verb->add_option("--limit", options->limit, "At most so many: the newest, or the first ones after --after")
-      ->check(CLI::Range(1, 10000));
+      ->check(CLI::Range(1, 10000))
+      ->excludes(follow);
   on_chosen(verb, invocation, [options](const Session& session) { return events(session, *options); });
 }
 

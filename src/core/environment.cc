@@ -248,6 +248,11 @@ Status validate_artifact(const Artifact& artifact, std::string_view field) {
   return {};
 }
 
+Status validate_health_check(const HealthCheck& check) {
+  if (check.probe != HealthCheck::Probe::kHttp || !check.endpoint.starts_with("https://")) return {};
+  return wrong("health_check.endpoint", "https is not probed: use http://, or the probe \"tcp\"");
+}
+
 Status validate_base_url(std::string_view url, std::string_view field) {
   if (url.empty()) return {};
   if (!url.starts_with("http://")) return wrong(std::string(field), "must begin with http://");
@@ -290,6 +295,7 @@ Status validate(const EnvironmentSpec& spec) {
   TRY(validate_mounts(spec));
   TRY(validate_disks(spec));
   TRY(validate_base_url(spec.base_url, "base_url"));
+  if (spec.health_check) TRY(validate_health_check(*spec.health_check));
   TRY(validate_actions(spec.actions));
   TRY(validate_ports(spec));
   TRY(validate_capabilities(spec.security.cap_add, "security.cap_add"));

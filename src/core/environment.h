@@ -219,6 +219,7 @@ Status validate_artifact(const Artifact& artifact, std::string_view field);
 Status validate_cloud_init(const CloudInit& cloud_init);
 // Addresses and kinds themselves are read where the host's devices are known (drivers/pci/).
 Status validate_devices(const DevicePassthrough& devices);
+Status validate_health_check(const HealthCheck& check);
 Status validate_base_url(std::string_view url, std::string_view field);
 Status validate_actions(const std::map<std::string, WorkloadAction>& actions);
 

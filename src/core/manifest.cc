@@ -35,6 +35,9 @@ Status validate(const PluginManifest& manifest) {
   if (manifest.image.empty() && !manifest.rootfs && !manifest.initramfs) {
     return wrong("image", "missing: a plugin needs an image, a rootfs or an initramfs");
   }
+  if (!manifest.image.empty() && (manifest.rootfs || manifest.initramfs)) {
+    return wrong(manifest.rootfs ? "rootfs" : "initramfs", "not together with image: it would not be used");
+  }
   if (!manifest.image.empty()) TRY_IN("image", ImageReference::parse(manifest.image));
   if (!manifest.image_digest.empty()) TRY_IN("image_digest", Digest::parse(manifest.image_digest));
   if (manifest.rootfs) TRY(validate_artifact(*manifest.rootfs, "rootfs"));
@@ -47,9 +50,14 @@ Status validate(const PluginManifest& manifest) {
       return wrong(cat("disks[", i, "].checksum"), "must be sha256: and 64 hexadecimal digits");
     }
   }
-  if (manifest.network_mode != "bridge" && manifest.network_mode != "none") {
-    return wrong("network.mode", "must be \"bridge\" or \"none\"");
+  if (!manifest.disks.empty()) {
+    return fail(ErrorCode::kUnsupported, "disks: extra disks cannot be attached in this version");
   }
+  if (manifest.network_mode == "none") {
+    return fail(ErrorCode::kUnsupported, "network.mode: \"none\" is not possible in this version");
+  }
+  if (manifest.network_mode != "bridge") return wrong("network.mode", "must be \"bridge\"");
+  if (manifest.health_check) TRY(validate_health_check(*manifest.health_check));
   TRY(validate_base_url(manifest.workload.base_url, "workload.base_url"));
   return validate_actions(manifest.actions);
 }
@@ -134,11 +142,6 @@ Status take_restart(EnvironmentSpec& spec, const PluginManifest& manifest, Resta
 
 Result<EnvironmentSpec> apply_manifest(EnvironmentSpec spec, const PluginManifest& manifest, IsolationWish wish,
                                        RestartWish restart, ResourceWishes resources) {
-  const auto refuse = [&](std::string_view what) {
-    return fail(ErrorCode::kUnsupported, cat("plugin \"", manifest.name, "\": ", what));
-  };
-  if (!manifest.disks.empty()) return refuse("extra disks cannot be attached in this version");
-  if (manifest.network_mode == "none") return refuse("network.mode \"none\" is not possible in this version");
   TRY(take_source(spec, manifest, wish));
   TRY(take_cloud_init(spec, manifest, wish));
   TRY(take_devices(spec, manifest, wish));

@@ -59,7 +59,7 @@ struct PluginManifest {
   std::optional<HealthCheck> health_check;
   std::optional<RestartPolicy> restart;
   std::map<std::string, ManifestAction> actions;
-  std::string network_mode = "bridge";  // "bridge" or "none"
+  std::string network_mode = "bridge";  // nothing else yet
   std::vector<PublishedPort> ports;
   DevicePassthrough devices;
   std::optional<CloudInit> cloud_init;
@@ -68,7 +68,7 @@ struct PluginManifest {
   bool operator==(const PluginManifest&) const = default;
 };
 
-// What is wrong with it by itself. kInvalidArgument names the field.
+// What is wrong with it by itself, kInvalidArgument, or cannot be done, kUnsupported. Both name the field.
 Status validate(const PluginManifest& manifest);
 
 // Whether a request said how strongly to isolate, or left it open.

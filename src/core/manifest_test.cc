@@ -77,7 +77,7 @@ TEST(ApplyManifest, DisksMakeAMicrovm) {
 }
 
 // What a manifest asks for and we cannot do is refused, never left out.
-TEST(ApplyManifest, RefusesWhatItCannotDo) {
+TEST(Manifest, RefusesWhatCannotBeDone) {
   std::vector<std::pair<std::string, PluginManifest>> cases;
   const auto add = [&](const std::string& word, const auto& change) {
     auto manifest = web();
@@ -88,11 +88,25 @@ TEST(ApplyManifest, RefusesWhatItCannotDo) {
       [](auto& m) { m.disks = {{"data", "file:///d", "sha256:" + std::string(64, 'c'), "raw", false, "vdb"}}; });
   add("network.mode", [](auto& m) { m.network_mode = "none"; });
   for (const auto& [word, manifest] : cases) {
-    const auto spec = apply_manifest({}, manifest, IsolationWish::kOpen, RestartWish::kOpen);
-    ASSERT_FALSE(spec) << word;
-    EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported);
-    EXPECT_NE(spec.error().message().find(word), std::string::npos) << spec.error().message();
+    const auto valid = validate(manifest);
+    ASSERT_FALSE(valid) << word;
+    EXPECT_EQ(valid.error().code, ErrorCode::kUnsupported);
+    EXPECT_NE(valid.error().message().find(word), std::string::npos) << valid.error().message();
   }
+}
+
+TEST(Manifest, RefusesWhatItWouldNotUse) {
+  const auto why = [](const auto& change) {
+    auto manifest = web();
+    change(manifest);
+    const auto valid = validate(manifest);
+    return valid ? std::string() : valid.error().message();
+  };
+  const Artifact file{"file:///disk", "sha256:" + std::string(64, 'b'), "erofs"};
+  EXPECT_NE(why([&](auto& m) { m.rootfs = file; }).find("rootfs: not together with image"), std::string::npos);
+  EXPECT_NE(why([&](auto& m) { m.initramfs = file; }).find("initramfs: not together with image"), std::string::npos);
+  const HealthCheck https{HealthCheck::Probe::kHttp, "https://127.0.0.1/x", {}};
+  EXPECT_NE(why([&](auto& m) { m.health_check = https; }).find("health_check.endpoint"), std::string::npos);
 }
 
 TEST(ApplyManifest, DevicesMakeAMicrovmAndAreNamedByKind) {

@@ -8,6 +8,7 @@
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
+#include "image/artifact_format.h"
 #include "image/watched_run.h"
 
 namespace skerry {
@@ -95,16 +96,20 @@ Result<std::string> ArtifactStore::get(const Artifact& artifact, const Work& wor
   const Digest wanted = TRY(Digest::parse(artifact.checksum));
   std::string path = cat(dir_, "/", wanted.hex());
   const SingleFlight::Turn turn(flights_, wanted.hex());
+  const auto as_it_says = [&]() -> Result<std::string> {
+    TRY_IN(artifact.url, check_format(path, artifact.format));
+    return path;
+  };
   if (sys::exists(path)) {
     auto good = verified_.check(path, wanted, path);
-    if (good) return path;
+    if (good) return as_it_says();
     // Damaged here: what the source still has is worth more.
     if (good.error().code != ErrorCode::kCorrupt) return fail(std::move(good).error());
     TRY(sys::unlink(path));
   }
   TRY(fetch(artifact, wanted, path, work));
   TRY(verified_.check(path, wanted, path));
-  return path;
+  return as_it_says();
 }
 
 Result<std::uint64_t> ArtifactStore::keep_only(const std::set<Digest>& wanted) {

@@ -27,8 +27,8 @@ class ArtifactStore {
   static constexpr std::uint64_t kMaxBytes = 32ULL << 30U;
 
   // The path of the verified file, fetched when it is not here: file:// is copied, https:// comes through curl(1).
-  // kCorrupt when the bytes do not have the checksum (names both), kResourceExhausted when there are too many,
-  // kNotFound, kUnavailable.
+  // kCorrupt when the bytes do not have the checksum (names both) or are not of the format, kResourceExhausted when
+  // there are too many, kNotFound, kUnavailable.
   Result<std::string> get(const Artifact& artifact, const Work& work);
 
   // Removes the others; what freed how many bytes.

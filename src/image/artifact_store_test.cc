@@ -43,6 +43,32 @@ TEST_F(ArtifactStoreTest, RefusesOtherBytesAndLeavesNothing) {
   EXPECT_TRUE(sys::list_directory(dir_ / "artifacts").value().empty());
 }
 
+TEST_F(ArtifactStoreTest, RefusesAnotherFormat) {
+  struct Case {
+    std::string format;
+    std::size_t offset;
+    std::string magic;
+  };
+  const Case cases[] = {
+      {"erofs", 1024, "\xe2\xe1\xf5\xe0"}, {"ext4", 1080, "\x53\xef"}, {"squashfs", 0, "hsqs"},   {"xfs", 0, "XFSB"},
+      {"btrfs", 65600, "_BHRfS_M"},        {"cpio", 0, "070701"},      {"cpio.gz", 0, "\x1f\x8b"}};
+  for (const auto& [format, offset, magic] : cases) {
+    std::string bytes(offset, '\0');
+    bytes += magic;
+    ASSERT_TRUE(write_file_atomic(source_, bytes, 0644));
+    Artifact artifact{artifact_.url, sha256_of(bytes).text(), format};
+    EXPECT_TRUE(store_->get(artifact, {})) << format;
+    artifact.format = format == "xfs" ? "erofs" : "xfs";
+    const auto refused = store_->get(artifact, {});
+    ASSERT_FALSE(refused) << format;
+    EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(refused.error().message().find(cat("it is no ", artifact.format)), std::string::npos);
+  }
+  artifact_.format = "qcow2";
+  ASSERT_TRUE(write_file_atomic(source_, "the disk", 0644));
+  EXPECT_EQ(store_->get(artifact_, {}).error().code, ErrorCode::kUnsupported);
+}
+
 TEST_F(ArtifactStoreTest, ACopyThatWasChangedIsFetchedAgainOrRefused) {
   const auto path = store_->get(artifact_, {}).value();
   ASSERT_TRUE(write_file_atomic(path, "evil", 0400));

@@ -47,6 +47,11 @@ Status check_resources(const oci::Resources& resources) {
   if (!resources.rdma.empty()) return unsupported("/linux/resources/rdma", "not with a microVM");
   if (resources.network) return unsupported("/linux/resources/network", "not with a microVM");
   if (!resources.unified.empty()) return unsupported("/linux/resources/unified", "not with a microVM");
+  if (const auto& cpu = resources.cpu) {
+    if (!cpu->cpus.empty() || !cpu->mems.empty()) return unsupported("/linux/resources/cpu/cpus", "not with a microVM");
+    const bool realtime = cpu->realtime_runtime_us.value_or(0) != 0 || cpu->realtime_period_us.value_or(0) != 0;
+    if (realtime) return unsupported("/linux/resources/cpu/realtimeRuntime", "not with a microVM");
+  }
   return {};
 }
 

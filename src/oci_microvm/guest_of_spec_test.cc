@@ -75,6 +75,9 @@ TEST(GuestOfSpec, RefusesTheRestByItsPath) {
          s.linux_part.resources.memory.emplace();
          s.linux_part.resources.memory->limit = 1 << 20;
        }},
+      {"/linux/resources/cpu/cpus", [](auto& s) { s.linux_part.resources.cpu.emplace().cpus = "0-1"; }},
+      {"/linux/resources/cpu/realtimeRuntime",
+       [](auto& s) { s.linux_part.resources.cpu.emplace().realtime_runtime_us = 1000; }},
       {"/hooks", [](auto& s) { s.hooks.start_container.push_back({"/x", {}, {}, {}}); }},
       {"of type nfs", [](auto& s) { s.mounts.push_back({"/n", "nfs", "x", {}, {}, {}}); }},
       {"tmpcopyup", [](auto& s) { s.mounts.push_back({"/n", "tmpfs", "x", {"tmpcopyup"}, {}, {}}); }},

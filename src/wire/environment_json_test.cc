@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "wire/requests.h"
 
 namespace skerry::wire {
 namespace {
@@ -188,6 +189,14 @@ TEST(CreateRequest, ResourcesAreSaidWhenTheyWereChosen) {
   request.command.resource_wishes = {};
   request.command.spec.resources.memory_mib = 64;
   EXPECT_EQ(parse_create_request(create_request_json(request))->command.spec.resources.memory_mib, 64U);
+}
+
+TEST(CreateRequest, AVersionIsThatOfAPlugin) {
+  const auto refused = parse_create_request(R"({"image":"a","plugin_version":"2"})");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("plugin_version: is missing its plugin"), std::string::npos);
+  EXPECT_FALSE(parse_deployment_change(R"({"plugin_version":"2","replicas":1})"));
+  EXPECT_TRUE(parse_deployment_change(R"({"plugin":"p","plugin_version":"2"})"));
 }
 
 }  // namespace

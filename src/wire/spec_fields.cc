@@ -200,6 +200,7 @@ void read_plugin(ObjectReader& fields, std::string& name, std::string& version) 
   if (!plugin.version.empty() && !version.empty() && plugin.version != version) {
     fields.error("plugin_version", cat("\"", version, "\" is not the version that plugin names"));
   }
+  if (!version.empty() && !fields.has("plugin")) fields.error("plugin_version", "is missing its plugin");
   if (fields.has("plugin")) name = std::move(plugin.name);
   if (version.empty()) version = std::move(plugin.version);
 }
