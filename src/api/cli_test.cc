@@ -296,6 +296,13 @@ TEST_F(CliTest, KernelsAreAddedBuiltChosenAndRemoved) {
   }
 }
 
+TEST_F(CliTest, AVersionForProgramsAndNoLimitForWhatIsFollowed) {
+  EXPECT_EQ(skerry({"version", "--output", "json"}), 0) << err_;
+  EXPECT_FALSE(wire::JsonNode::parse(out_)->text("version").empty()) << out_;
+  EXPECT_EQ(skerry({"events", "-f", "--limit", "3"}), 2);
+  EXPECT_NE(err_.find("--limit"), std::string::npos) << err_;
+}
+
 TEST_F(CliTest, NotFoundIsThreeRefusedIsFour) {
   EXPECT_EQ(skerry({"show", "nobody"}), 3);
   EXPECT_EQ(err_, "skerry: environment \"nobody\" does not exist (see: skerry ls)\n");

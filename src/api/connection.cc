@@ -274,6 +274,7 @@ class Session {
     request.parameters = std::move(match->parameters);
     auto query = parse_query(question == std::string::npos ? "" : std::string_view(target).substr(question + 1));
     if (!query) return refuse_with(query.error(), 400);
+    if (auto known = check_query(*route, *query); !known) return refuse_with(known.error(), 400);
     request.query = std::move(*query);
     request.vms_only = request.path.starts_with("/api/v1/vms");
     request.content_type = header(raw, http::field::content_type);

@@ -74,14 +74,6 @@ bool passes_filters(const Wanted& wanted, const Environment& environment) {
 
 // A filter that is not understood must not pass everything.
 Status check_filters(const Request& request) {
-  for (const auto& [name, value] : request.query) {
-    const bool page = name == "limit" || name == "offset" || name == "sort" || name == "order";
-    if (page || std::ranges::find(kFilters, name, &Filter::name) != std::end(kFilters)) continue;
-    std::string known;
-    for (const auto& filter : kFilters) known += cat(known.empty() ? "" : ", ", filter.name);
-    return fail(ErrorCode::kInvalidArgument, cat("query ", name.substr(0, 64), ": no such filter"),
-                cat("there are ", known));
-  }
   if (const auto state = request.option("state"); state && *state != "restarting") {
     TRY_IN("query state", parse_state(*state));
   }

@@ -59,6 +59,19 @@ TEST_F(EventsTest, WithoutABeginningTheNewestAreTold) {
   EXPECT_EQ(names("limit=2&resource=b"), "b");
 }
 
+// One letter less would otherwise list everything, on any route.
+TEST_F(EventsTest, OptionsThatTheRouteDoesNotKnowAreRefused) {
+  auto http = client();
+  for (const auto* target : {"/api/v1/events?typ=vm.", "/api/v1/images?limits=1", "/api/v1/system?x",
+                             "/api/v1/deployments/web?force=true", "/api/v1/policy/explain?form=a"}) {
+    const auto answer = http.call("GET", target);
+    EXPECT_EQ(answer->status, 400) << target;
+    EXPECT_NE(answer->body.find("is not known here"), std::string::npos) << answer->body;
+  }
+  EXPECT_NE(http.call("GET", "/api/v1/events?typ=vm.")->body.find("query typ"), std::string::npos);
+  EXPECT_EQ(http.call("GET", "/api/v1/images?limit=1")->status, 200);
+}
+
 TEST_F(EventsTest, Filters) {
   store("vm.created", "a");
   store("container.created", "b");
@@ -84,7 +97,7 @@ TEST_F(EventsTest, AReaderThatReconnectsAHundredTimesMissesNone) {
     ++connections;
     auto reader = stream("", cat("Last-Event-ID: ", last, "\r\n"));
     // Read a few events, then hang up in the middle of things.
-    const auto stop = std::min(last + 1 + kEvents / 100, kEvents);
+    const auto stop = std::min(last + kEvents / 100, kEvents);
     const auto text = reader.read_until(cat("id: ", stop, "\n"));
     for (auto at = text.find("id: "); at != std::string::npos; at = text.find("id: ", at + 1)) {
       const auto end = text.find("\n\n", at);
@@ -94,10 +107,11 @@ TEST_F(EventsTest, AReaderThatReconnectsAHundredTimesMissesNone) {
       ASSERT_TRUE(id);
       ASSERT_EQ(*id, last + 1);
       last = *id;
+      if (last == stop) break;  // what came behind it is lost with the connection
     }
   }
   writer.join();
-  EXPECT_GE(connections, 1);
+  EXPECT_GE(connections, 100);
 }
 
 TEST_F(EventsTest, AReaderThatDoesNotReadHoldsUpNobody) {

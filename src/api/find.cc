@@ -1,6 +1,10 @@
 #include "api/find.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/text.h"
+#include "wire/json_node.h"
 
 namespace skerry::api {
 namespace {
@@ -31,6 +35,54 @@ Result<Page> read_page(const Request& request) {
   if (order != "asc" && order != "desc") return fail(ErrorCode::kInvalidArgument, "query order: must be asc or desc");
   page.descending = order == "desc";
   return page;
+}
+
+namespace {
+
+// Before it: null; a number by its value; a text or a flag as it is written.
+using SortKey = std::tuple<bool, double, std::string>;
+SortKey sort_key(const wire::JsonNode& value) {
+  if (value.is_null()) return {false, 0, {}};
+  return {true, value.decimal(), value.text()};
+}
+
+bool is_one_value(const wire::JsonNode& document, const std::string& key) {
+  const auto members = document.members();
+  return std::ranges::any_of(members, [&](const auto& each) {
+    return each.first == key && !each.second.is_object() && !each.second.is_array();
+  });
+}
+
+std::string field_names(const wire::JsonNode& document) {
+  std::string names;
+  for (const auto& [name, value] : document.members()) {
+    if (!value.is_object() && !value.is_array()) names += cat(names.empty() ? "" : ", ", name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Status sort_documents(std::vector<std::string>& documents, const std::string& key) {
+  if (key.empty() || documents.empty()) return {};
+  std::vector<std::pair<SortKey, std::string>> keyed;
+  keyed.reserve(documents.size());
+  bool known = false;
+  std::string fields;
+  for (auto& text : documents) {
+    const auto document = TRY(wire::JsonNode::parse(text));
+    if (fields.empty()) fields = field_names(document);
+    const auto value = document.member(key);
+    known = known || is_one_value(document, key);
+    keyed.emplace_back(sort_key(value), std::move(text));
+  }
+  if (!known) {
+    return fail(ErrorCode::kInvalidArgument, cat("query sort: \"", key.substr(0, 64), "\" is no field to sort by"),
+                cat("there are ", fields));
+  }
+  std::ranges::stable_sort(keyed, {}, [](const auto& each) -> const SortKey& { return each.first; });
+  std::ranges::transform(keyed, documents.begin(), [](auto& each) { return std::move(each.second); });
+  return {};
 }
 
 Response list_response(std::string json, std::size_t total) {

@@ -16,7 +16,7 @@ bool is_visible(const Request& request, const Environment& environment);
 // The environment of the path's {name}. kNotFound also for one that the caller may not see.
 Result<Environment> find_environment(Context& context, const Request& request);
 
-// A page of a list: limit, offset, sort and order of the query. Options that the route does not know are errors.
+// A page of a list: limit, offset, sort and order of the query.
 struct Page {
   std::size_t offset = 0;
   std::size_t limit = 0;  // 0: all
@@ -34,6 +34,9 @@ std::vector<T> cut_page(std::vector<T> all, const Page& page) {
   return std::vector<T>(std::make_move_iterator(begin),
                         std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count)));
 }
+// Sorts JSON objects by their field `key`, those without it first, numbers by size, and equal ones as they come.
+// kInvalidArgument: no such field, or one that holds more than one value.
+Status sort_documents(std::vector<std::string>& documents, const std::string& key);
 // A list's answer; `total` goes into X-Total-Count.
 Response list_response(std::string json, std::size_t total);
 // The page that the request asks for, of all that its caller may see; `write(json, each)` puts one into the array.
@@ -41,9 +44,17 @@ template <typename T, typename Write>
 Result<Response> list_page(const Request& request, std::vector<T> all, Write write) {
   const auto page = TRY(read_page(request));
   const std::size_t total = all.size();
+  std::vector<std::string> documents;
+  documents.reserve(total);
+  for (const auto& each : all) {
+    wire::JsonWriter json;
+    write(json, each);
+    documents.push_back(std::move(json).text());
+  }
+  TRY(sort_documents(documents, page.sort));
   wire::JsonWriter json;
   json.begin_array();
-  for (const auto& each : cut_page(std::move(all), page)) write(json, each);
+  for (const auto& each : cut_page(std::move(documents), page)) json.raw(each);
   json.end_array();
   return list_response(std::move(json).text(), total);
 }

@@ -153,6 +153,22 @@ constexpr Tool kTools[] = {
      ToolReach::kHost, R"("name":{"type":"string","description":"Name of the deployment"})", "name", "DELETE",
      "/api/v1/deployments/{name}", kDone},
 
+    {"list_snapshots", "List snapshots", "Lists what was kept of environments: their disks, and of some the memory.",
+     ToolEffect::kReads, ToolReach::kHost, SKERRY_PAGE, "", "GET", "/api/v1/snapshots", "[]Snapshot"},
+    {"create_snapshot", "Take a snapshot",
+     "Keeps an environment as it is at this moment under a name: its disk, and of a microVM that runs its memory.",
+     ToolEffect::kAdds, ToolReach::kHost,
+     R"("environment":{"type":"string","description":"Name of the environment"},)"
+     R"("name":{"type":"string","description":"Name of the snapshot"})",
+     "environment name", "POST", "/api/v1/environments/{name}/snapshots", "Snapshot", nullptr, "environment"},
+    {"restore_snapshot", "Restore a snapshot",
+     "Makes the stopped environment that a snapshot was taken of what it was then. What it has become since is lost.",
+     ToolEffect::kDestroys, ToolReach::kHost, R"("name":{"type":"string","description":"Name of the snapshot"})",
+     "name", "POST", "/api/v1/snapshots/{name}/restore", "Environment"},
+    {"delete_snapshot", "Delete a snapshot", "Deletes a snapshot for good.", ToolEffect::kDestroys, ToolReach::kHost,
+     R"("name":{"type":"string","description":"Name of the snapshot"})", "name", "DELETE", "/api/v1/snapshots/{name}",
+     kDone},
+
     {"policy_explain", "Explain the policy",
      "Whether one environment may ask something of another, the rule that decided with its file and line, and the "
      "rules "

@@ -272,6 +272,20 @@ TEST_F(McpTest, AToolAnswersWithItsRoutesDocument) {
             "new");
 }
 
+TEST_F(McpTest, SnapshotsAreTakenRestoredAndDeleted) {
+  add_running("web");
+  const auto taken = modern_call("create_snapshot", R"({"environment":"web","name":"before"})").json().at("result");
+  EXPECT_FALSE(taken.at("isError").flag()) << taken.dump();
+  EXPECT_EQ(taken.text("structuredContent.environment"), "web");
+  EXPECT_EQ(taken.text("structuredContent.name"), "before");
+  EXPECT_EQ(modern_call("list_snapshots", "{}").json().integer("result.structuredContent.total"), 1);
+  const auto restored = modern_call("restore_snapshot", R"({"name":"before"})").json().at("result");
+  EXPECT_EQ(restored.text("structuredContent.name"), "web") << restored.dump();
+  EXPECT_TRUE(modern_call("delete_snapshot", R"({"name":"before"})").json().at("result.structuredContent.done").flag());
+  EXPECT_EQ(modern_call("list_snapshots", "{}").json().integer("result.structuredContent.total"), 0);
+  EXPECT_TRUE(modern_call("create_snapshot", R"({"name":"x"})").json().at("result.isError").flag());
+}
+
 TEST_F(McpTest, WhatAToolCannotDoIsAnAnswer) {
   const std::pair<std::string_view, std::string_view> cases[] = {{R"({"name":"none"})", "does not exist"},
                                                                  {"{}", "\"name\" is missing"},

@@ -139,9 +139,9 @@ Result<std::string> scalar(std::string_view name, const JsonNode& value) {
   return value.text();
 }
 
-Result<std::string> path_for(std::string_view pattern, const JsonNode& arguments, std::set<std::string>& used) {
+Result<std::string> path_for(const Tool& tool, const JsonNode& arguments, std::set<std::string>& used) {
   std::string path;
-  for (const auto part : split(pattern, '/')) {
+  for (const auto part : split(tool.path, '/')) {
     if (part.empty()) continue;
     path += '/';
     if (!part.starts_with('{')) {
@@ -150,6 +150,7 @@ Result<std::string> path_for(std::string_view pattern, const JsonNode& arguments
     }
     auto name = part.substr(1, part.size() - 2);
     if (name.ends_with('*')) name.remove_suffix(1);
+    if (name == "name") name = tool.place;
     const auto value = TRY(scalar(name, arguments.member(name)));
     if (value.empty()) return fail(ErrorCode::kInvalidArgument, cat("argument \"", name, "\" is empty"));
     path += percent_encode(value);
@@ -208,7 +209,7 @@ Result<Request> request_of(const Tool& tool, const JsonNode& arguments, const Re
   request.id = from.id;
   request.caller = from.caller;
   request.method = route->method;
-  request.path = TRY(path_for(route->path, arguments, used));
+  request.path = TRY(path_for(tool, arguments, used));
   JsonWriter body;
   body.begin_object();
   for (const auto& [name, value] : arguments.members()) {
@@ -225,7 +226,8 @@ Result<Request> request_of(const Tool& tool, const JsonNode& arguments, const Re
 }
 
 Error said_with_tools(Error error) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kCommands{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kCommands{{
+      {"skerry snapshot ls", "list_snapshots"},
       {"skerry images pull", "pull_image"},
       {"skerry plugins list", "list_plugins"},
       {"skerry deployments list", "list_deployments"},

@@ -60,6 +60,7 @@ struct Tool {
   std::string_view path;
   std::string_view output;   // schema of the answer: by name in schemas.cc, "[]X" for {"items":[X…],"total":N}; or JSON
   ToolRunner run = nullptr;  // unset: the route itself is called
+  std::string_view place = "name";  // the argument that the route's {name} is, where its body has a name as well
 };
 
 std::span<const Tool> tools();

@@ -45,6 +45,28 @@ TEST_F(PluginsTest, WhatCannotBeFetchedIsNotInstalled) {
   EXPECT_TRUE(store_->events({})->empty());
 }
 
+TEST_F(PluginsTest, ListsAreSortedByTheFieldsTheyHave) {
+  serve();
+  auto http = client();
+  EXPECT_EQ(http.call("GET", "/api/v1/plugins?sort=colour")->status, 200) << "nothing to sort";
+  for (const auto* each : {"b\",\"version\":\"1", "a\",\"version\":\"3", "c\",\"version\":\"2"}) {
+    ASSERT_EQ(http.call("POST", "/api/v1/plugins", cat(R"({"image":"localhost/x:1","name":")", each, R"("})"))->status,
+              201);
+  }
+  const auto names = [&](const std::string& query) {
+    std::string out;
+    for (const auto& each : json(http.call("GET", "/api/v1/plugins?" + query)).items()) out += each.text("name");
+    return out;
+  };
+  EXPECT_EQ(names("sort=name"), "abc");
+  EXPECT_EQ(names("sort=name&order=desc&limit=2"), "cb");
+  EXPECT_EQ(names("sort=version"), "bca");
+  EXPECT_EQ(names("sort=created_at"), "bac");
+  const auto refused = http.call("GET", "/api/v1/plugins?sort=colour");
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_NE(refused->body.find("version"), std::string::npos) << refused->body;
+}
+
 TEST_F(PluginsTest, WhatIsNotSignedIsNotEvenFetched) {
   bool fetched = false;
   images_.on_fetch = [&](const Artifact&) -> Status {

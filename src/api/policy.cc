@@ -76,10 +76,6 @@ Result<PolicyParty> party(Context& context, const Request& request, const std::s
 }
 
 Result<PolicyRequest> question(Context& context, const Request& request) {
-  for (const auto& [name, value] : request.query) {
-    if (name == "source" || name == "target" || name == "service" || name == "argument") continue;
-    return fail(ErrorCode::kInvalidArgument, cat("query ", name.substr(0, 64), ": is not known"));
-  }
   PolicyRequest out;
   out.service = TRY(asked(request, "service"));
   std::string argument;

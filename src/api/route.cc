@@ -1,5 +1,8 @@
 #include "api/route.h"
 
+#include <algorithm>
+
+#include "api/handlers.h"
 #include "base/text.h"
 
 namespace skerry::api {
@@ -49,6 +52,17 @@ Result<Match> find_route(std::string_view method, std::string_view path) {
                 cat("use ", allowed_methods(path)));
   }
   return fail(ErrorCode::kNotFound, cat("no such path: ", path.substr(0, 128)), "see /openapi.json");
+}
+
+Status check_query(const Route& route, const std::map<std::string, std::string>& query) {
+  if (query.empty() || route.handler == ask_workload) return {};
+  const auto known = split(route.query, ' ');
+  for (const auto& [name, value] : query) {
+    if (!name.empty() && std::ranges::find(known, name) != known.end()) continue;
+    return fail(ErrorCode::kInvalidArgument, cat("query ", name.substr(0, 64), ": is not known here"),
+                route.query.empty() ? "this path takes none" : cat("there are ", join(known, ", ")));
+  }
+  return {};
 }
 
 std::string allowed_methods(std::string_view path) {

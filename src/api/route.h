@@ -46,6 +46,9 @@ struct Match {
 };
 // kNotFound; kUnsupported when the path exists but not with this method: the error's hint then lists the methods.
 Result<Match> find_route(std::string_view method, std::string_view path);
+// kInvalidArgument names the option of the query that the route does not know. What goes on to a workload may say
+// anything.
+Status check_query(const Route& route, const std::map<std::string, std::string>& query);
 // The methods a path has, for the Allow header; empty when there is no such path.
 std::string allowed_methods(std::string_view path);
 
