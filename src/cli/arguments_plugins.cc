@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "cli/arguments_internal.h"
+#include "cli/manifest_source.h"
 
 namespace skerry::cli {
 namespace {
@@ -12,10 +13,14 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
   ls->alias("ls");
   on_chosen(ls, invocation, list_plugins);
   auto* install = add_action(*plugins, invocation, "install", "Install a manifest",
-                             "  skerry plugins install --manifest nginx.json\n", options, install_plugin);
-  install->add_option("--manifest", options->manifest_path, "The manifest (JSON)")
+                             "  skerry plugins install --manifest nginx.json\n"
+                             "  skerry plugins install --manifest https://plugins.example/nginx.json\n",
+                             options, install_plugin);
+  install
+      ->add_option("--manifest", options->manifest_path,
+                   "The manifest: a file, a URL, - for standard input, or its JSON")
       ->required()
-      ->check(CLI::ExistingFile);
+      ->check([](const std::string& source) { return is_no_file(source) ? std::string() : CLI::ExistingFile(source); });
   struct Each {
     const char* name;
     const char* summary;

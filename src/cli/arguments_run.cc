@@ -110,7 +110,7 @@ std::shared_ptr<RunOptions> add_run_options(CLI::App* verb, Scope scope) {
 
 void add_run_verbs(CLI::App& app, Invocation& invocation) {
   auto* run_verb =
-      add_verb(app, invocation, "run", "Create an environment and start it: run [OPTIONS] IMAGE [COMMAND…]",
+      add_verb(app, invocation, "run", "Create an environment and start it: run [OPTIONS] IMAGE|PLUGIN [COMMAND…]",
                "  skerry run --rm debian echo hello\n"
                "  skerry run -d --name web -p 8000:80 --isolation microvm localhost:5000/nginx\n"
                "  skerry run -it --rm debian bash\n");
@@ -120,7 +120,7 @@ void add_run_verbs(CLI::App& app, Invocation& invocation) {
   on_chosen_run(run_verb, invocation, options, run);
 
   auto* create_one = add_verb(app, invocation, "create",
-                              "Create an environment without starting it: create [OPTIONS] IMAGE [COMMAND…]",
+                              "Create an environment without starting it: create [OPTIONS] IMAGE|PLUGIN [COMMAND…]",
                               "  skerry create --name db --memory 1024 localhost:5000/postgres\n");
   on_chosen_run(create_one, invocation, add_run_options(create_one, Scope::kEnvironments), create);
 }

@@ -1,11 +1,10 @@
 // skerry plugins: list, install, show, enable, disable, remove.
-#include "base/file_io.h"
 #include "base/text.h"
 #include "cli/listing.h"
+#include "cli/manifest_source.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "wire/plugin_manifest.h"
 
 namespace skerry::cli {
 namespace {
@@ -47,9 +46,9 @@ Outcome list_plugins(const Session& session) {
 }
 
 Outcome install_plugin(const Session& session, const PluginOptions& options) {
-  const auto manifest = TRY_IN("--manifest", read_file(options.manifest_path, wire::kMaxManifestBytes));
+  const auto manifest = TRY_IN("--manifest", read_manifest(options.manifest_path));
   const auto answer = session.http.expect("POST", kPlugins, manifest);
-  if (!answer) return fail(Error(answer.error()).in(options.manifest_path));
+  if (!answer) return fail(Error(answer.error()).in(options.manifest_path.substr(0, 256)));
   const auto json = TRY(wire::JsonNode::parse(answer->body));
   if (session.settings.output == OutputForm::kJson) {
     TRY(print_json(json));

@@ -70,6 +70,25 @@ Result<wire::JsonNode> post(const Session& session, const RunOptions& options, w
   return wire::JsonNode::parse(answer.body);
 }
 
+// A name that is an installed plugin's means the plugin; an image of that name is told apart by its tag or registry.
+Status prefer_plugin(const Session& session, const RunOptions& options, EnvironmentSpec& spec) {
+  const auto named = parse_plugin_ref(options.source);
+  const bool may_be = spec.plugin.empty() && is_dns_label(named.name) && !named.version.starts_with("sha256:");
+  if (options.source.empty() || !may_be) return {};
+  const auto found = TRY(session.http.call("GET", cat("/api/v1/plugins/", escape(options.source))));
+  if (found.status != 200) return {};
+  spec.plugin = named.name;
+  spec.plugin_version = named.version;
+  spec.image.clear();
+  return {};
+}
+
+Result<CreateCommand> wanted(const Session& session, const RunOptions& options) {
+  auto command = TRY(resolve_command(options));
+  TRY(prefer_plugin(session, options, command.spec));
+  return command;
+}
+
 Status print_created(const Session& session, const wire::JsonNode& environment) {
   if (session.settings.output == OutputForm::kJson) return print_json(environment);
   return print(environment.text("name") + "\n");
@@ -118,7 +137,7 @@ Outcome foreground(const Session& session, const RunOptions& options, wire::Crea
 
 Outcome run_spec(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
-  request.command = TRY(resolve_command(options));
+  request.command = TRY(wanted(session, options));
   if (!options.detach) return foreground(session, options, std::move(request));
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
@@ -138,7 +157,7 @@ Outcome run(const Session& session, const RunOptions& options) {
 
 Outcome create(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
-  request.command = TRY(resolve_command(options));
+  request.command = TRY(wanted(session, options));
   request.command.start = false;
   TRY(print_created(session, TRY(post(session, options, request))));
   return kExitSuccess;
@@ -146,7 +165,7 @@ Outcome create(const Session& session, const RunOptions& options) {
 
 Outcome create_vm(const Session& session, const RunOptions& options) {
   wire::CreateRequest request;
-  request.command = TRY(resolve_command(options));
+  request.command = TRY(wanted(session, options));
   const auto vm = TRY(post(session, options, request));
   if (session.settings.output == OutputForm::kJson) {
     TRY(print_json(vm));
