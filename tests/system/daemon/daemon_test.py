@@ -169,7 +169,15 @@ class Lifecycle(DaemonCase):
         self.run_detached("again", "--restart", "on-failure:2", self.image, "--", "sh", "-c", "echo run; exit 3")
         eventually(lambda: self.host.skerry("logs", "again").stdout.count("run\n") == 3, "two restarts")
         eventually(lambda: self.host.show("again")["state"] == "failed", "it gave up")
+        self.assertFalse(self.host.show("again")["restarting"])
         self.assertEqual(self.host.skerry("logs", "again").stdout.count("run\n"), 3)
+
+    def test_a_crash_loop_is_told(self):
+        self.run_detached("loops", "--restart", "always", self.image, "--", "sh", "-c", "exit 3")
+        shown = eventually(lambda: (now := self.host.show("loops"))["crash_looping"] and now, "it loops")
+        self.assertTrue(shown["restarting"])
+        self.assertGreaterEqual(shown["restarts"], 3)
+        self.assertIn("crash loop (", self.host.skerry("ls").stdout)
 
     def test_events_tell_what_happened_in_order(self):
         self.run_detached("told", self.image)
@@ -180,6 +188,26 @@ class Lifecycle(DaemonCase):
         self.assertEqual(types, ["container.created", "container.started", "container.deleted"])
         ids = [each["id"] for each in events]
         self.assertEqual(ids, sorted(set(ids)))
+
+    def test_following_events_goes_on_when_the_daemon_is_replaced(self):
+        path = f"{self.host.place}/followed"
+        with open(path, "w") as out:
+            follower = subprocess.Popen([f"{PROGRAMS}/skerry", "events", "-f", "--output", "json"],
+                                        env=self.host.environment, stdout=out)
+        self.addCleanup(lambda: (follower.kill(), follower.wait()))
+
+        def seen():
+            with open(path) as out:
+                return [json.loads(line) for line in out.read().splitlines()]
+        for name in ("before", "after"):
+            eventually(lambda: follower.poll() is None, "it follows")
+            self.run_detached(name, self.image)
+            eventually(lambda: any(each["resource"] == name and each["type"] == "container.started" for each in seen()),
+                       f"it tells of {name}")
+            self.host.kill()
+            self.host.start()
+        ids = [each["id"] for each in seen()]
+        self.assertEqual(ids, sorted(set(ids)), "none twice")
 
     def test_bind_mounts_and_read_only_root(self):
         shared = os.path.join(self.host.place, "shared")

@@ -173,6 +173,51 @@ class Runs(PluginCase):
         self.assertIn("checksum", done.stderr)
         self.assertNotIn("changed", [each["name"] for each in self.host.document("plugins", "list")])
 
+    def events_of(self, name):
+        lines = self.host.skerry("events", "--resource", name, "--output", "json").stdout.splitlines()
+        return [json.loads(line)["type"] for line in lines]
+
+    def test_the_documents_words_and_health(self):
+        """The create exchange of the command line and of the API, and a workload that breaks."""
+        plugin = self.install(self.build("words", ROOTFS.format(image=self.image, filesystem="erofs", name="words")))
+        for name in ("words-cli", "words-api"):
+            self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
+        said = self.host.skerry("vms", "create", "words-cli", "--plugin", plugin).stdout
+        self.assertEqual(said, f"VM words-cli created with IP {self.host.show('words-cli')['ip']}\n")
+        status, body = self.api("POST", "/api/v1/vms", json.dumps(
+            {"name": "words-api", "plugin": plugin, "cpu_cores": 1, "memory_mb": 512}))
+        self.assertEqual(status, 201, body)
+        made = json.loads(body)
+        self.assertEqual(list(made)[:5], ["name", "plugin", "ip", "state", "resources"])
+        self.assertEqual((made["name"], made["plugin"], made["state"]), ("words-api", "words", "running"))
+        self.assertEqual((made["resources"]["cpu_cores"], made["resources"]["memory_mb"]), (1, 512),
+                         "asked for, though the plugin says 192")
+        self.assertEqual(fetch(made["ip"], 9000), "from the plugin\n")
+        self.host.skerry("rm", "--force", "words-api")
+
+        eventually(lambda: self.host.show("words-cli")["health"] == "healthy", "it is healthy")
+        self.host.skerry("exec", "words-cli", "--", "rm", "/srv/site/index.html")
+        eventually(lambda: self.host.show("words-cli")["health"] == "unhealthy", "it is not")
+        told = [each for each in self.events_of("words-cli") if each in ("vm.healthy", "vm.unhealthy")]
+        self.assertEqual(told, ["vm.healthy", "vm.unhealthy"])
+
+    def test_the_installed_copy_is_verified_again_before_launch(self):
+        folder = self.build("twice", ROOTFS.format(image=self.image, filesystem="erofs", name="twice"))
+        shown = self.run_plugin(self.install(folder))
+        self.host.skerry("stop", shown["name"])
+        with open(f"{folder}/manifest.json") as file:
+            digest = json.load(file)["rootfs"]["checksum"].removeprefix("sha256:")
+        copy, = pathlib.Path(self.host.environment["SKERRY_STATE_DIR"]).rglob(digest)
+        # The source too: a damaged copy would be fetched again from there.
+        for path in (copy, f"{folder}/rootfs.erofs"):
+            with open(path, "r+b") as file:
+                file.seek(5000)
+                file.write(b"tampered")
+        done = self.host.skerry("start", shown["name"], check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("checksum", done.stderr)
+        self.assertNotEqual(self.host.show(shown["name"])["state"], "running")
+
     def test_a_plugin_of_disks_is_no_container(self):
         plugin = self.install(self.build("dial", ROOTFS.format(image=self.image, filesystem="erofs", name="dial")))
         done = self.host.skerry("run", "-d", "--plugin", plugin, "--isolation", "container", check=False)
