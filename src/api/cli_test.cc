@@ -296,6 +296,28 @@ TEST_F(CliTest, KernelsAreAddedBuiltChosenAndRemoved) {
   }
 }
 
+TEST_F(CliTest, ManifestsFromAnywhereAndPluginsByTheirName) {
+  const auto manifest = [](std::string_view name) {
+    return cat(R"({"name":")", name, R"(","version":"1","image":"localhost/base:1"})");
+  };
+  EXPECT_EQ(skerry({"plugins", "install", "--manifest", manifest("by-text")}), 0) << err_;
+  input_ = manifest("by-input");
+  EXPECT_EQ(skerry({"plugins", "install", "--manifest", "-"}), 0) << err_;
+  input_.clear();
+  EXPECT_EQ(skerry({"plugins", "install", "--manifest", "http://127.0.0.1:1/none.json"}), 1);
+  EXPECT_EQ(skerry({"plugins", "install", "--manifest", dir_ / "none.json"}), 2);
+
+  EXPECT_EQ(skerry({"run", "-d", "--name", "a", "by-text"}), 0) << err_;
+  EXPECT_EQ(skerry({"run", "-d", "--name", "b", "by-input@1"}), 0) << err_;
+  EXPECT_EQ(skerry({"run", "-d", "--name", "c", "localhost/base:1"}), 0) << err_;
+  const auto created = controller_.creations();
+  ASSERT_EQ(created.size(), 3U);
+  EXPECT_EQ(created[0].spec.plugin, "by-text");
+  EXPECT_EQ(created[0].spec.image, "");
+  EXPECT_EQ(created[1].spec.plugin_version, "1");
+  EXPECT_EQ(created[2].spec.image, "localhost/base:1");
+}
+
 TEST_F(CliTest, AVersionForProgramsAndNoLimitForWhatIsFollowed) {
   EXPECT_EQ(skerry({"version", "--output", "json"}), 0) << err_;
   EXPECT_FALSE(wire::JsonNode::parse(out_)->text("version").empty()) << out_;

@@ -2,6 +2,7 @@
 """skerryd and skerry as users meet them. Usage: daemon_test.py PROGRAM_DIR [unittest arguments]. Needs root."""
 
 import glob
+import http.server
 import json
 import os
 import re
@@ -223,6 +224,36 @@ class Lifecycle(DaemonCase):
 
 
 class Files(DaemonCase):
+    def test_a_plugin_from_a_url(self):
+        manifest = json.dumps({"name": "from-url", "version": "1", "image": self.image}).encode()
+
+        class Server(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                body = manifest if self.path == "/good.json" else b"x" * (3 << 20)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                try:
+                    self.wfile.write(body)
+                except OSError:
+                    pass  # it has read enough
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_address[1]}"
+        direct = {**self.host.environment, "no_proxy": "127.0.0.1"}
+        self.host.skerry("plugins", "install", "--manifest", f"{place}/good.json", env=direct)
+        self.addCleanup(self.host.skerry, "plugins", "rm", "from-url")
+        self.assertEqual(self.host.document("plugins", "list")[0]["name"], "from-url")
+        done = self.host.skerry("plugins", "install", "--manifest", f"{place}/huge.json", check=False, env=direct)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("larger than", done.stderr)
+
     def test_images_from_and_to_files(self):
         place = f"{self.host.place}/files"
         os.makedirs(f"{place}/rootfs/bin")
