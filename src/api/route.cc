@@ -56,7 +56,8 @@ Result<Match> find_route(std::string_view method, std::string_view path) {
 
 Status check_query(const Route& route, const std::map<std::string, std::string>& query) {
   if (query.empty() || route.handler == ask_workload) return {};
-  const auto known = split(route.query, ' ');
+  const auto words = split(route.query, ' ');
+  const std::vector<std::string> known(words.begin(), words.end());
   for (const auto& [name, value] : query) {
     if (!name.empty() && std::ranges::find(known, name) != known.end()) continue;
     return fail(ErrorCode::kInvalidArgument, cat("query ", name.substr(0, 64), ": is not known here"),
