@@ -253,7 +253,7 @@ TEST_F(CliTest, EveryVerbHasHelp) {
     EXPECT_NE(out_, "");
   }
   skerry({"run", "--help"});
-  EXPECT_NE(out_.find("Usage: skerry run [OPTIONS] IMAGE [COMMAND…]\n"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("Usage: skerry run [OPTIONS] IMAGE|PLUGIN [COMMAND…]\n"), std::string::npos) << out_;
   skerry({"vms", "exec", "--help"});
   EXPECT_NE(out_.find("Usage: skerry vms exec [OPTIONS] NAME COMMAND…\n"), std::string::npos) << out_;
   skerry({"update", "--help"});
