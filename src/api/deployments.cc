@@ -92,7 +92,7 @@ Result<DeploymentStatus> find_deployment(Context& context, const Request& reques
 Result<Response> list_deployments(Context& context, const Request& request) {
   auto all = TRY(context.ports.deployments.list());
   std::erase_if(all, [&](const auto& each) { return !is_visible(request, each); });
-  return list_page(request, std::move(all), [&](wire::JsonWriter& json, const DeploymentStatus& each) {
+  return list_page(request, all, [&](wire::JsonWriter& json, const DeploymentStatus& each) {
     write_deployment(json, each, request.caller);
   });
 }

@@ -41,7 +41,7 @@ Status sort_documents(std::vector<std::string>& documents, const std::string& ke
 Response list_response(std::string json, std::size_t total);
 // The page that the request asks for, of all that its caller may see; `write(json, each)` puts one into the array.
 template <typename T, typename Write>
-Result<Response> list_page(const Request& request, std::vector<T> all, Write write) {
+Result<Response> list_page(const Request& request, const std::vector<T>& all, Write write) {
   const auto page = TRY(read_page(request));
   const std::size_t total = all.size();
   std::vector<std::string> documents;

@@ -48,7 +48,7 @@ Result<Operation> find_operation(Context& context, const Request& request) {
 Result<Response> list_operations(Context& context, const Request& request) {
   auto all = context.ports.operations.list();
   std::erase_if(all, [&](const auto& each) { return !may_see(request.caller, each); });
-  return list_page(request, std::move(all), write_operation);
+  return list_page(request, all, write_operation);
 }
 
 Result<Response> show_operation(Context& context, const Request& request) {

@@ -57,7 +57,7 @@ Completion answer(const Reply& reply, int status) {
 Result<Response> list_snapshots(Context& context, const Request& request) {
   auto all = TRY(context.ports.snapshots.list());
   std::erase_if(all, [&](const Snapshot& each) { return !request.caller.may_touch_zone(each.spec.zone); });
-  return list_page(request, std::move(all), write_snapshot);
+  return list_page(request, all, write_snapshot);
 }
 
 Result<Response> show_snapshot(Context& context, const Request& request) {

@@ -53,8 +53,7 @@ Status refuse_tokens_of(Context& context, const std::string& zone) {
 Result<Response> list_zones(Context& context, const Request& request) {
   auto all = context.ports.zones.list();
   std::erase_if(all, [&](const Zone& each) { return !request.caller.may_touch_zone(each.name); });
-  return list_page(request, std::move(all),
-                   [&](wire::JsonWriter& json, const Zone& zone) { write_zone(context, json, zone); });
+  return list_page(request, all, [&](wire::JsonWriter& json, const Zone& zone) { write_zone(context, json, zone); });
 }
 
 Result<Response> show_zone(Context& context, const Request& request) {
