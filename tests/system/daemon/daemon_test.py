@@ -193,7 +193,7 @@ class Lifecycle(DaemonCase):
     def test_following_events_goes_on_when_the_daemon_is_replaced(self):
         path = f"{self.host.place}/followed"
         with open(path, "w") as out:
-            follower = subprocess.Popen([f"{PROGRAMS}/skerry", "events", "-f", "--output", "json"],
+            follower = subprocess.Popen([f"{PROGRAMS}/skerry", "events", "-f", "--after", "0", "--output", "json"],
                                         env=self.host.environment, stdout=out)
         self.addCleanup(lambda: (follower.kill(), follower.wait()))
 

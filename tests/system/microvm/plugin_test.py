@@ -86,8 +86,9 @@ class PluginCase(skerry_host.HostCase):
 
     def api(self, method, path, body=None):
         connection = UnixHttp(self.host.environment["SKERRY_SOCKET"])
-        connection.request(method, path, body)
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
         answer = connection.getresponse()
+        self.addCleanup(connection.close)
         return answer.status, answer.read().decode()
 
 
