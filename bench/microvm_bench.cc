@@ -87,14 +87,14 @@ Result<std::vector<double>> time_exec(Place& place, Driver& driver) {
 
 // One disk of the machine that time_plain_qemu() makes.
 void add_plain_disk(std::vector<std::string>& argv, const std::string& name, const std::string& file, bool read_only) {
-  argv.insert(argv.end(), {"-drive",
-                           cat("id=", name, ",file=", file, ",format=raw,if=none,readonly=", read_only ? "on" : "off"),
-                           "-device", cat("virtio-blk-device,drive=", name, ",serial=", name)});
+  argv.insert(argv.end(),
+              {"-drive", cat("id=", name, ",file=", file, ",format=raw,if=none,readonly=", read_only ? "on" : "off"),
+               "-device", cat("virtio-blk-device,drive=", name, ",serial=", name)});
 }
 
-// QEMU with its own defaults and Debian's bzImage; the same initramfs, disks and document as a cold start of ours, until
-// the workload runs. The frequency of the clock is given: without it the kernel hangs in calibration on some hosts.
-// Nothing: it did not come up.
+// QEMU with its own defaults and Debian's bzImage; the same initramfs, disks and document as a cold start of ours,
+// until the workload runs. The frequency of the clock is given: without it the kernel hangs in calibration on some
+// hosts. Nothing: it did not come up.
 Result<std::optional<double>> time_plain_qemu(Place& place, const std::string& initramfs) {
   const Launch launch = bench::next_launch(place);
   const auto document = TRY(qemu::boot_document(launch));
@@ -217,7 +217,8 @@ Status measure(const std::string& result) {
   const double restore_ms = bench::median(times.plain_restore);
   const double exec_ms = exec[exec.size() / 2];
   std::vector<bench::Row> rows{
-      {"microvm.cold.plain-qemu", cold_ms, plain_ms, 0.6, "both to the running workload, with the same initramfs and disks; ours jailed"},
+      {"microvm.cold.plain-qemu", cold_ms, plain_ms, 0.6,
+       "both to the running workload, with the same initramfs and disks; ours jailed"},
       {"microvm.fork-answer.cold", answer_ms, cold_ms, 0.04,
        "start from a template to the first answer of its guest, against a cold start to the running workload"},
       {"microvm.fork.cold", fork_ms, cold_ms, 0, "the same, to the running workload"},

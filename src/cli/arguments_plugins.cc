@@ -20,6 +20,7 @@ void add_plugins(CLI::App& app, Invocation& invocation) {
       ->add_option("--manifest", options->manifest_path,
                    "The manifest: a file, a URL, - for standard input, or its JSON")
       ->required()
+      ->type_name("FILE|URL")
       ->check([](const std::string& source) { return is_no_file(source) ? std::string() : CLI::ExistingFile(source); });
   struct Each {
     const char* name;

@@ -167,7 +167,8 @@ void add_conversations(CLI::App& app, Invocation& invocation, Scope scope) {
     auto* verb = add_verb(
         app, invocation, name,
         console ? "The terminal of its workload, or a microVM's serial line; Ctrl-P Ctrl-Q leaves it, and it runs on"
-                : "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal",
+                : "Its standard streams, from now on; Ctrl-P Ctrl-Q leaves a terminal, other signals go to its main "
+                  "process",
         example(scope, name + " web"));
     auto options = std::make_shared<ExecOptions>();
     options->scope = scope;

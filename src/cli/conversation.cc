@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::array kForwarded{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 constexpr int kMostInterrupts = 3;
+constexpr int kSignalBase = 128;     // of exit codes (bash(1), "Exit status")
 constexpr char kLeaveFirst = 0x10;   // Ctrl-P
 constexpr char kLeaveSecond = 0x11;  // Ctrl-Q
 // Output read ahead of a standard output that does not take it: none. One read, one write.
@@ -80,6 +81,10 @@ class Talk {
     signalfd_siginfo info{};
     if (::read(signals_.get(), &info, sizeof info) != sizeof info) return {};
     if (info.ssi_signo == SIGWINCH) return form_.terminal ? send_size() : Status{};
+    if (form_.line) {
+      exit_code_ = kSignalBase + static_cast<int>(info.ssi_signo);
+      return {};
+    }
     if (info.ssi_signo == SIGINT && !count_interrupt()) return {};
     return send(FrameKind::kSignal, encode_u32(info.ssi_signo));
   }

@@ -14,6 +14,7 @@ namespace skerry::cli {
 struct ConversationForm {
   bool input = false;     // forward standard input
   bool terminal = false;  // raw mode, resizes; Ctrl-P Ctrl-Q leaves
+  bool line = false;      // bytes to and from a machine, no process of ours that a signal could be passed on to
   std::string name = {};  // of the environment, for what is said about it; may be empty
   std::string look = {};  // the command that shows what became of it: "attach web"; may be empty
   // When the user has given up (third Ctrl-C): does what there is to do, and says it. Unset: it is left running.
@@ -21,7 +22,8 @@ struct ConversationForm {
 };
 
 // Until the process has ended, the user has left or the connection broke. Signals (INT, TERM, HUP, QUIT, USR1, USR2)
-// that reach us are passed on; with the second INT we say so, after the third we let go (130). The answer is the
+// that reach us are passed on; with the second INT we say so, after the third we let go (130). On a line each of them
+// ends us (128 + N), and the end of the input ends nothing: the machine may have more to say. The answer is the
 // process's exit code; 0 when the user left.
 Result<int> converse(FrameChannel channel, const ConversationForm& form);
 

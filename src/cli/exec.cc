@@ -50,7 +50,7 @@ Outcome serial_line(const Session& session, const ExecOptions& options, const st
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   if (terminal) note("the serial line: a key starts a shell, Ctrl-P Ctrl-Q leaves");
   return end_conversation(session.http.upgrade(path + "/attach?serial", ""),
-                          {true, terminal, options.name, cat("console --serial ", options.name)});
+                          {true, terminal, true, options.name, cat("console --serial ", options.name)});
 }
 
 }  // namespace
@@ -65,8 +65,8 @@ Outcome exec(const Session& session, const ExecOptions& options) {
     // A failure here means that it has ended already: what it said is still to be read.
     static_cast<void>(write_frame(channel->socket.get(), FrameKind::kStdinEof, 0, {}));
   }
-  return end_conversation(std::move(channel),
-                          {options.interactive, options.terminal, options.name, cat("exec ", options.name, " ps")});
+  return end_conversation(std::move(channel), {options.interactive, options.terminal, false, options.name,
+                                               cat("exec ", options.name, " ps")});
 }
 
 Outcome attach(const Session& session, const ExecOptions& options) {
@@ -82,7 +82,7 @@ Outcome attach(const Session& session, const ExecOptions& options) {
   const bool terminal = has_terminal && ::isatty(STDIN_FILENO) == 1;
   const bool input = environment.at("stdin_open").flag() || terminal;
   return end_conversation(session.http.upgrade(path + "/attach", ""),
-                          {input, terminal, options.name, cat("attach ", options.name)});
+                          {input, terminal, false, options.name, cat("attach ", options.name)});
 }
 
 }  // namespace skerry::cli

@@ -130,7 +130,7 @@ Outcome foreground(const Session& session, const RunOptions& options, wire::Crea
   if (spec.name.empty()) spec.name = wire::generated_name(spec);
   const std::string body = wire::create_request_json(request);
   auto channel = TRY(with_image(session, options, spec, [&] { return open_run(session, options, spec, body); }));
-  ConversationForm form{spec.stdin_open, spec.terminal, spec.name, cat("attach ", spec.name)};
+  ConversationForm form{spec.stdin_open, spec.terminal, false, spec.name, cat("attach ", spec.name)};
   if (spec.auto_remove) form.give_up = [&] { return give_up(session, options, spec).message(); };
   return converse(std::move(channel), form);
 }
