@@ -20,8 +20,8 @@ constexpr std::array kPhases{Phase::kAbsent, Phase::kRunning, Phase::kPaused, Ph
 constexpr std::array kGoals{Goal::kStopped, Goal::kRunning, Goal::kPaused, Goal::kSuspended, Goal::kDeleted};
 
 std::string_view name_of(Phase phase) {
-  constexpr std::array<std::string_view, 5> names{"absent", "running", "paused", "exited", "broken"};
-  return names.at(static_cast<std::size_t>(phase));
+  constexpr std::array<std::string_view, 5> kNames{"absent", "running", "paused", "exited", "broken"};
+  return kNames.at(static_cast<std::size_t>(phase));
 }
 
 // One letter an action, as the tables below use them.
@@ -113,15 +113,15 @@ TEST(ShouldRestart, FollowsTheModeAndTheCode) {
     std::optional<int> code;
     bool restart;
   };
-  constexpr std::optional<int> unknown;
+  constexpr std::optional<int> kUnknown;
   for (const auto& [mode, code, restart] : {Case{RestartMode::kNo, 0, false},
                                             {RestartMode::kNo, 1, false},
                                             {RestartMode::kOnFailure, 0, false},
                                             {RestartMode::kOnFailure, 1, true},
                                             {RestartMode::kOnFailure, 137, true},
-                                            {RestartMode::kOnFailure, unknown, true},
+                                            {RestartMode::kOnFailure, kUnknown, true},
                                             {RestartMode::kAlways, 0, true},
-                                            {RestartMode::kAlways, unknown, true},
+                                            {RestartMode::kAlways, kUnknown, true},
                                             {RestartMode::kUnlessStopped, 0, true},
                                             {RestartMode::kUnlessStopped, 1, true}}) {
     EXPECT_EQ(should_restart(policy(mode), Goal::kRunning, code, 0), restart)
