@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -114,6 +115,136 @@ TEST(DeploymentPlan, ConvergesFromAnywhere) {
     }
     EXPECT_EQ(present.size(), goal.replicas);
     for (const auto& [number, replica] : present) EXPECT_TRUE(replica.current_revision && is_ready(replica));
+  }
+}
+
+// A host as the plan sees it: starts and deletions take their time, replicas die and fall ill, somebody deletes by
+// hand.
+class World {
+ public:
+  explicit World(unsigned seed) : random_(seed) {}
+
+  // One thing that nobody planned.
+  void happen() {
+    const auto number = below(8) + 1;
+    const auto found = present_.find(number);
+    switch (below(8)) {
+      case 0: goal_.replicas = below(7); break;
+      case 1: goal_.max_unavailable = below(3); break;
+      case 2:
+        for (auto& [_, replica] : present_) replica.current_revision = false;
+        break;
+      case 3:
+        if (found != present_.end()) present_.erase(found);
+        break;
+      case 4:
+        if (found != present_.end() && found->second.state != State::kDeleting) found->second.state = State::kFailed;
+        break;
+      case 5:
+        if (found != present_.end()) found->second.health = Health::kUnhealthy;
+        break;
+      default: pass(below(2) == 0); break;
+    }
+  }
+
+  // Starts and deletions under way come to their end, all of them or some.
+  void pass(bool all) {
+    for (auto it = present_.begin(); it != present_.end();) {
+      auto& replica = it->second;
+      const bool now = all || below(2) == 0;
+      if (now && replica.state == State::kDeleting) {
+        it = present_.erase(it);
+        continue;
+      }
+      if (now && replica.state == State::kStarting) {
+        replica.state = State::kRunning;
+        replica.health = Health::kHealthy;
+      }
+      ++it;
+    }
+  }
+
+  // What the reconciler does when it is woken. Checks each step against what it promises.
+  void reconcile() {
+    std::vector<ReplicaView> list;
+    for (const auto& [_, replica] : present_) list.push_back(replica);
+    std::ranges::shuffle(list, random_);
+    lowest_let_go_ = UINT32_MAX;
+    for (const auto& step : plan_deployment(goal_, list)) {
+      if (step.act == ReplicaAct::kCreate) {
+        create(step.number);
+      } else {
+        remove(step);
+      }
+    }
+    ASSERT_LE(kept(), goal_.replicas);
+    for (const auto& [number, replica] : present_) {
+      ASSERT_TRUE(number <= lowest_let_go_ || replica.state == State::kDeleting) << number << " is higher and stays";
+    }
+  }
+
+  // Without further trouble it comes to rest at the goal.
+  void settle() {
+    for (int i = 0; i < 60; ++i) {
+      pass(true);
+      reconcile();
+    }
+    ASSERT_EQ(present_.size(), goal_.replicas);
+    for (const auto& [_, replica] : present_) ASSERT_TRUE(replica.current_revision && is_ready(replica));
+  }
+
+ private:
+  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_() % limit); }
+  [[nodiscard]] std::size_t kept() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(present_, [](const auto& each) { return each.second.state != State::kDeleting; }));
+  }
+  [[nodiscard]] std::uint32_t ready() const {
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(present_, [](const auto& each) { return is_ready(each.second); }));
+  }
+
+  void create(std::uint32_t number) {
+    for (std::uint32_t lower = 1; lower < number; ++lower) {
+      ASSERT_TRUE(present_.contains(lower)) << lower << " is free, and " << number << " is made";
+    }
+    ReplicaView replica;
+    replica.number = number;
+    replica.state = State::kStarting;
+    replica.has_health_check = true;
+    ASSERT_TRUE(present_.emplace(number, replica).second) << number << " is doubled";
+  }
+
+  void remove(const ReplicaStep& step) {
+    const auto found = present_.find(step.number);
+    ASSERT_NE(found, present_.end()) << step.number << " is not there";
+    ASSERT_NE(found->second.state, State::kDeleting) << step.number << " goes already";
+    const bool was_ready = is_ready(found->second);
+    if (step.why == "scale down") lowest_let_go_ = std::min(lowest_let_go_, step.number);
+    found->second.state = State::kDeleting;
+    if (step.why == "older revision" && was_ready) {
+      ASSERT_GE(ready() + std::max(1U, goal_.max_unavailable), goal_.replicas) << "too many at once";
+    }
+  }
+
+  std::mt19937 random_;
+  std::map<std::uint32_t, ReplicaView> present_;
+  DeploymentGoal goal_;
+  std::uint32_t lowest_let_go_ = UINT32_MAX;  // by the last plan, to scale down
+};
+
+// Lost wake-ups are steps without a reconcile(); a daemon that begins anew remembers nothing, as the plan never does.
+TEST(DeploymentPlan, KeepsItsPromisesInAHundredThousandSteps) {
+  constexpr int kSteps = 100'000;
+  constexpr int kQuietEvery = 500;
+  for (const unsigned seed : {1U, 2U}) {
+    World world(seed);
+    for (int step = 1; step <= kSteps / 2; ++step) {
+      world.happen();
+      if (step % 3 != 0) world.reconcile();
+      if (step % kQuietEvery == 0) world.settle();
+      if (::testing::Test::HasFatalFailure()) FAIL() << "seed " << seed << ", step " << step;
+    }
   }
 }
 
