@@ -92,6 +92,8 @@ std::vector<std::string> keeper_arguments(const KeeperRunSpec& spec) {
                {"--companion", cat(spec.companion->pid, ":", spec.companion->start, ":", spec.companion->name)});
   }
   for (const int fd : spec.preserve_fds) out.insert(out.end(), {"--preserve-fd", cat(fd)});
+  for (const int fd : spec.runtime_fds) out.insert(out.end(), {"--runtime-fd", cat(fd)});
+  if (spec.root_fd >= 0) out.insert(out.end(), {"--root-fd", cat(spec.root_fd)});
   if (spec.start) out.emplace_back("--start");
   if (spec.attach_fd >= 0) out.insert(out.end(), {"--attach-fd", cat(spec.attach_fd)});
   if (!spec.oom_file.empty()) out.insert(out.end(), {"--oom-file", spec.oom_file});

@@ -96,11 +96,13 @@ struct KeeperRunSpec {
   std::string guest_socket;
   std::optional<KeeperCompanion> companion;
   std::vector<int> preserve_fds;  // descriptors of the keeper that the main process gets under the same number, from 3
-  bool start = false;             // `RUNTIME run --detach` instead of create: the workload runs when the report comes
-  int attach_fd = -1;             // descriptor of the keeper: a client of attach.sock from the first byte on; -1: none
-  std::string oom_file;           // counts the group's OOM kills, from 0 on; empty: found by the main process's group
-  int sync_fd = -1;               // descriptor of the keeper for the report; -1: none
-  std::string runtime;            // absolute path of the OCI runtime
+  std::vector<int> runtime_fds;  // descriptors of the keeper that the runtime alone gets, under the same number, from 3
+  int root_fd = -1;              // which of them is the root's mount (`RUNTIME --root-fd`, oci/runtime.h); -1: none
+  bool start = false;            // `RUNTIME run --detach` instead of create: the workload runs when the report comes
+  int attach_fd = -1;            // descriptor of the keeper: a client of attach.sock from the first byte on; -1: none
+  std::string oom_file;          // counts the group's OOM kills, from 0 on; empty: found by the main process's group
+  int sync_fd = -1;              // descriptor of the keeper for the report; -1: none
+  std::string runtime;           // absolute path of the OCI runtime
   std::vector<std::string> runtime_args;  // before the subcommand: --root …, --systemd-cgroup
   std::string bundle;
   std::string id;

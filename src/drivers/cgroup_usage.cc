@@ -82,16 +82,42 @@ UsageSample read_cgroup_usage(const CgroupDirectories& directories) {
   return sample;
 }
 
-void add_network_usage(std::string_view proc_net_dev, UsageSample& sample) {
-  // Two lines of heading, then "name: rx-bytes packets errs drop fifo frame compressed multicast tx-bytes …".
+namespace {
+
+struct Interface {
+  std::string_view name;
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+};
+
+// Two lines of heading, then "name: rx-bytes packets errs drop fifo frame compressed multicast tx-bytes …".
+template <typename Each>
+void for_each_interface(std::string_view proc_net_dev, Each each) {
   for (const auto line : split(proc_net_dev, '\n')) {
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos || trim(line.substr(0, colon)) == "lo") continue;
+    if (colon == std::string_view::npos) continue;
     const auto fields = words(line.substr(colon + 1));
     if (fields.size() < 9) continue;
-    sample.net_rx_bytes = sample.net_rx_bytes.value_or(0) + number(fields[0]).value_or(0);
-    sample.net_tx_bytes = sample.net_tx_bytes.value_or(0) + number(fields[8]).value_or(0);
+    each(Interface{trim(line.substr(0, colon)), number(fields[0]).value_or(0), number(fields[8]).value_or(0)});
   }
+}
+
+}  // namespace
+
+void add_network_usage(std::string_view proc_net_dev, UsageSample& sample) {
+  for_each_interface(proc_net_dev, [&](const Interface& each) {
+    if (each.name == "lo") return;
+    sample.net_rx_bytes = sample.net_rx_bytes.value_or(0) + each.received;
+    sample.net_tx_bytes = sample.net_tx_bytes.value_or(0) + each.sent;
+  });
+}
+
+void add_port_usage(std::string_view proc_net_dev, std::string_view suffix, UsageSample& sample) {
+  for_each_interface(proc_net_dev, [&](const Interface& each) {
+    if (!each.name.starts_with("sk") || !each.name.ends_with(suffix)) return;
+    sample.net_rx_bytes = each.sent;
+    sample.net_tx_bytes = each.received;
+  });
 }
 
 bool is_frozen(const CgroupDirectories& directories) {

@@ -16,6 +16,8 @@ namespace skerry {
 UsageSample read_cgroup_usage(const CgroupDirectories& directories);
 // Adds up every interface but loopback, from the text of /proc/PID/net/dev (proc(5)).
 void add_network_usage(std::string_view proc_net_dev, UsageSample& sample);
+// Of a VM's port, the host's side of which ends in `suffix` (network::port_name()): what went out there came in inside.
+void add_port_usage(std::string_view proc_net_dev, std::string_view suffix, UsageSample& sample);
 bool is_frozen(const CgroupDirectories& directories);
 
 // The directories as lines "controller path", for a file in the run directory: a process's own groups are looked up

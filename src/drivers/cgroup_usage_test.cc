@@ -79,6 +79,22 @@ TEST(NetworkUsage, AddsUpAllButLoopback) {
   EXPECT_EQ(sample.net_tx_bytes, 220U);
 }
 
+TEST(NetworkUsage, OfAPortIsSeenFromInside) {
+  const std::string_view host =
+      "    lo:     999       1    0    0    0     0          0         0      999       1    0    0    0     0\n"
+      "skaaaa123456789:     100       1    0    0    0     0          0         0      200       1    0    0    0     "
+      "0\n"
+      "skaaaa987654321:     300       1    0    0    0     0          0         0      400       1    0    0    0     "
+      "0\n";
+  UsageSample sample;
+  add_port_usage(host, "987654321", sample);
+  EXPECT_EQ(sample.net_rx_bytes, 400U);
+  EXPECT_EQ(sample.net_tx_bytes, 300U);
+  UsageSample none;
+  add_port_usage(host, "111111111", none);
+  EXPECT_FALSE(none.net_rx_bytes || none.net_tx_bytes);
+}
+
 TEST(CgroupsFile, RoundTrips) {
   const CgroupDirectories directories{{"", "/sys/fs/cgroup/unified"}, {"memory", "/sys/fs/cgroup/memory/a b"}};
   EXPECT_EQ(decode_cgroups(encode_cgroups(directories)), directories);

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <map>
+#include <system_error>
 #include <thread>
 
 #include "base/log.h"
@@ -73,7 +74,11 @@ Status ChildReaper::adopt(Child child) {
   if (!worker_) {
     auto worker = std::make_unique<Worker>();
     TRY(worker->open());
-    worker->thread = std::thread([raw = worker.get()] { raw->run(); });
+    try {
+      worker->thread = std::thread([raw = worker.get()] { raw->run(); });
+    } catch (const std::system_error& error) {
+      return fail(Error::from_errno(error.code().value(), "start a thread for ended processes"));
+    }
     worker_ = std::move(worker);
   }
   const int pidfd = child.pidfd();

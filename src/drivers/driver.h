@@ -68,6 +68,7 @@ struct Launch {
   std::string initramfs;                     // spec.initramfs, likewise
   std::optional<NetworkAttachment> network;  // unset: no network but loopback
   std::uint64_t incarnation = 1;             // which run this is; 1 is the first
+  std::string runtime;                       // what its plugin's manifest says under "runtime"; empty: nothing
   std::string saved;    // what save() wrote: this environment's first run goes on from there, as somebody else
   bool attach = false;  // connect to the workload's stdio before it runs: Started::stdio
 };

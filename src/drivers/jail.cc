@@ -111,13 +111,15 @@ Result<pid_t> Jail::launch(const EnvironmentPlace& place, const JailSpec& spec, 
   keeper.stdin_mode = spec.stdin_mode;
   keeper.channels = spec.channels;
   keeper.guest_socket = spec.guest_socket;
+  keeper.root_fd = spec.root_fd;
   keeper.companion = spec.companion;
   keeper.oom_file = oom_count_file(groups);
   keeper.runtime = config_.runtime;
   keeper.runtime_args = {"--root", config_.runtime_root};
   keeper.bundle = bundle_of(place);
   keeper.id = place.id;
-  const pid_t pid = TRY(run_keeper(config_.keeper, std::move(keeper), {spec.fds, client}, config_.create_timeout));
+  const pid_t pid =
+      TRY(run_keeper(config_.keeper, std::move(keeper), {spec.fds, spec.runtime_fds, client}, config_.create_timeout));
   undo.commit();
   return pid;
 }

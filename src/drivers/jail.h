@@ -50,6 +50,11 @@ struct JailSpec {
   // Descriptors for the main process: `source` is borrowed, `target` is its number inside, from 3 on, and no channel's
   // (KeeperChannel::child_fd). The numbers between that nobody has are /dev/null.
   std::vector<SpawnSpec::InheritFd> fds;
+  // Descriptors for the runtime alone, by numbers that nobody else has: what the configuration names as
+  // /proc/self/fd/NUMBER, and root_fd.
+  std::vector<SpawnSpec::InheritFd> runtime_fds;
+  int root_fd =
+      -1;  // number of a detached mount (open_tree(2)), put over config.root.path for this container; -1: none
   StdinMode stdin_mode = StdinMode::kNull;
   TerminalSize terminal_size;  // with config.process->terminal
 };

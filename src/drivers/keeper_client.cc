@@ -34,6 +34,11 @@ Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, const K
     spec.preserve_fds.push_back(fd.target);
     highest = std::max(highest, fd.target);
   }
+  for (const auto& fd : given.runtime) {
+    spec.runtime_fds.push_back(fd.target);
+    fds.push_back(fd);
+    highest = std::max(highest, fd.target);
+  }
   for (const auto& channel : spec.channels) highest = std::max(highest, channel.child_fd);
   spec.sync_fd = ++highest;
   fds.push_back({sync.write_end.get(), spec.sync_fd});

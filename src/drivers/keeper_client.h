@@ -17,13 +17,14 @@ namespace skerry {
 
 // What a keeper gets besides its command line. Borrowed.
 struct KeeperFds {
-  const std::vector<SpawnSpec::InheritFd>& main;  // for the main process
-  const Fd& client;                               // its end of a first client's connection; invalid: none
+  const std::vector<SpawnSpec::InheritFd>& main;     // for the main process
+  const std::vector<SpawnSpec::InheritFd>& runtime;  // for the runtime alone
+  const Fd& client;                                  // its end of a first client's connection; invalid: none
 };
 
-// Runs `skerry-keeper run` until its report: the pid of the main process it made. preserve_fds, attach_fd and sync_fd
-// of the specification are chosen here. kUnavailable when the keeper went
-// without a report, kDeadlineExceeded after `timeout`; else the error the keeper reported.
+// Runs `skerry-keeper run` until its report: the pid of the main process it made. preserve_fds, runtime_fds, attach_fd
+// and sync_fd of the specification are chosen here. kUnavailable when the keeper went without a report,
+// kDeadlineExceeded after `timeout`; else the error the keeper reported.
 Result<pid_t> run_keeper(const std::string& program, KeeperRunSpec spec, const KeeperFds& given, Duration timeout);
 
 // Who is behind a run directory now.

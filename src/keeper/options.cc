@@ -131,10 +131,14 @@ Status require(bool given, std::string_view flag) {
 
 Status check_descriptors(const KeeperRunSpec& spec) {
   std::vector<int> numbers = spec.preserve_fds;
+  numbers.insert(numbers.end(), spec.runtime_fds.begin(), spec.runtime_fds.end());
   for (const auto& channel : spec.channels) numbers.push_back(channel.child_fd);
   std::ranges::sort(numbers);
   if (std::ranges::adjacent_find(numbers) != numbers.end()) {
     return fail(ErrorCode::kInvalidArgument, "two descriptors of the process have the same number");
+  }
+  if (spec.root_fd >= 0 && std::ranges::find(spec.runtime_fds, spec.root_fd) == spec.runtime_fds.end()) {
+    return fail(ErrorCode::kInvalidArgument, "--root-fd: is none of --runtime-fd");
   }
   const auto framed = [](const KeeperChannel& channel) { return channel.mode == ChannelMode::kFramed; };
   if (std::ranges::count_if(spec.channels, framed) > 1) {
@@ -167,6 +171,11 @@ Result<KeeperRunSpec> parse_run(const std::vector<std::string>& args) {
          spec.preserve_fds.push_back(TRY(parse_int<int>(value, "--preserve-fd")));
          return check_inherited(spec.preserve_fds.back(), "--preserve-fd");
        }}},
+      {"--runtime-fd", {[&spec](std::string_view value) -> Status {
+         spec.runtime_fds.push_back(TRY(parse_int<int>(value, "--runtime-fd")));
+         return check_inherited(spec.runtime_fds.back(), "--runtime-fd");
+       }}},
+      {"--root-fd", {number_into<int>(spec.root_fd, "--root-fd", 3)}},
       {"--start", {switch_on(spec.start), false}},
       {"--attach-fd", {number_into<int>(spec.attach_fd, "--attach-fd", 0)}},
       {"--oom-file", {text_into(spec.oom_file)}},

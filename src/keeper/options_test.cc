@@ -19,6 +19,8 @@ KeeperRunSpec full_run() {
   spec.stdin_mode = StdinMode::kOpen;
   spec.channels = {{"agent", 3, ChannelMode::kFramed}, {"qmp", 4, ChannelMode::kRaw}, {"c", 5, ChannelMode::kConsole}};
   spec.preserve_fds = {7, 8};
+  spec.runtime_fds = {10, 11};
+  spec.root_fd = 11;
   spec.sync_fd = 9;
   spec.runtime = "/usr/bin/skerry-oci";
   spec.runtime_args = {"--root", "/run/oci"};
@@ -27,7 +29,7 @@ KeeperRunSpec full_run() {
   return spec;
 }
 
-std::string error_of(std::vector<std::string> args) {
+std::string error_of(const std::vector<std::string>& args) {
   const auto parsed = parse_options(args);
   return parsed ? "no error" : parsed.error().message();
 }
@@ -98,6 +100,9 @@ TEST(Options, RefusesOneNumberForTwoDescriptors) {
   spec.preserve_fds = {};
   spec.channels.push_back({"second", 6, ChannelMode::kFramed});
   EXPECT_THAT(error_of(keeper_arguments(spec)), HasSubstr("only one"));
+  spec = full_run();
+  spec.root_fd = 7;
+  EXPECT_THAT(error_of(keeper_arguments(spec)), HasSubstr("--root-fd"));
 }
 
 }  // namespace

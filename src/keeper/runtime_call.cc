@@ -90,6 +90,7 @@ Result<pid_t> call_runtime(const RuntimeCall& call, ProcessStdio& stdio) {
   spec.argv = command_line(call);
   spec.fds = stdio.child_fds();
   spec.fds.insert(spec.fds.end(), call.extra_fds.begin(), call.extra_fds.end());
+  for (const int fd : call.own_fds) spec.fds.push_back({fd, fd});
   auto child = Child::spawn(spec);
   if (!child) {
     // "Command not found" would mean the container's command; here it is the runtime that is missing.

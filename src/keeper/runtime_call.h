@@ -18,6 +18,7 @@ struct RuntimeCall {
   std::string scratch_dir;                      // for runtime.log and runtime.pid
   std::string console_path;                     // given to the runtime when the stdio is a terminal
   std::vector<SpawnSpec::InheritFd> extra_fds;  // beside the stdio; passed on by --preserve-fds
+  std::vector<int> own_fds;                     // for the runtime alone, under the same number
 };
 
 // Runs it to its end and returns the pid of the process it made, by then a child of this process (which must be a

@@ -11,9 +11,8 @@
 
 #include <cerrno>
 #include <optional>
-#include <system_error>
-#include <thread>
 
+#include "base/own_thread.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/sys_namespace.h"
@@ -25,45 +24,36 @@ namespace {
 
 constexpr const char* kOwnNetns = "/proc/thread-self/ns/net";
 
-Status run_on_thread(const std::function<Status()>& work) {
-  Status status;
-  try {
-    std::thread([&] { status = work(); }).join();
-  } catch (const std::system_error& error) {
-    return fail(Error::from_errno(error.code().value(), "start a thread for a network namespace"));
-  }
-  return status;
-}
+constexpr std::string_view kPurpose = "for a network namespace";
 
 // On a thread that may be spent: it stays in the new namespace until it ends.
-Result<NewNetns> bind_new_netns(const std::string& path, const std::function<Status()>& prepare) {
+Result<NewNetns> enter_new_netns(const std::function<Status()>& prepare) {
   TRY(sys::unshare(CLONE_NEWNET));
   Netlink netlink = TRY(Netlink::open());
   TRY(set_link_up(netlink, "lo"));
   TRY(prepare());
-  Fd netns = TRY(sys::open(kOwnNetns, O_RDONLY));
-  TRY(sys::mount(kOwnNetns, path, {}, MS_BIND));
-  return NewNetns{std::move(netns), std::move(netlink)};
+  return NewNetns{TRY(sys::open(kOwnNetns, O_RDONLY)), std::move(netlink)};
 }
 
 }  // namespace
 
 Status create_netns(const std::string& path) {
-  TRY(create_netns(path, [] { return Status(); }));
-  return {};
-}
-
-Result<NewNetns> create_netns(const std::string& path, const std::function<Status()>& prepare) {
   Fd file = TRY(sys::open(path, O_RDONLY | O_CREAT | O_EXCL, 0400));
   file.reset();
   Rollback rollback;
   rollback.add([&] { static_cast<void>(remove_netns(path)); });
+  const auto bind = [&] { return sys::mount(kOwnNetns, path, {}, MS_BIND); };
+  TRY_IN(path, create_netns(bind));
+  rollback.commit();
+  return {};
+}
+
+Result<NewNetns> create_netns(const std::function<Status()>& prepare) {
   std::optional<NewNetns> made;
-  TRY_IN(cat("create network namespace ", path), run_on_thread([&]() -> Status {
-           made = TRY(bind_new_netns(path, prepare));
+  TRY_IN("create network namespace", on_own_thread(kPurpose, [&]() -> Status {
+           made = TRY(enter_new_netns(prepare));
            return {};
          }));
-  rollback.commit();
   return std::move(*made);
 }
 
@@ -92,7 +82,7 @@ Result<Fd> open_netns(const std::string& path) {
 Result<Fd> current_netns() { return sys::open(kOwnNetns, O_RDONLY); }
 
 Status run_in_netns(int netns_fd, const std::function<Status()>& work) {
-  return run_on_thread([&]() -> Status {
+  return on_own_thread(kPurpose, [&]() -> Status {
     TRY_IN("enter network namespace", sys::setns(netns_fd, CLONE_NEWNET));
     return work();
   });

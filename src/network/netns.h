@@ -1,8 +1,10 @@
-// Network namespaces that outlive their processes: an nsfs file bind-mounted on a path (ip-netns(8) does the same).
+// Network namespaces.
 //
 // The control plane makes one per container before the runtime's create, so that the network stands when the first
-// process starts, and the runtime is told to join it by path. Whoever removes the path drops the last reference; the
-// kernel then destroys the namespace with its devices, and with a veth end goes its peer on the bridge.
+// process starts, and hands its descriptor to the runtime, which puts that process in. With the last process,
+// descriptor and connection in it the kernel destroys the namespace with its devices, and with a veth end goes its peer
+// on the bridge: whoever is killed leaves nothing. One can also be bound to a path (ip-netns(8) does the same): it
+// lasts until that is removed.
 #pragma once
 
 #include <functional>
@@ -18,13 +20,13 @@ namespace skerry::network {
 // directory must). Leaves nothing behind when it fails.
 Status create_netns(const std::string& path);
 
-// The same, with what is needed to go on in it: an rtnetlink conversation inside. `prepare` runs inside first, on a
-// thread that ends with it.
+// A new namespace with loopback up that is bound to no path, with what is needed to go on in it: an rtnetlink
+// conversation inside. `prepare` runs inside first, on a thread that ends with it.
 struct NewNetns {
   Fd netns;
   Netlink inside;
 };
-Result<NewNetns> create_netns(const std::string& path, const std::function<Status()>& prepare);
+Result<NewNetns> create_netns(const std::function<Status()>& prepare);
 // Unmounts and removes the file. Missing, or a file that was never mounted on (a create that was killed), is success.
 Status remove_netns(const std::string& path);
 // A descriptor that keeps the namespace alive. kNotFound when there is none; kCorrupt when the file is no namespace.

@@ -198,6 +198,11 @@ Result<Fd> attach_tap(const PortSpec& spec) {
   return tap;
 }
 
+Status detach_named(const std::string& environment) {
+  Netlink netlink = TRY(Netlink::open());
+  return delete_link(netlink, port_alt_name(environment));
+}
+
 Status detach(const std::string& environment) {
   Netlink netlink = TRY(Netlink::open());
   TRY(delete_link(netlink, port_alt_name(environment)));

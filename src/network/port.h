@@ -59,5 +59,9 @@ Result<Fd> attach_tap(const PortSpec& spec);
 // Removes the environment's port, whichever kind it is, on whichever bridge. Missing is success. Waits until the kernel
 // has let go of the device (tens of ms): where the namespace or the VMM ends anyway, leave it to that.
 Status detach(const std::string& environment);
+// The same for a port that has got its second name, without a look at all others. Where a namespace ends its port
+// mostly goes by itself, but a connection that was cut off in it may hold it for minutes, and its address is somebody
+// else's then.
+Status detach_named(const std::string& environment);
 
 }  // namespace skerry::network

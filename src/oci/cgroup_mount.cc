@@ -44,6 +44,10 @@ const std::string* directory_of(const CgroupRecord& record, const CgroupHierarch
 
 Result<Fd> hierarchy_mount(const CgroupHierarchy& hierarchy, const MountOptions& options, const MountContext& context) {
   const auto* directory = directory_of(*context.cgroup, hierarchy);
+  // What a mount of v1 in a new cgroup namespace shows, without its cost: the kernel waits for all groups that are
+  // ending (cgroup_lock_and_drain_offline), and there is such a mount for each hierarchy.
+  const bool bind = context.new_cgroup_namespace && !context.user_namespace && !hierarchy.controllers.empty();
+  if (bind && directory != nullptr) return own_group(*directory, options, false);
   if (context.cgroup_namespace) {
     MountOptions fs = only_attributes(options);
     if (hierarchy.controllers.empty()) return make_file_system("cgroup2", "cgroup", fs);

@@ -18,6 +18,7 @@ constexpr std::array kCreateOptions = {
     Option{"pid-file", 0, kValue, "file that gets the pid of the container's first process"},
     Option{"console-socket", 0, kValue, "unix socket that gets the terminal's master end"},
     Option{"preserve-fds", 0, kValue, "number of descriptors, from 3 on, that the program keeps"},
+    Option{"root-fd", 0, kValue, "descriptor of a detached mount that is put over root.path, for the container only"},
     Option{"no-pivot", 0, kFlag, "move the root mount instead of pivot_root (root on a ramdisk)"},
     Option{"no-new-keyring", 0, kFlag, "keep the session keyring"},
     Option{"no-subreaper", 0, kFlag, "accepted; the runtime never is one"},
@@ -36,6 +37,11 @@ Result<CreateRequest> create_request(const Arguments& arguments) {
   constexpr unsigned kMostFds = 65536;
   request.preserve_fds = TRY(arguments.number<unsigned>("preserve-fds", 0));
   if (request.preserve_fds > kMostFds) return fail(ErrorCode::kInvalidArgument, "--preserve-fds: is too large");
+  if (arguments.given("root-fd")) request.root_fd = TRY(arguments.number<int>("root-fd", -1));
+  if (arguments.given("root-fd") && request.root_fd < static_cast<int>(request.preserve_fds) + 3) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--root-fd: must be none of the standard ones and of those of --preserve-fds");
+  }
   request.no_pivot = arguments.flag("no-pivot");
   request.no_new_keyring = arguments.flag("no-new-keyring");
   return request;

@@ -45,6 +45,14 @@ Status check_preserved(unsigned count) {
   return {};
 }
 
+Status check_root_fd(int fd, const NamespacePlan& namespaces) {
+  if (::fcntl(fd, F_GETFD) < 0) return fail(ErrorCode::kInvalidArgument, cat("--root-fd ", fd, ": is not open"));
+  if (!namespaces.makes(CLONE_NEWNS)) {
+    return fail(ErrorCode::kInvalidArgument, "--root-fd: needs a new mount namespace");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Bundle> load_bundle(const CreateRequest& request) {
@@ -119,10 +127,12 @@ Status Creation::claim_name(const CreateRequest& request) {
 Status Creation::make_plan(const CreateRequest& request, StartBy start_by, Fd console) {
   const Spec& spec = bundle_.spec;
   TRY(check_preserved(request.preserve_fds));
+  if (request.root_fd >= 0) TRY(check_root_fd(request.root_fd, namespaces_));
   plan_.id = request.id;
   plan_.lock_fd = dir_->lock_fd();
   plan_.spec = &spec;
   plan_.rootfs = bundle_.rootfs;
+  plan_.root_fd = request.root_fd;
   plan_.namespaces = &namespaces_;
   plan_.layout = &layout_;
   plan_.record = &record_;

@@ -98,11 +98,12 @@ class Init {
 
   Status build_root() {
     ::umask(0);
-    root_ = TRY(prepare_rootfs(plan_.rootfs, spec_.linux_part.rootfs_propagation));
+    root_ = TRY(prepare_rootfs(plan_.rootfs, plan_.root_fd, spec_.linux_part.rootfs_propagation));
     MountContext context;
     context.root_fd = root_.get();
     context.user_namespace = in_user_namespace();
     context.cgroup_namespace = namespaces_.has(CLONE_NEWCGROUP);
+    context.new_cgroup_namespace = namespaces_.makes(CLONE_NEWCGROUP);
     context.layout = plan_.layout;
     context.cgroup = plan_.cgroup;
     context.mount_label = spec_.linux_part.mount_label;

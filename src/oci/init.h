@@ -33,6 +33,7 @@ struct InitPlan {
   std::string id;
   const Spec* spec = nullptr;
   std::string rootfs;  // absolute
+  int root_fd = -1;    // CreateRequest::root_fd
   const NamespacePlan* namespaces = nullptr;
   const CgroupLayout* layout = nullptr;
   const CgroupRecord* cgroup = nullptr;

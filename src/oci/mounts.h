@@ -17,8 +17,9 @@ namespace skerry::oci {
 
 struct MountContext {
   int root_fd = -1;
-  bool user_namespace = false;    // new or joined: host files may be out of reach, host attributes are locked
-  bool cgroup_namespace = false;  // a cgroup mount shows the container's own group as its root
+  bool user_namespace = false;        // new or joined: host files may be out of reach, host attributes are locked
+  bool cgroup_namespace = false;      // a cgroup mount shows the container's own group as its root
+  bool new_cgroup_namespace = false;  // the root of that namespace is the container's own group: nothing was joined
   const CgroupLayout* layout = nullptr;
   const CgroupRecord* cgroup = nullptr;
   std::string mount_label;  // SELinux, empty for none

@@ -49,14 +49,15 @@ std::uint64_t propagation_type(const std::string& word) {
   return MS_SLAVE;
 }
 
-Result<Fd> prepare_rootfs(const std::string& path, const std::string& propagation) {
+Result<Fd> prepare_rootfs(const std::string& path, int given, const std::string& propagation) {
   const Fd old_root = TRY(sys::open("/", O_PATH | O_DIRECTORY));
   // "shared" is given to the new root at the end; until then nothing may leak out. unbindable could not be bound below.
   const auto asked = propagation_type(propagation);
   const std::uint64_t during = asked == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
   TRY_IN("cut mount propagation", set_propagation(old_root.get(), during, sys::Recursion::kSubmounts));
   const Fd place = TRY_IN("/root/path", sys::open(path, O_PATH | O_DIRECTORY));
-  Fd tree = TRY_IN("/root/path", sys::clone_mount(place.get(), "", sys::Recursion::kSubmounts));
+  Fd tree = given >= 0 ? TRY(sys::dup(given))
+                       : TRY_IN("/root/path", sys::clone_mount(place.get(), "", sys::Recursion::kSubmounts));
   // pivot_root refuses a root whose parent mount is shared; a copy of a slave mount is not.
   TRY_IN("attach the root", sys::attach_mount(tree.get(), place.get()));
   return tree;

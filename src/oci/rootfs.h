@@ -14,8 +14,9 @@ enum class RootSwitch : std::uint8_t {
 };  // kMoveMount: --no-pivot, for hosts running from a ramdisk
 
 // Cuts the mount namespace off the host's propagation (rootfsPropagation: default slave) and binds the rootfs on
-// itself. The answer is that mount's root, good for openat2 and for switch_root.
-Result<Fd> prepare_rootfs(const std::string& path, const std::string& propagation);
+// itself, or puts the detached mount `given` (borrowed; -1: none) there. The answer is that mount's root, good for
+// openat2 and for switch_root.
+Result<Fd> prepare_rootfs(const std::string& path, int given, const std::string& propagation);
 
 // Makes `root_fd` "/" and lets the old root go. rootfsPropagation "shared" takes effect here.
 Status switch_root(int root_fd, RootSwitch how, const std::string& propagation);

@@ -25,6 +25,10 @@ struct CreateRequest {
   std::string pid_file;        // empty: none
   std::string console_socket;  // empty: none
   unsigned preserve_fds = 0;
+  // A detached mount (open_tree(2), fsmount(2)) that becomes the root: it is put over /root/path in the container's
+  // mount namespace and nowhere else, so that the host's table of mounts, which each container starts with a copy of,
+  // does not grow with their number. Any descriptor but those that the program keeps. -1: what lies at /root/path.
+  int root_fd = -1;
   bool no_pivot = false;
   bool no_new_keyring = false;
 };

@@ -43,6 +43,7 @@ Status check_request(const oci::CreateRequest& request, const oci::Spec& spec, b
   if (::geteuid() != 0) return fail(ErrorCode::kPermissionDenied, "microVMs need root");
   if (request.id.size() > kLongestId) return fail(ErrorCode::kInvalidArgument, "the container id is too long");
   if (request.preserve_fds > 0) return not_with_microvms("--preserve-fds");
+  if (request.root_fd >= 0) return not_with_microvms("--root-fd");
   const bool terminal = spec.process && spec.process->terminal;
   if (terminal && detached && request.console_socket.empty()) {
     return fail(ErrorCode::kInvalidArgument, "a terminal needs --console-socket");

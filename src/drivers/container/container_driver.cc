@@ -16,6 +16,7 @@
 #include "drivers/container/container_user.h"
 #include "drivers/container/id_range.h"
 #include "drivers/container/sealed_program.h"
+#include "network/port.h"
 #include "wire/seccomp_profile.h"
 
 namespace skerry {
@@ -62,7 +63,14 @@ class ContainerDriver final : public Driver {
   Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
 
  private:
-  Result<oci::Spec> prepare(const Launch& launch);
+  // What the jail is made of, and the descriptors it names.
+  struct Prepared {
+    oci::Spec config;
+    RootFs root;
+    Fd netns;
+  };
+  Result<Prepared> prepare(const Launch& launch);
+  Result<Account> find_user_inside(const EnvironmentPlace& place, std::int64_t pid, const std::string& user);
   Result<Conversation> run_agent(const EnvironmentPlace& place, const oci::Spec& config, ExecSpec spec);
 
   Jail jail_;
@@ -82,8 +90,12 @@ Result<std::optional<oci::Seccomp>> read_seccomp_profile(const Security& securit
 
 // ── start ──
 
+// What the runtime knows them by.
+constexpr int kNetnsFd = 3;
+constexpr int kRootFd = 4;
+
 // Everything but the jail. What it has made when it fails is the caller's to collect.
-Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
+Result<ContainerDriver::Prepared> ContainerDriver::prepare(const Launch& launch) {
   const ContainerPlace place{launch.place};
   TRY(check_bind_sources(launch.spec));
   std::vector<std::string> layers;
@@ -97,18 +109,19 @@ Result<oci::Spec> ContainerDriver::prepare(const Launch& launch) {
     inputs.ids = TRY(claim_id_range(launch.place, launch.network ? launch.network->ip : std::string()));
     TRY(let_through(launch.place, *inputs.ids));
   }
-  inputs.rootfs = TRY(make_rootfs(launch, layers, inputs.ids));
+  RootFs root = TRY(make_rootfs(launch, layers, inputs.ids));
+  inputs.rootfs = root.path;
   crash_point("its root file system is mounted");
-  TRY(make_network(launch));
+  Fd netns = TRY(make_network(launch));
   crash_point("its network is there");
-  inputs.network_namespace = place.netns();
+  inputs.network_namespace = cat("/proc/self/fd/", kNetnsFd);
   TRY(write_etc(launch, inputs.ids));
   inputs.etc_dir = place.etc();
   const auto& image_user = launch.image ? launch.image->config.user : std::string();
-  inputs.account = TRY(find_account(inputs.rootfs, launch.spec.user.empty() ? image_user : launch.spec.user));
+  inputs.account = TRY(find_account(root.seen(), launch.spec.user.empty() ? image_user : launch.spec.user));
   inputs.seccomp_profile = TRY(read_seccomp_profile(launch.spec.security));
   inputs.limit_swap = swap_is_counted_;
-  return make_container_spec(launch, inputs);
+  return Prepared{TRY(make_container_spec(launch, inputs)), std::move(root), std::move(netns)};
 }
 
 Result<Started> ContainerDriver::start(const Launch& launch) {
@@ -124,8 +137,14 @@ Result<Started> ContainerDriver::start(const Launch& launch) {
       log::warning("cannot undo a start", {{"name", place.name}, {"error", collected.error().message()}});
     }
   });
+  auto prepared = TRY(prepare(launch));
   JailSpec jail;
-  jail.config = TRY(prepare(launch));
+  jail.config = std::move(prepared.config);
+  jail.runtime_fds.push_back({prepared.netns.get(), kNetnsFd});
+  if (prepared.root.mount) {
+    jail.runtime_fds.push_back({prepared.root.mount.get(), kRootFd});
+    jail.root_fd = kRootFd;
+  }
   jail.stdin_mode = launch.spec.stdin_open ? StdinMode::kOpen : StdinMode::kNull;
   auto started = TRY(jail_.run(place, jail, launch.attach));
   crash_point("its jail is made");
@@ -137,7 +156,7 @@ Result<Observation> ContainerDriver::observe(const EnvironmentPlace& place) {
   auto observed = TRY(jail_.observe(place));
   if (observed.phase != Phase::kAbsent) return observed;
   const ContainerPlace paths{place};
-  if (sys::exists(paths.rootfs()) || sys::exists(paths.netns())) {
+  if (sys::exists(paths.rootfs())) {
     observed.phase = Phase::kBroken;
     observed.reason = "a start was cut short";
   }
@@ -182,7 +201,7 @@ Status ContainerDriver::collect(const EnvironmentPlace& place, Kind kind) {
   crash_point("its jail is removed");
   TRY(remove_rootfs(place));
   crash_point("its root file system is unmounted");
-  TRY(remove_network(place));
+  TRY(network::detach_named(place.id));
   crash_point("its network is removed");
   if (kind != Kind::kApp) TRY(drop_layer(place));
   // Last: as long as there are files, there is something to collect.
@@ -196,6 +215,18 @@ Status ContainerDriver::destroy(const EnvironmentPlace& place) {
 
 // ── exec ──
 
+// By the files of the running container, whose root has no path on the host.
+Result<Account> ContainerDriver::find_user_inside(const EnvironmentPlace& place, std::int64_t pid,
+                                                  const std::string& user) {
+  const Fd root = TRY(open_root_of(static_cast<pid_t>(pid)));
+  // Was it still this run's when it was opened?
+  const auto now = TRY(observe(place));
+  if (now.phase != Phase::kRunning || now.pid != pid) {
+    return fail(ErrorCode::kConflict, cat("run a command in ", place.name, ": it ended meanwhile"));
+  }
+  return find_account(cat("/proc/self/fd/", root.get()), user);
+}
+
 Result<Conversation> ContainerDriver::exec(const EnvironmentPlace& place, const ExecSpec& spec) {
   const auto observed = TRY(observe(place));
   if (observed.phase == Phase::kPaused) {
@@ -208,7 +239,7 @@ Result<Conversation> ContainerDriver::exec(const EnvironmentPlace& place, const 
   const auto config = TRY(jail_.read_config(place));
   if (spec.program == ExecSpec::Program::kAgent) return run_agent(place, config, spec);
   std::optional<Account> account;
-  if (!spec.user.empty()) account = TRY(find_account(config.root.path, spec.user));
+  if (!spec.user.empty()) account = TRY(find_user_inside(place, observed.pid, spec.user));
   return jail_.exec(place, make_exec_process(config, spec, account), spec.size);
 }
 

@@ -2,10 +2,9 @@
 //
 //   state_dir/layer/upper, work   what it wrote: kept for an app; dropped at the end of the run for the others. On disk
 //                                 also for these: what a guest writes must not fill the host's memory
-//   run_dir/rootfs                the overlay's mount point
+//   run_dir/rootfs                where the overlay is put, in the container's mount namespace only; empty to the host.
+//                                 There from before anything of a run is
 //   run_dir/etc/                  hosts, hostname, resolv.conf, of this run
-//   run_dir/idmap/N               its layers seen through its user namespace, while the overlay is being made
-//   run_dir/netns                 its network namespace (nsfs)
 #pragma once
 
 #include <string>
@@ -19,8 +18,6 @@ struct ContainerPlace {
   [[nodiscard]] std::string layer() const { return place.state_dir + "/layer"; }
   [[nodiscard]] std::string etc() const { return place.run_dir + "/etc"; }
   [[nodiscard]] std::string rootfs() const { return place.run_dir + "/rootfs"; }
-  [[nodiscard]] std::string idmap() const { return place.run_dir + "/idmap"; }
-  [[nodiscard]] std::string netns() const { return place.run_dir + "/netns"; }
 };
 
 }  // namespace skerry

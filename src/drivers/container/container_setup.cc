@@ -20,54 +20,49 @@ namespace skerry {
 
 namespace {
 
-// `source` as the container's user namespace shall see it.
-Result<std::string> through_ids(const ContainerPlace& place, int number, const std::string& source,
-                                int user_namespace) {
-  std::string target = cat(place.idmap(), "/", number);
-  TRY(sys::mkdir_all(target, 0700));
-  TRY(mount_idmapped(source, target, user_namespace));
-  return target;
-}
+// By its descriptor's name the kernel finds a mount that has no other.
+std::string name_of(const Fd& mount) { return cat("/proc/self/fd/", mount.get()); }
 
-// The overlay keeps the mounts it was made of: ours are not needed any more.
-Status remove_idmaps(const ContainerPlace& place) {
-  for (int number = 0; sys::exists(cat(place.idmap(), "/", number)); ++number) {
-    TRY(unmount(cat(place.idmap(), "/", number)));
-  }
-  return sys::remove_tree(place.idmap());
-}
-
-Status mount_layers(const ContainerPlace& place, OverlaySpec overlay, const std::optional<IdRange>& ids) {
-  if (!ids) return mount_overlay(overlay);
+Result<Fd> lay_layers(const ContainerPlace& place, OverlaySpec overlay, const std::optional<IdRange>& ids) {
+  if (!ids) return make_overlay(overlay);
   TRY(sys::mkdir_all(overlay.upper, 0755));
   TRY(sys::mkdir_all(overlay.work, 0700));
   const Fd user_namespace = TRY(make_user_namespace(*ids));
-  int number = 0;
+  // As the container's user namespace shall see them. The overlay keeps the mounts it was made of.
+  std::vector<Fd> mapped;
   // upper and work must be on one mount.
-  const std::string layer = TRY(through_ids(place, number++, place.layer(), user_namespace.get()));
-  overlay.upper = layer + "/upper";
-  overlay.work = layer + "/work";
-  for (auto& lower : overlay.lower) lower = TRY(through_ids(place, number++, lower, user_namespace.get()));
+  mapped.push_back(TRY(make_idmapped(place.layer(), user_namespace.get())));
+  overlay.upper = name_of(mapped.back()) + "/upper";
+  overlay.work = name_of(mapped.back()) + "/work";
+  for (auto& lower : overlay.lower) {
+    mapped.push_back(TRY(make_idmapped(lower, user_namespace.get())));
+    lower = name_of(mapped.back());
+  }
   // The overlay works with the credentials of who mounts it.
-  TRY(run_as_container_root(*ids, [&] { return mount_overlay(overlay); }));
-  return remove_idmaps(place);
+  Fd made;
+  TRY(run_as_container_root(*ids, [&]() -> Status {
+    made = TRY(make_overlay(overlay));
+    return {};
+  }));
+  return made;
 }
 
 }  // namespace
 
-Result<std::string> make_rootfs(const Launch& launch, const std::vector<std::string>& image_layers,
-                                const std::optional<IdRange>& ids) {
+std::string RootFs::seen() const { return mount ? name_of(mount) : path; }
+
+Result<RootFs> make_rootfs(const Launch& launch, const std::vector<std::string>& image_layers,
+                           const std::optional<IdRange>& ids) {
   const ContainerPlace place{launch.place};
   const bool keeps = launch.spec.kind == Kind::kApp;
   const std::string& given = launch.spec.rootfs_path;
   if (!given.empty()) TRY_IN("rootfs_path", sys::open(given, O_PATH | O_DIRECTORY));
-  if (!given.empty() && keeps && !ids) return given;
+  if (!given.empty() && keeps && !ids) return RootFs{given, {}};
 
   TRY(sys::mkdir_all(place.rootfs(), 0700));
   if (!given.empty() && keeps) {
     const Fd user_namespace = TRY(make_user_namespace(*ids));
-    TRY(mount_idmapped(given, place.rootfs(), user_namespace.get()));
-    return place.rootfs();
+    return RootFs{place.rootfs(), TRY(make_idmapped(given, user_namespace.get()))};
   }
   // A run of which a crashed host left the rest is forgotten here.
   if (!keeps) TRY(drop_layer(launch.place));
@@ -75,17 +70,12 @@ Result<std::string> make_rootfs(const Launch& launch, const std::vector<std::str
   overlay.lower = given.empty() ? image_layers : std::vector{given};
   overlay.upper = place.layer() + "/upper";
   overlay.work = place.layer() + "/work";
-  overlay.target = place.rootfs();
+  overlay.scratch = place.rootfs();
   overlay.throw_away = !keeps || launch.spec.auto_remove;
-  TRY(mount_layers(place, std::move(overlay), ids));
-  return place.rootfs();
+  return RootFs{place.rootfs(), TRY(lay_layers(place, std::move(overlay), ids))};
 }
 
-Status remove_rootfs(const EnvironmentPlace& place) {
-  const ContainerPlace paths{place};
-  TRY(remove_idmaps(paths));
-  return unmount(paths.rootfs());
-}
+Status remove_rootfs(const EnvironmentPlace& place) { return unmount(ContainerPlace{place}.rootfs()); }
 
 Status drop_layer(const EnvironmentPlace& place) { return sys::remove_tree(ContainerPlace{place}.layer()); }
 
@@ -102,21 +92,13 @@ Status open_to_everybody() {
 
 }  // namespace
 
-Status make_network(const Launch& launch) {
-  const ContainerPlace place{launch.place};
-  auto netns = TRY(network::create_netns(place.netns(), open_to_everybody));
-  if (!launch.network) return {};
-  const auto port = TRY_IN("network", port_of(launch));
-  return network::attach_veth(port, netns);
-}
-
-Status remove_network(const EnvironmentPlace& place) {
-  const std::string netns = ContainerPlace{place}.netns();
-  const bool with_namespace = sys::exists(netns);
-  TRY(network::remove_netns(netns));
-  // With its namespace the pair goes too, in the kernel's own time (tens of ms that nobody should wait for); until then
-  // a new port of that name replaces it. Without, a killed start may have left one.
-  return with_namespace ? Status{} : network::detach(place.id);
+Result<Fd> make_network(const Launch& launch) {
+  auto netns = TRY(network::create_netns(open_to_everybody));
+  if (launch.network) {
+    const auto port = TRY_IN("network", port_of(launch));
+    TRY(network::attach_veth(port, netns));
+  }
+  return std::move(netns.netns);
 }
 
 // ── files and binds ──

@@ -1,10 +1,13 @@
 #include "drivers/container/container_user.h"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file_io.h"
 #include "base/sys_file.h"
+#include "base/sys_namespace.h"
 #include "base/temp_dir.h"
 
 namespace skerry {
@@ -52,6 +55,18 @@ TEST_F(FindAccountTest, SymlinksLeadWithinTheRoot) {
 TEST_F(FindAccountTest, DoesNotClimbOut) {
   ASSERT_TRUE(sys::symlink("../../../../../../../.." + (dir_ / "outside/passwd"), dir_ / "rootfs/etc/passwd"));
   EXPECT_EQ(find("host").error().code, ErrorCode::kNotFound);
+}
+
+// In a running container /proc and /sys are there: the daemon may read more of them than the container's root.
+TEST_F(FindAccountTest, NothingThatIsMountedInItIsRead) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts";
+  const std::string mounted = dir_ / "rootfs/mounted";
+  ASSERT_TRUE(sys::mkdir_all(mounted, 0755));
+  ASSERT_TRUE(sys::mount("tmpfs", mounted, "tmpfs", 0));
+  put("mounted/passwd", "other:x:8:8::/:/bin/sh\n");
+  ASSERT_TRUE(sys::symlink("/mounted/passwd", dir_ / "rootfs/etc/passwd"));
+  EXPECT_EQ(find("other").error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(sys::umount(mounted, MNT_DETACH));
 }
 
 TEST_F(FindAccountTest, AFifoDoesNotHoldItUp) {

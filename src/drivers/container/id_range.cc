@@ -13,10 +13,10 @@
 #include <csignal>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <vector>
 
 #include "base/file_io.h"
+#include "base/own_thread.h"
 #include "base/process.h"
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
@@ -93,8 +93,8 @@ Result<Fd> make_user_namespace(const IdRange& ids) {
   return annotate(std::move(opened), "make a user namespace");
 }
 
-Status mount_idmapped(const std::string& source, const std::string& target, int user_namespace) {
-  const Fd mount = TRY(sys::clone_mount(AT_FDCWD, source, sys::Recursion::kNone));
+Result<Fd> make_idmapped(const std::string& source, int user_namespace) {
+  Fd mount = TRY(sys::clone_mount(AT_FDCWD, source, sys::Recursion::kNone));
   struct mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_IDMAP;
   attributes.propagation = MS_PRIVATE;
@@ -107,8 +107,7 @@ Status mount_idmapped(const std::string& source, const std::string& target, int 
     }
     return fail(std::move(error).in(cat("map the owners of ", source)));
   }
-  const Fd place = TRY(sys::open(target, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-  return sys::attach_mount(mount.get(), place.get());
+  return mount;
 }
 
 namespace {
@@ -127,16 +126,13 @@ Status regain_capabilities() {
 }  // namespace
 
 Status run_as_container_root(const IdRange& ids, const std::function<Status()>& work) {
-  Status outcome;
   // These calls change the calling thread only; it ends with its odd credentials.
-  std::thread thread([&] {
+  return on_own_thread("for a container's files", [&]() -> Status {
     ::setfsgid(ids.first);
     ::setfsuid(ids.first);
-    outcome = regain_capabilities();
-    if (outcome) outcome = work();
+    TRY(regain_capabilities());
+    return work();
   });
-  thread.join();
-  return outcome;
 }
 
 }  // namespace skerry

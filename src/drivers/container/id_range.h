@@ -22,9 +22,9 @@ Result<IdRange> claim_id_range(const EnvironmentPlace& place, const std::string&
 // A user namespace with that mapping. It lives as long as the descriptor, without any process in it.
 Result<Fd> make_user_namespace(const IdRange& ids);
 
-// Mounts `source` on the existing directory `target` so that owner 0 on disk is ids.first, and so on.
-// kUnsupported when the file system cannot.
-Status mount_idmapped(const std::string& source, const std::string& target, int user_namespace);
+// A detached mount of `source` (base/sys_mount.h) in which owner 0 on disk is ids.first, and so on. kUnsupported when
+// the file system cannot.
+Result<Fd> make_idmapped(const std::string& source, int user_namespace);
 
 // Runs `work` on a thread of its own that touches files as the container's root would (fsuid ids.first, setfsuid(2)),
 // with all capabilities of ours. Who makes a file through an ID-mapped mount must be somebody in there.

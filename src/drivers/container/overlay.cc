@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <ranges>
 
+#include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/sys_mount.h"
 #include "base/sys_namespace.h"
@@ -38,13 +39,21 @@ std::string options_of(const OverlaySpec& spec) {
              spec.throw_away ? ",volatile" : "");
 }
 
-Status mount_by_options(const OverlaySpec& spec, const std::string& options) {
-  TRY(sys::mount("overlay", spec.target, "overlay", MS_NODEV, options));
-  return sys::mount("", spec.target, "", MS_PRIVATE);
+Result<Fd> mount_by_options(const OverlaySpec& spec) {
+  const std::string options = options_of(spec);
+  if (options.size() > kMaxOptions) {
+    return fail(ErrorCode::kUnsupported,
+                "this kernel takes fewer layers, or shorter paths to them (Linux 6.8 takes any)");
+  }
+  TRY(sys::mount("overlay", spec.scratch, "overlay", MS_NODEV, options));
+  Rollback undo;
+  undo.add([&] { static_cast<void>(unmount(spec.scratch)); });
+  TRY(sys::mount("", spec.scratch, "", MS_PRIVATE));
+  return sys::clone_mount(AT_FDCWD, spec.scratch, sys::Recursion::kNone);
 }
 
 // One layer at a time (since Linux 6.8): no limit on their number.
-Status mount_by_layers(const OverlaySpec& spec) {
+Result<Fd> mount_by_layers(const OverlaySpec& spec) {
   const Fd context = TRY(sys::fsopen("overlay"));
   for (const auto& dir : std::views::reverse(spec.lower)) {
     TRY(sys::fsconfig_string(context.get(), "lowerdir+", dir));
@@ -53,25 +62,22 @@ Status mount_by_layers(const OverlaySpec& spec) {
   TRY(sys::fsconfig_string(context.get(), "workdir", spec.work));
   if (spec.throw_away) TRY(sys::fsconfig_flag(context.get(), "volatile"));
   TRY(sys::fsconfig_create(context.get()));
-  const Fd mount = TRY(sys::fsmount(context.get(), MOUNT_ATTR_NODEV));
-  const Fd target = TRY(sys::open(spec.target, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-  TRY(sys::attach_mount(mount.get(), target.get()));
-  return sys::mount("", spec.target, "", MS_PRIVATE);
+  return sys::fsmount(context.get(), MOUNT_ATTR_NODEV);
 }
 
 }  // namespace
 
-Status mount_overlay(const OverlaySpec& spec) {
+Result<Fd> make_overlay(const OverlaySpec& spec) {
   TRY(sys::mkdir_all(spec.upper, 0755));
   TRY(sys::mkdir_all(spec.work, 0700));
   if (spec.throw_away) {
     // The mark of a volatile overlay that was not unmounted in order, after which the kernel refuses to mount it.
     TRY(sys::remove_tree(spec.work + "/work"));
   }
-  const std::string options = options_of(spec);
-  auto mounted = options.size() <= kMaxOptions ? mount_by_options(spec, options) : mount_by_layers(spec);
-  if (mounted) return {};
-  Error error = std::move(mounted).error();
+  auto made = mount_by_layers(spec);
+  if (!made && made.error().sys_errno == EINVAL) made = mount_by_options(spec);
+  if (made) return made;
+  Error error = std::move(made).error();
   if (error.sys_errno == EINVAL || error.sys_errno == ENODEV) {
     error.code = ErrorCode::kUnsupported;
     if (error.hint.empty()) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace skerry {
@@ -13,13 +14,14 @@ struct OverlaySpec {
   std::vector<std::string> lower;  // directories, bottom first; at least one
   std::string upper;               // what is written; made when missing
   std::string work;                // the kernel's, beside `upper` on the same file system; made when missing
-  std::string target;              // an existing directory
+  std::string scratch;             // an existing directory, for kernels that can mount it only somewhere (before 6.8)
   // Nothing written needs to survive a crash of the host: syncs cost nothing then.
   bool throw_away = false;
 };
 
-// kUnsupported when the kernel or the file system of `upper` cannot; the hint says which.
-Status mount_overlay(const OverlaySpec& spec);
+// A detached mount of it (base/sys_mount.h): in no table of mounts until somebody attaches it, gone with its last
+// descriptor. kUnsupported when the kernel or the file system of `upper` cannot; the hint says which.
+Result<Fd> make_overlay(const OverlaySpec& spec);
 // Takes away everything mounted on `target`, at once; what is still open there lives on until it is closed. Not
 // mounted, or not there, is success.
 Status unmount(const std::string& target);

@@ -292,6 +292,31 @@ class Mounts(ocitest.OciTest):
     def test_no_pivot(self):
         self.assertEqual(self.sh("ls -d /bin /proc/1", extra=("--no-pivot",)), "/bin\n/proc/1\n")
 
+    def test_the_root_can_be_a_mount_that_nobody_else_sees(self):
+        open_tree, clone, cloexec = 428, 1, os.O_CLOEXEC
+        os.mkdir(f"{self.dir}/place")
+        for user_namespace in (False, True):
+            def change(c):
+                c["root"]["path"] = f"{self.dir}/place"
+                if user_namespace:
+                    c["linux"]["namespaces"].append({"type": "user"})
+                    c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+            # Attached once, it belongs to that container.
+            detached = ctypes.CDLL(None, use_errno=True).syscall(open_tree, -100, self.rootfs.encode(), clone | cloexec)
+            self.assertGreaterEqual(detached, 3, os.strerror(ctypes.get_errno()))
+            out = self.sh("ls -d /bin; ls /proc/self/fd | wc -l; ls -di /", change, extra=("--root-fd", str(detached)),
+                          pass_fds=(detached,))
+            os.close(detached)
+            # The fourth descriptor is of ls itself.
+            self.assertEqual(out.split(), ["/bin", "4", str(os.stat(self.rootfs).st_ino), "/"])
+            self.assertEqual(os.listdir(f"{self.dir}/place"), [])
+        for extra, reason in ((("--root-fd", "99"), "is not open"), (("--root-fd", "2"), "--root-fd"), (("--root-fd", "x"), "root-fd")):
+            name = self.name()
+            self.configure(["true"], name)
+            result = self.run_oci("run", "--bundle", f"{self.dir}/bundle", *extra, name, check=False)
+            self.assertIn(reason, result.stderr)
+            self.assertNotEqual(result.returncode, 0)
+
     def test_relative_root_and_dotdot_destinations(self):
         out = self.sh("cat /tmp/file", add_mount("/x/../../../tmp", "bind", self.source, "bind"))
         self.assertEqual(out, "content\n")
