@@ -10,8 +10,12 @@ namespace skerry::keeper {
 namespace {
 
 // What a guest that obeys kPause may have under way when it hears of it: the agent's queue (256 KiB), its port's ring
-// (128 buffers of 32 KiB) and the socket. Only a guest that does not obey fills more; its client is dropped then.
-constexpr std::size_t kMaxPausedQueue = 8U << 20U;
+// (128 buffers of 32 KiB) and the socket. On a busy host it hears late, as it goes on while we read: with that much in
+// its client's queue it is not read for a while, once until that queue is empty.
+constexpr std::size_t kMostUnderWay = 8U << 20U;
+constexpr auto kHearingTime = std::chrono::seconds(1);
+// Only a guest that does not obey fills as much again; its client is dropped then.
+constexpr std::size_t kMaxPausedQueue = 2 * kMostUnderWay;
 constexpr unsigned kAnnouncements = 16;  // in one kRefillTime
 constexpr auto kRefillTime = std::chrono::milliseconds(500);
 
@@ -20,7 +24,10 @@ constexpr auto kRefillTime = std::chrono::milliseconds(500);
 FramedChannel::FramedChannel(EventLoop& loop, KeeperPaths paths, Handlers handlers)
     : loop_(loop), paths_(std::move(paths)), handlers_(std::move(handlers)), announcements_left_(kAnnouncements) {}
 
-FramedChannel::~FramedChannel() { loop_.cancel(refill_); }
+FramedChannel::~FramedChannel() {
+  loop_.cancel(refill_);
+  loop_.cancel(hearing_);
+}
 
 Result<std::unique_ptr<FramedChannel>> FramedChannel::open(EventLoop& loop, const std::string& name, Fd guest,
                                                            KeeperPaths paths, Handlers handlers) {
@@ -83,9 +90,11 @@ void FramedChannel::drop_client(std::uint64_t id) {
     sessions_.close(session);
   }
   clients_.erase(id);
+  waited_for_.erase(id);
 }
 
 void FramedChannel::client_drained(std::uint64_t id) {
+  waited_for_.erase(id);
   for (const auto number : sessions_.of_client(id)) {
     Session& session = *sessions_.find(number);
     if (!session.paused_by_keeper) continue;
@@ -99,11 +108,21 @@ void FramedChannel::resume_clients() {
   handlers_.uncongested();
 }
 
+void FramedChannel::let_guest_hear() {
+  if (hearing_ != 0) return;
+  guest_->pause();
+  hearing_ = loop_.after(kHearingTime, [this] {
+    hearing_ = 0;
+    guest_->resume();
+  });
+}
+
 void FramedChannel::to_client(std::uint64_t id, FrameKind kind, std::uint32_t session, std::string_view payload) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;
   found->second->send(kind, session, payload);
   if (found->second->queued() > kMaxPausedQueue) return drop_client(id);
+  if (found->second->queued() > kMostUnderWay && waited_for_.insert(id).second) let_guest_hear();
   if (found->second->queued() <= kCongestedAt) return;
   for (const auto number : sessions_.of_client(id)) {
     Session& state = *sessions_.find(number);
@@ -183,6 +202,7 @@ void FramedChannel::tell_all(FrameKind kind, const std::string& payload) {
 
 void FramedChannel::guest_gone(const std::string& reason) {
   loop_.cancel(refill_);
+  loop_.cancel(hearing_);
   tell_pending();
   if (!reason.empty()) static_cast<void>(write_file_atomic(paths_.channel_error(), reason + "\n", 0600));
   clients_.clear();

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/cri_log.h"
@@ -65,6 +66,7 @@ class FramedChannel final : public WorkloadInput {
   void to_client(std::uint64_t id, FrameKind kind, std::uint32_t session, std::string_view payload);
   void guest_gone(const std::string& reason);
   void resume_clients();
+  void let_guest_hear();
 
   EventLoop& loop_;
   KeeperPaths paths_;
@@ -79,7 +81,9 @@ class FramedChannel final : public WorkloadInput {
   std::map<FrameKind, std::string> pending_;
   unsigned announcements_left_ = 0;
   EventLoop::TimerId refill_ = 0;
-  bool stdin_paused_ = false;  // by the guest (kPause on session 0)
+  EventLoop::TimerId hearing_ = 0;
+  std::set<std::uint64_t> waited_for_;  // clients for whom the guest was not read, until their queue is empty
+  bool stdin_paused_ = false;           // by the guest (kPause on session 0)
 };
 
 }  // namespace skerry::keeper

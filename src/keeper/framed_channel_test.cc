@@ -200,6 +200,25 @@ TEST_F(FramedChannelTest, PausesTheSessionOfASlowReaderAndLosesNothing) {
   EXPECT_EQ(guest_->next(FrameKind::kResume)->session, session);
 }
 
+TEST_F(FramedChannelTest, AGuestThatHearsLateLosesNoClient) {
+  auto slow = client();
+  slow.send(FrameKind::kRequest, 1, "cat big");
+  const auto session = guest_->next()->session;
+  // As on a busy host: it has written as fast as it was read, and looks at what it was told when it cannot go on.
+  const std::string chunk(128U << 10U, 'x');
+  constexpr int kChunks = 96;  // 12 MiB
+  std::thread late([&] {
+    for (int i = 0; i < kChunks; ++i) guest_->send(FrameKind::kStdout, session, chunk);
+  });
+  std::size_t got = 0;
+  late.join();
+  while (got < chunk.size() * kChunks) {
+    const auto frame = slow.next(FrameKind::kStdout);
+    ASSERT_TRUE(frame) << got;
+    got += frame->payload.size();
+  }
+}
+
 TEST_F(FramedChannelTest, DropsAClientWhoseGuestFloodsIt) {
   auto victim = client();
   victim.send(FrameKind::kRequest, 1, "x");
@@ -207,7 +226,7 @@ TEST_F(FramedChannelTest, DropsAClientWhoseGuestFloodsIt) {
   const std::string chunk(128U << 10U, 'x');
   // The hostile guest does not heed kPause. The keeper's memory stays bounded: it gives the client up.
   std::thread flood([&] {
-    for (int i = 0; i < 128; ++i) guest_->send(FrameKind::kStdout, session, chunk);
+    for (int i = 0; i < 256; ++i) guest_->send(FrameKind::kStdout, session, chunk);
     guest_->send(FrameKind::kStdout, 0, "done");
   });
   EXPECT_TRUE(eventually([&] { return output() == "done"; }));

@@ -171,10 +171,13 @@ Result<pid_t> Keeper::create() {
   if (spec_.terminal) call.console_path = spec_.run_dir + "/console-socket";
   for (const auto& [number, fd] : child_ends_) call.extra_fds.push_back({fd.get(), number});
   for (const int fd : spec_.preserve_fds) call.extra_fds.push_back({fd, fd});
+  call.own_fds = spec_.runtime_fds;
+  if (spec_.root_fd >= 0) call.subcommand.insert(call.subcommand.end(), {"--root-fd", cat(spec_.root_fd)});
   const pid_t main = TRY(call_runtime(call, *stdio_));
   child_ends_.clear();
-  // A copy kept here would hold a tap or a disk open for as long as the keeper lives.
+  // A copy kept here would hold a tap, a disk or a mount for as long as the keeper lives.
   for (const int fd : spec_.preserve_fds) ::close(fd);
+  for (const int fd : spec_.runtime_fds) ::close(fd);
   TRY(stdio_->start(loop_));
   Children::Handlers handlers;
   handlers.main_ended = [this](ExitStatus status) { main_ended(status); };
