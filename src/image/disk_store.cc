@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "base/crash_point.h"
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
@@ -37,14 +38,15 @@ Result<std::string> DiskStore::base_disk(const std::vector<ImageLayer>& layers, 
   const Digest chain = chain_id(layers);
   std::string path = cat(dir_, "/", disk_name(chain));
   const SingleFlight::Turn turn(flights_, chain.hex());
-  if (sys::exists(path)) return path;
+  if (TRY(disks_.intact(path))) return path;
   const TempDir making = TRY(TempDir::create(std::string(kTemporaryPrefix), dir_));
   const std::string temporary = making / "disk";
   {
     const Fd disk = TRY(sys::open(temporary, O_RDWR | O_CREAT | O_EXCL, 0400));
     TRY(write_layer_disk(layers, *blobs_, disk.get(), limits_, work));
   }
-  TRY(sys::rename(temporary, path));
+  TRY(disks_.keep(temporary, path));
+  crash_point("an image's disk is made");
   return path;
 }
 
@@ -54,8 +56,9 @@ Status DiskStore::keep_only(const std::vector<std::vector<ImageLayer>>& images) 
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(dir_, error)) {
     const auto name = entry.path().filename().string();
-    // What is being made right now has a temporary name and is left alone.
-    if (!name.starts_with(kTemporaryPrefix) && !keep.contains(name)) TRY(sys::unlink(entry.path()));
+    // What is being made right now has a temporary name and is left alone; a checksum goes with its disk.
+    if (name.starts_with(kTemporaryPrefix) || name.ends_with(MadeFiles::kSuffix) || keep.contains(name)) continue;
+    TRY(disks_.remove(entry.path()));
   }
   if (error) return fail(Error::from_errno(error.value(), cat("list ", dir_)));
   return {};

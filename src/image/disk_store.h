@@ -1,9 +1,11 @@
 // DiskStore: the base disks of images for microVMs, made once for each chain of layers.
 //
-//   disks/<32 hex of the chain id>.<format version>.erofs    read-only EROFS of the merged layers
-//   disks/tmp-…                                              being made; removed at open
+//   disks/<32 hex of the chain id>.<format version>.erofs           read-only EROFS of the merged layers
+//   disks/<32 hex of the chain id>.<format version>.erofs.sha256    its checksum
+//   disks/tmp-…                                                     being made; removed at open
 //
-// Made straight from the layer blobs: nothing is unpacked, mounted or run, and no privilege is needed. Thread-safe.
+// Verified before each use, and made again if it was changed (image/made_files.h). Made straight from the layer blobs:
+// nothing is unpacked, mounted or run, and no privilege is needed. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,6 +16,7 @@
 #include "core/image.h"
 #include "image/blob_store.h"
 #include "image/layer_reader.h"
+#include "image/made_files.h"
 #include "image/single_flight.h"
 #include "image/work.h"
 
@@ -24,7 +27,8 @@ class DiskStore {
   // `blobs` must outlive the store.
   static Result<std::unique_ptr<DiskStore>> open(std::string dir, const BlobStore& blobs, const LayerLimits& limits);
 
-  // The path of the disk; makes it when it is missing. The file must not be written to.
+  // The path of the disk; makes it when it is missing or not what it was. The file must not be written to. kCorrupt
+  // when the layers are not what they were either.
   Result<std::string> base_disk(const std::vector<ImageLayer>& layers, const Work& work);
 
   // Removes the disks that belong to none of these images.
@@ -38,6 +42,7 @@ class DiskStore {
   const BlobStore* blobs_;
   LayerLimits limits_;
   SingleFlight flights_;
+  MadeFiles disks_;
 };
 
 }  // namespace skerry

@@ -30,6 +30,13 @@ Status VerifiedFiles::check(const std::string& path, const Digest& wanted, std::
   return {};
 }
 
+Status VerifiedFiles::remember(const std::string& path) {
+  const Seen now = seen_of(TRY(sys::stat(path)));
+  const std::lock_guard lock(mutex_);
+  verified_[path] = now;
+  return {};
+}
+
 void VerifiedFiles::forget(const std::string& path) {
   const std::lock_guard lock(mutex_);
   verified_.erase(path);

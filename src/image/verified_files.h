@@ -19,6 +19,8 @@ class VerifiedFiles {
  public:
   // kCorrupt names `what` and both checksums.
   Status check(const std::string& path, const Digest& wanted, std::string_view what);
+  // The caller has hashed it himself, and nobody else can have written to it since.
+  Status remember(const std::string& path);
   void forget(const std::string& path);
 
  private:

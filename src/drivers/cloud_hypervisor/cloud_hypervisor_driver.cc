@@ -151,7 +151,7 @@ Result<Started> CloudHypervisorDriver::begin(const Launch& launch, qemu::VmmSpec
   }
   crash_point("a machine boots");
   TRY(qemu::finish(place));
-  TRY_IN("boot the guest", await_workload(place, agent));
+  TRY_IN("boot the guest", await_workload(launch, agent));
   return started;
 }
 

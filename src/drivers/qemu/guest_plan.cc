@@ -1,5 +1,9 @@
 #include "drivers/qemu/guest_plan.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "base/frame.h"
 #include "base/text.h"
 #include "core/guest_probe.h"
 #include "drivers/qemu/share_jail.h"
@@ -82,13 +86,47 @@ wire::GuestRoot guest_root(const Launch& launch) {
   return root;
 }
 
+// A word of the kernel's command line: quoted where it has white space (kernel-parameters.rst). A quote cannot be said.
+Result<std::string> word_of(std::string_view key, std::string_view value) {
+  const auto is_plain = [](unsigned char letter) { return letter >= ' ' && letter != 0x7f && letter != '"'; };
+  if (!std::ranges::all_of(value, is_plain)) {
+    return fail(ErrorCode::kInvalidArgument,
+                cat(key, ": \"", value, "\" cannot stand on a kernel's command line (quotes, control characters)"));
+  }
+  if (value.find(' ') != std::string_view::npos) return cat(" \"skerry.", key, "=", value, "\"");
+  return cat(" skerry.", key, "=", value);
+}
+
 // The command line can be read by everybody, on the host (/proc/PID/cmdline) and in the guest; what a user gave, above
 // all the environment, is for neither.
 bool may_be_public(const wire::BootDocument& document) {
   return document.workload.argv.empty() && document.workload.env.empty();
 }
 
+bool may_be_secret(const std::string& variable) { return !variable.starts_with("PATH="); }
+
 }  // namespace
+
+Result<std::vector<std::string>> secrets_of(const wire::BootDocument& document) {
+  std::vector<std::string> secrets;
+  std::size_t size = 0;
+  for (const auto& variable : document.workload.env) {
+    if (!may_be_secret(variable)) continue;
+    size += variable.size();
+    secrets.push_back(variable);
+  }
+  // Half a frame: JSON writes some letters as several.
+  constexpr std::size_t kMost = kMaxFramePayload / 2;
+  if (size <= kMost) return secrets;
+  return fail(ErrorCode::kInvalidArgument,
+              cat("the environment variables are ", size, " bytes, more than the ", kMost, " that a microVM takes"),
+              "put what is large into a file (skerry cp, -v)");
+}
+
+wire::BootDocument without_secrets(wire::BootDocument document) {
+  document.wait_for_start = std::erase_if(document.workload.env, may_be_secret) > 0;
+  return document;
+}
 
 Result<wire::BootDocument> boot_document(const Launch& launch) {
   TRY(refuse_what_cannot_be(launch));
@@ -114,19 +152,35 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   return document;
 }
 
+Result<std::string> words_of(const GuestKeys& keys) {
+  std::string text = TRY(word_of("runtime", keys.runtime.empty() ? "microvm" : keys.runtime));
+  if (!keys.plugin.empty()) text += TRY(word_of("plugin", keys.plugin));
+  if (!keys.api_host.empty()) text += TRY(word_of("api_host", keys.api_host));
+  if (keys.api_port != 0) text += TRY(word_of("api_port", cat(keys.api_port)));
+  return text;
+}
+
+GuestKeys guest_keys(const Launch& launch, std::uint16_t api_port) {
+  GuestKeys keys{launch.spec.plugin, launch.runtime, {}, 0};
+  if (launch.network && api_port != 0) {
+    keys.api_host = launch.network->gateway;
+    keys.api_port = api_port;
+  }
+  return keys;
+}
+
 std::vector<BindMount> guest_shares(const EnvironmentSpec& spec) {
   auto shares = spec.mounts;
   if (!spec.rootfs_path.empty()) shares.insert(shares.begin(), {spec.rootfs_path, "/", spec.security.read_only_root});
   return shares;
 }
 
-Result<CommandLine> command_line(const wire::BootDocument& document, std::string_view plugin, std::uint64_t tsc_khz,
+Result<CommandLine> command_line(const wire::BootDocument& document, const GuestKeys& keys, std::uint64_t tsc_khz,
                                  std::string_view more) {
   // Crypto self-tests cost a third of a second, probing serial ports that do not exist a tenth. A panic ends the
   // machine at once: with -no-reboot a restart ends QEMU.
   std::string text = cat("console=ttyS0 quiet reboot=t panic=-1 8250.nr_uarts=1 cryptomgr.notests random.trust_cpu=on ",
-                         "tsc=reliable tsc_early_khz=", tsc_khz, " skerry.runtime=microvm");
-  if (!plugin.empty()) text += cat(" skerry.plugin=", plugin);
+                         "tsc=reliable tsc_early_khz=", tsc_khz, TRY(words_of(keys)));
   if (!more.empty()) text += cat(" ", more);
   const std::string packed = TRY(wire::encode_manifest(wire::encode_boot_document(document)));
   CommandLine line;

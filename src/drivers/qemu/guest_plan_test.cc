@@ -70,7 +70,7 @@ TEST(GuestPlan, NothingOfAUsersStandsOnTheCommandLine) {
   launch.spec.env["TOKEN"] = "s3cret";
   const auto document = boot_document(launch).value();
   for (const auto& each : {small, document}) {
-    const auto line = command_line(each, "nginx", 1);
+    const auto line = command_line(each, {"nginx", {}, {}, 0}, 1);
     ASSERT_TRUE(line) << line.error().message();
     EXPECT_EQ(line->text.find("skerry.manifest="), std::string::npos);
     EXPECT_NE(line->text.find("skerry.manifest_disk=manifest"), std::string::npos);
@@ -79,13 +79,13 @@ TEST(GuestPlan, NothingOfAUsersStandsOnTheCommandLine) {
     ASSERT_TRUE(back) << back.error().message();
     EXPECT_EQ(wire::encode_boot_document(*back), wire::encode_boot_document(each));
   }
-  EXPECT_EQ(command_line(small, "", 1)->manifest_disk.size(), command_line(document, "", 1)->manifest_disk.size());
+  EXPECT_EQ(command_line(small, {}, 1)->manifest_disk.size(), command_line(document, {}, 1)->manifest_disk.size());
 }
 
 TEST(GuestPlan, ASmallDocumentStandsOnTheCommandLine) {
   auto document = boot_document(sample()).value();
   document.workload = {};
-  const auto line = command_line(document, "nginx", 2'596'124);
+  const auto line = command_line(document, {"nginx", {}, {}, 0}, 2'596'124);
   ASSERT_TRUE(line) << line.error().message();
   EXPECT_TRUE(line->manifest_disk.empty());
   EXPECT_LE(line->text.size(), kMaxCommandLine);
@@ -97,10 +97,31 @@ TEST(GuestPlan, ASmallDocumentStandsOnTheCommandLine) {
   EXPECT_EQ(wire::encode_boot_document(*back), wire::encode_boot_document(document));
 }
 
+// The keys of the microVM document.
+TEST(GuestPlan, TheGuestIsToldWhatItIsAndWhereTheApiIs) {
+  Launch launch = sample();
+  launch.spec.plugin = "nginx";
+  launch.network = NetworkAttachment{};
+  launch.network->gateway = "10.7.0.1";
+  const auto text = [&](std::uint16_t port) {
+    return command_line(boot_document(launch).value(), guest_keys(launch, port), 1)->text;
+  };
+  EXPECT_NE(
+      text(8080).find(" skerry.runtime=microvm skerry.plugin=nginx skerry.api_host=10.7.0.1 skerry.api_port=8080 "),
+      std::string::npos);
+  EXPECT_EQ(text(0).find("api_"), std::string::npos) << "none that listens, none that is told";
+  launch.runtime = "my runtime init=/bin/sh";
+  EXPECT_NE(text(0).find(R"( "skerry.runtime=my runtime init=/bin/sh" skerry.plugin=)"), std::string::npos);
+  launch.network.reset();
+  EXPECT_EQ(text(8080).find("api_"), std::string::npos);
+  launch.runtime = "a\" init=/bin/sh";
+  EXPECT_FALSE(command_line(boot_document(launch).value(), guest_keys(launch, 0), 1));
+}
+
 TEST(GuestPlan, ALargeDocumentGetsADisk) {
   auto document = boot_document(sample()).value();
   for (unsigned i = 0; i < 2000; ++i) document.workload.env.push_back("V" + std::to_string(i * 2654435761U) + "=x");
-  const auto line = command_line(document, "", 1);
+  const auto line = command_line(document, {}, 1);
   ASSERT_TRUE(line) << line.error().message();
   EXPECT_LE(line->text.size(), kMaxCommandLine);
   EXPECT_NE(line->text.find("skerry.manifest_disk=manifest"), std::string::npos);

@@ -67,7 +67,7 @@ Result<VmmSpec> template_spec(const VmmSpec& like, const TemplateInputs& inputs,
   spec.accelerator = like.accelerator;
   spec.cpu_milli = like.cpu_milli;
   spec.memory_mib = like.memory_mib;
-  spec.command_line = TRY(command_line(parked_document(like), {}, host_tsc_khz())).text;
+  spec.command_line = TRY(command_line(parked_document(like), inputs.keys, host_tsc_khz())).text;
   if (!like.mac.empty()) {
     spec.tap = TRY(unattached_tap());
     spec.mac = kTemplateMac;

@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "drivers/jail.h"
+#include "drivers/qemu/guest_plan.h"
 #include "drivers/qemu/vmm.h"
 
 namespace skerry::qemu {
@@ -49,6 +50,7 @@ struct TemplateInputs {
   std::string cache_dir;  // of make_overlay_disk()
   std::string key;
   Duration boot_timeout;
+  GuestKeys keys;  // what its kernel is told, and so that of each fork
 };
 // Boots, parks and saves. `spec` is the machine of the environment that wants it: its disks and tap are only used for
 // their kind, never touched. With VmmSpec::blank_layer the template has one too.

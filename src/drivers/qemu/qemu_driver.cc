@@ -9,6 +9,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
+#include "drivers/cgroup_usage.h"
 #include "drivers/qemu/accelerator_probe.h"
 #include "drivers/qemu/qemu_driver_parts.h"
 #include "drivers/qemu/shares.h"
@@ -198,6 +199,15 @@ Result<Fd> QemuDriver::guest_events(const EnvironmentPlace& place) {
   const auto broken = read_file(KeeperPaths{place.run_dir}.channel_error());
   if (broken) return fail(ErrorCode::kCorrupt, cat("its agent is lost: ", trim(*broken)));
   return unix_connect(KeeperPaths{place.run_dir}.channel_socket("agent"));
+}
+
+// Its network is what the host counts at its port: the jail has none, and the guest's word needs a guest that answers.
+Result<UsageSample> QemuDriver::stats(const EnvironmentPlace& place) {
+  constexpr std::size_t kMostInterfaces = 16U << 20U;  // bytes of text, a line of some 120 each
+  UsageSample sample = TRY(jail_.usage(place));
+  const auto suffix = network::port_name("", place.id).substr(network::port_prefix("").size());
+  if (const auto text = read_file("/proc/thread-self/net/dev", kMostInterfaces)) add_port_usage(*text, suffix, sample);
+  return sample;
 }
 
 Result<Conversation> QemuDriver::serial(const EnvironmentPlace& place) {

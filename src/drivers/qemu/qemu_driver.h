@@ -37,6 +37,7 @@ struct QemuConfig {
   // Start from a memory snapshot of a parked guest where one fits; the first start of a shape makes it. Each holds what
   // a booted guest has touched (about 90 MiB); 0: always boot cold.
   std::size_t most_templates = 4;
+  std::uint16_t api_port = 0;   // told to the guest as skerry.api_port, with its gateway as skerry.api_host; 0: neither
   std::string guest_arguments;  // added to the kernel command line of every guest
 };
 

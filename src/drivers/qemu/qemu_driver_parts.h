@@ -85,7 +85,7 @@ class QemuDriver : public Driver {
   Result<Conversation> exec(const EnvironmentPlace& place, const ExecSpec& spec) override;
   Result<Conversation> attach(const EnvironmentPlace& place) override { return jail_.attach(place); }
   Result<Conversation> serial(const EnvironmentPlace& place) override;
-  Result<UsageSample> stats(const EnvironmentPlace& place) override { return jail_.usage(place); }
+  Result<UsageSample> stats(const EnvironmentPlace& place) override;
 
  protected:
   virtual Result<AcceleratorVerdict> accelerator();
@@ -97,7 +97,8 @@ class QemuDriver : public Driver {
   // Machine and devices are ready: boots the guest, or lets it go on, until its workload runs.
   virtual Result<Started> begin(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document);
   Status make_layer(const EnvironmentPlace& place, VmmSpec& spec, const Fd* like);
-  Status await_workload(const EnvironmentPlace& place, AgentClient& agent);
+  // With what it has to know and may stand on no disk.
+  Status await_workload(const Launch& launch, AgentClient& agent);
   Error why_ended(const EnvironmentPlace& place, const Error& seen);
 
   Jail jail_;
@@ -142,6 +143,8 @@ class QemuDriver : public Driver {
   Result<Started> start_saved(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
   Result<Started> start_saved_or_cold(const Launch& launch, VmmSpec& spec, const SavedRun& saved);
   Status take_saved(const Launch& launch);
+  // kCorrupt, without a memory from then on, when it is not what the run left.
+  static Status check_suspended(const EnvironmentPlace& place);
   static Result<QmpClient> load(const EnvironmentPlace& place, QmpClient::SharedMemory handling);
   Result<std::string> machine_key(const Launch& launch, const VmmSpec& spec);
   Result<QmpClient> halt(const EnvironmentPlace& place);

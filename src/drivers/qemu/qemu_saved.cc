@@ -18,11 +18,39 @@ Result<std::string> QemuDriver::machine_key(const Launch& launch, const VmmSpec&
              can_fork(spec) ? "memory0" : "anonymous");
 }
 
+namespace {
+
+Status check_snapshot(const SavedRun& source) {
+  auto same = check_file(source.overlay(), source.overlay_was());
+  if (same && sys::exists(source.machine())) same = check_file(source.memory(), source.memory_was());
+  if (same) return {};
+  return fail(same.error().code, same.error().message(), "take another snapshot and remove this one");
+}
+
+Status copy_overlay(const std::string& from, const SavedRun& to) {
+  TRY(copy_disk(from, to.overlay()));
+  return note_file(to.overlay(), to.overlay_was());
+}
+
+}  // namespace
+
+// Its memory with another disk, or another memory, would be a guest that nobody has ever seen.
+Status QemuDriver::check_suspended(const EnvironmentPlace& place) {
+  const SavedRun saved = suspended(place);
+  auto same = check_file(saved.memory(), saved.memory_was());
+  if (same) same = check_file(overlay_path(place), saved.overlay_was());
+  if (same) return {};
+  TRY(forget_memory(saved));
+  return fail(ErrorCode::kCorrupt, cat("cannot go on with its memory, which is given up: ", same.error().message()),
+              cat("skerry start ", place.name, " boots it from its disk"));
+}
+
 // The disk and memory a fork begins with become its own.
 Status QemuDriver::take_saved(const Launch& launch) {
   if (launch.saved.empty()) return {};
   const SavedRun source{launch.saved};
   const SavedRun own = suspended(launch.place);
+  TRY(check_snapshot(source));
   TRY(copy_disk(source.overlay(), overlay_path(launch.place)));
   return share_memory(source, own);
 }
@@ -110,6 +138,7 @@ Status QemuDriver::suspend(const EnvironmentPlace& place) {
     return written;
   }
   TRY(jail_.kill(place));
+  if (sys::exists(overlay_path(place))) TRY(note_file(overlay_path(place), saved.overlay_was()));
   // The disk belongs to the memory: it stays, whatever the kind.
   return collect(place, Kind::kApp);
 }
@@ -138,8 +167,8 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
     if (!sys::exists(overlay_path(place))) {
       return fail(ErrorCode::kConflict, cat("save ", place.name, ": it has no disk"), "start it first");
     }
-    TRY(copy_disk(overlay_path(place), saved.overlay()));
-    return share_memory(suspended(place), saved);
+    TRY(share_memory(suspended(place), saved));
+    return copy_overlay(overlay_path(place), saved);
   }
   TRY(refuse_memory_with_parts_elsewhere(place, "save"));
   // Before it is stopped: nothing between that and save_memory() may fail.
@@ -147,7 +176,8 @@ Status QemuDriver::save(const EnvironmentPlace& place, const std::string& direct
   const std::uint32_t memory_mib = TRY(memory_mib_of(TRY(jail_.read_config(place))));
   auto qmp = TRY(halt(place));
   auto written = save_memory(qmp, place, saved, machine, memory_mib);
-  if (written && sys::exists(overlay_path(place))) written = copy_disk(overlay_path(place), saved.overlay());
+  crash_point("a saved guest stands still");
+  if (written && sys::exists(overlay_path(place))) written = copy_overlay(overlay_path(place), saved);
   if (!written) static_cast<void>(forget_memory(saved));
   TRY(carry_on(qmp));
   // The next request ends the silence of the channel.
@@ -162,9 +192,13 @@ Status QemuDriver::restore(const EnvironmentPlace& place, const std::string& dir
   }
   const SavedRun source{directory};
   const SavedRun own = suspended(place);
+  TRY(check_snapshot(source));
   TRY(forget_memory(own));
+  crash_point("what was to be restored over has no memory");
   if (sys::exists(source.overlay())) TRY(copy_disk(source.overlay(), overlay_path(place)));
-  return share_memory(source, own);
+  crash_point("what is restored has its disk");
+  TRY(share_memory(source, own));
+  return has_memory(own) ? note_file(overlay_path(place), own.overlay_was()) : Status();
 }
 
 }  // namespace skerry::qemu

@@ -4,6 +4,7 @@
 #include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/filesystem_magic.h"
+#include "base/keeper_protocol.h"
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
@@ -34,10 +35,16 @@ Result<std::string> disk_filesystem(const std::string& path) {
               "give the bare file system: erofs, ext4, squashfs, xfs or btrfs (qemu-img convert -O raw)");
 }
 
+// What says more than the registers after it.
+std::string_view from_panic(std::string_view console) {
+  const auto panic = console.rfind("Kernel panic - not syncing");
+  return panic == std::string_view::npos ? console : console.substr(panic, console.find('\n', panic) - panic);
+}
+
 // The end of the guest's console on one line, for an error.
 std::string last_words(std::string_view console) {
   constexpr std::size_t kMost = 400;
-  auto text = trim(console);
+  auto text = trim(from_panic(console));
   if (text.size() > kMost) text = text.substr(text.size() - kMost);
   std::string line = "the console was silent";
   if (!text.empty()) line = "the console ended with: ";
@@ -130,7 +137,8 @@ Result<VmmSpec> QemuDriver::shape(const Launch& launch, const wire::BootDocument
   spec.accelerator = TRY(accelerator()).accelerator;
   spec.cpu_milli = launch.spec.resources.cpu_milli;
   spec.memory_mib = launch.spec.resources.memory_mib;
-  const auto line = TRY(command_line(document, launch.spec.plugin, host_tsc_khz(), config_.guest_arguments));
+  const auto keys = guest_keys(launch, config_.api_port);
+  const auto line = TRY(command_line(without_secrets(document), keys, host_tsc_khz(), config_.guest_arguments));
   spec.command_line = line.text;
 
   TRY(add_disks(launch, spec));
@@ -153,6 +161,10 @@ Status QemuDriver::attach_devices(const Launch& launch, VmmSpec& spec) {
 // What the guest's end says more than the silence of its agent.
 Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
   if (seen.code != ErrorCode::kUnavailable) return seen;
+  // The guest may be there still: it is its agent that nobody can talk to.
+  if (const auto broken = read_file(KeeperPaths{place.run_dir}.channel_error())) {
+    return {ErrorCode::kCorrupt, 0, cat("the guest's agent does not speak as one: ", trim(*broken)), {}};
+  }
   const auto observed = observe_run(place);
   std::string reason = "the guest ended before it was ready";
   if (observed && !observed->reason.empty()) reason += cat(": ", observed->reason);
@@ -165,10 +177,15 @@ Error QemuDriver::why_ended(const EnvironmentPlace& place, const Error& seen) {
   return {ErrorCode::kUnavailable, 0, reason, last_words(console)};
 }
 
-Status QemuDriver::await_workload(const EnvironmentPlace& place, AgentClient& agent) {
+Status QemuDriver::await_workload(const Launch& launch, AgentClient& agent) {
   auto hello = agent.await_ready(config_.boot_timeout);
-  if (!hello) return fail(why_ended(place, hello.error()));
+  if (!hello) return fail(why_ended(launch.place, hello.error()));
   if (hello->error) return fail(std::move(*hello->error));
+  if (hello->workload != "waiting") return {};
+  wire::AgentRequest start;
+  start.op = wire::AgentOp::kStart;
+  start.env = TRY(secrets_of(TRY(boot_document(launch))));
+  TRY(agent.request(start, kAgentTimeout));
   return {};
 }
 
@@ -187,16 +204,20 @@ Status QemuDriver::make_layer(const EnvironmentPlace& place, VmmSpec& spec, cons
   return {};
 }
 
-// A memory snapshot of the right shape, or a new one. Guests of different zones share no memory (CVE-2015-2877).
+// A memory snapshot of the right shape whose kernel was told the same, or a new one. Guests of different zones share no
+// memory (CVE-2015-2877).
 Result<std::string> QemuDriver::fork_key(const Launch& launch, const VmmSpec& spec) {
-  return cat(TRY(template_key(spec, TRY(base_disk(launch)), TRY(accelerator_key_once()))), "|", launch.spec.zone);
+  return cat(TRY(template_key(spec, TRY(base_disk(launch)), TRY(accelerator_key_once()))), "|", launch.spec.zone, "|",
+             TRY(words_of(guest_keys(launch, config_.api_port))));
 }
 
 Result<std::shared_ptr<const MemoryTemplate>> QemuDriver::template_for(const Launch& launch, const VmmSpec& spec) {
   const std::string base = TRY(base_disk(launch));
   const std::string key = cat(TRY(fork_key(launch, spec)), spec.blank_layer ? "|blank" : "|own");
   return templates_.get(key, [&] {
-    return make_template(jail_, spec, {template_place(), base, config_.cache_dir, key, config_.boot_timeout});
+    return make_template(
+        jail_, spec,
+        {template_place(), base, config_.cache_dir, key, config_.boot_timeout, guest_keys(launch, config_.api_port)});
   });
 }
 
@@ -231,7 +252,7 @@ Status QemuDriver::become_environment(const Launch& launch, QmpClient told, Agen
   started.answered_at = SystemClock().monotonic();
   TRY_IN("boot", agent.answer(boot, kAgentTimeout));
   crash_point("a fork has been told who it is");
-  TRY_IN("boot the guest", await_workload(launch.place, agent));
+  TRY_IN("boot the guest", await_workload(launch, agent));
   TRY(finish(launch.place));
   crash_point("a fork is started");
   return {};
@@ -265,7 +286,7 @@ Result<Started> QemuDriver::start_cold(const Launch& launch, const VmmSpec& spec
   // Before the guest runs, so that nothing it says is missed.
   auto agent = TRY(AgentClient::connect(place.run_dir));
   TRY(jail_.start(place));
-  TRY_IN("boot the guest", await_workload(place, agent));
+  TRY_IN("boot the guest", await_workload(launch, agent));
   return started;
 }
 
@@ -275,6 +296,7 @@ Result<Started> QemuDriver::start(const Launch& launch) {
     return fail(ErrorCode::kConflict, cat("start ", place.name, ": an earlier run has not been cleaned up"));
   }
   const auto document = TRY(boot_document(launch));
+  TRY(secrets_of(document));
   TRY(sys::mkdir_all(place.state_dir, 0700));
   TRY(sys::mkdir_all(place.run_dir, 0700));
   Rollback undo;
@@ -298,6 +320,7 @@ Result<Started> QemuDriver::start(const Launch& launch) {
 // From the memory it was suspended with, else from a template, else by booting.
 Result<Started> QemuDriver::begin(const Launch& launch, VmmSpec& spec, const wire::BootDocument& document) {
   const auto& place = launch.place;
+  TRY(check_suspended(place));
   if (const auto saved = suspended(place); has_memory(saved)) {
     TRY(make_layer(place, spec, nullptr));
     return start_saved_or_cold(launch, spec, saved);

@@ -41,7 +41,26 @@ Status unlink_if_there(const std::string& path) {
   return gone;
 }
 
+// Hard links and renames keep all of it.
+// Without the device's number, which may be another one after each boot of the host.
+Result<std::string> identity_of(const std::string& file) {
+  const auto info = TRY(sys::stat(file));
+  return cat(info.st_size, " ", info.st_ino, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, "\n");
+}
+
 }  // namespace
+
+Status note_file(const std::string& file, const std::string& was) {
+  return write_file_atomic(was, TRY(identity_of(file)), 0600);
+}
+
+Status check_file(const std::string& file, const std::string& was) {
+  const auto noted = read_file(was);
+  if (!noted) return noted.error().code == ErrorCode::kNotFound ? Status() : fail(noted.error());
+  const auto now = identity_of(file);
+  if (now && *now == *noted) return {};
+  return fail(ErrorCode::kCorrupt, cat(file, now ? " was changed since it was saved" : " is gone"));
+}
 
 Status receive_stream(int socket, int file, std::uint64_t most_bytes) {
   std::string chunk(kChunk, '\0');
@@ -67,11 +86,14 @@ Status share_memory(const SavedRun& from, const SavedRun& to) {
   TRY(sys::mkdir_all(to.directory, 0700));
   TRY(forget_memory(to));
   TRY(sys::link(from.memory(), to.memory()));
+  if (sys::exists(from.memory_was())) TRY(sys::link(from.memory_was(), to.memory_was()));
   return sys::link(from.machine(), to.machine());
 }
 
 Status forget_memory(const SavedRun& saved) {
   TRY(unlink_if_there(saved.machine()));
+  TRY(unlink_if_there(saved.memory_was()));
+  TRY(unlink_if_there(saved.overlay_was()));
   return unlink_if_there(saved.memory());
 }
 
@@ -95,6 +117,7 @@ Status save_memory(QmpClient& qmp, const EnvironmentPlace& place, const SavedRun
   const Fd stream = TRY(unix_accept(listener.get()));
   TRY(receive_stream(stream.get(), file.get(), (std::uint64_t{memory_mib} + kMostDeviceMib) * kMib));
   TRY(qmp.await_migration(kStallTimeout));
+  TRY(note_file(saved.memory(), saved.memory_was()));
   TRY(write_file_atomic(saved.machine(), machine, 0600));
   undo.commit();
   return {};

@@ -4,6 +4,8 @@
 //   memory        QEMU's migration stream (qemu docs/devel/migration.rst); not when nothing ran
 //   machine       the machine it was (template_key() and the form of its memory): only the same one can go on with it.
 //                 Written last: a memory file without it is half a save
+//   *.was         what memory and disk (of a suspended run: the disk that stayed) were when they were written: size,
+//                 inode, time. A guest never goes on from what somebody has changed since
 //
 // The stream leaves the VMM by a socket in its jail, made for that moment: the VMM needs no right to write files.
 #pragma once
@@ -23,7 +25,14 @@ struct SavedRun {
   [[nodiscard]] std::string overlay() const { return directory + "/overlay.img"; }
   [[nodiscard]] std::string memory() const { return directory + "/memory"; }
   [[nodiscard]] std::string machine() const { return directory + "/machine"; }
+  [[nodiscard]] std::string memory_was() const { return directory + "/memory.was"; }
+  [[nodiscard]] std::string overlay_was() const { return directory + "/overlay.was"; }
 };
+
+// Notes in `was` what `file` is now.
+Status note_file(const std::string& file, const std::string& was);
+// kCorrupt when the file is not what was noted, or gone. Without a note, by an older version, nothing is known.
+Status check_file(const std::string& file, const std::string& was);
 
 // Whether a whole save with memory lies there.
 bool has_memory(const SavedRun& saved);

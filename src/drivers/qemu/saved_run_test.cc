@@ -56,5 +56,28 @@ TEST(ReceiveStream, EndsOneThatIsLongerThanAMemoryCanBe) {
   EXPECT_LE(outcome.written, 4 * kMib);
 }
 
+TEST(SavedRun, AFileIsWhatItWasOrRefused) {
+  const auto dir = TempDir::create("saved").value();
+  const SavedRun first{dir.path()};
+  const SavedRun other{dir / "other"};
+  ASSERT_TRUE(write_file_atomic(first.memory(), "a memory", 0600));
+  ASSERT_TRUE(write_file_atomic(first.machine(), "a machine", 0600));
+  EXPECT_TRUE(check_file(first.memory(), first.memory_was())) << "of a version that noted nothing";
+  ASSERT_TRUE(note_file(first.memory(), first.memory_was()));
+  ASSERT_TRUE(share_memory(first, other));
+  EXPECT_TRUE(check_file(first.memory(), first.memory_was()));
+  EXPECT_TRUE(check_file(other.memory(), other.memory_was()));
+  // Another file of the same size in its place.
+  ASSERT_TRUE(write_file_atomic(first.memory(), "b memory", 0600));
+  const auto changed = check_file(first.memory(), first.memory_was());
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(check_file(other.memory(), other.memory_was()));
+  ASSERT_TRUE(forget_memory(other));
+  EXPECT_TRUE(check_file(other.memory(), other.memory_was()));
+  ASSERT_TRUE(sys::unlink(first.memory()));
+  EXPECT_FALSE(check_file(first.memory(), first.memory_was()));
+}
+
 }  // namespace
 }  // namespace skerry::qemu

@@ -195,6 +195,10 @@ class MicrovmTest : public testing::Test {
 
   // start() in a process that is killed at its crash point `at` (base/crash_point.h). False: it came to its end before.
   bool start_killed(const Launch& launch, int at) {
+    // The image's disk has points of its own, which only the first start comes by.
+    if (launch.image) {
+      EXPECT_TRUE(images_->base_disk(*launch.image, {}));
+    }
     const pid_t child = ::fork();
     if (child == 0) {
       ::setenv("SKERRY_CRASH_AT", cat(at).c_str(), 1);

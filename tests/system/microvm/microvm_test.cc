@@ -3,6 +3,7 @@
 #include <array>
 
 #include "microvm_host.h"
+#include "wire/manifest_codec.h"
 
 namespace skerry {
 namespace {
@@ -232,8 +233,9 @@ TEST_F(MicrovmTest, AReadOnlyRootIsOne) {
   EXPECT_EQ(exec(launch, {"sh", "-c", "echo x > /scratch/x && cat /scratch/x /etc/hostname"}).out, "x\nreadonly\n");
 }
 
-TEST_F(MicrovmTest, ManyVariablesTravelOnADisk) {
-  auto& launch = launch_of("manifest", {"sleep", "1000"});
+TEST_F(MicrovmTest, MuchTravelsByDiskAndChannel) {
+  // More than a kernel's command line holds.
+  auto& launch = launch_of("manifest", {"sh", "-c", cat("sleep 1000; : ", std::string(4000, 'x'))});
   for (unsigned i = 0; i < 500; ++i) launch.spec.env[cat("VARIABLE_", i)] = cat("value ", i * 2654435761U);
   ASSERT_OK(driver_->start(launch));
   const auto env = exec(launch, {"env"});
@@ -253,6 +255,38 @@ TEST_F(MicrovmTest, TheEnvironmentIsNotOnTheCommandLine) {
   EXPECT_THAT(qemu, testing::Not(HasSubstr("skerry.manifest=")));
   EXPECT_EQ(exec(launch, {"sh", "-c", "echo $TOKEN; grep -c skerry.manifest= /proc/cmdline"}).out,
             "s3cret-of-the-test\n0\n");
+  EXPECT_EQ(exec(launch, {"sh", "-c", "dmesg 2>/dev/null | grep -c s3cret"}).out, "0\n");
+}
+
+// Nor does any disk, log or file of the host hold it, nor the guest's kernel.
+TEST_F(MicrovmTest, TheEnvironmentStandsNowhereOnTheHost) {
+  auto& launch = launch_of("nowhere", {"sh", "-c", "echo ${#TOKEN}; exec sleep 1000"});
+  launch.spec.env["TOKEN"] = "s3cret-of-the-test";
+  ASSERT_OK(driver_->start(launch));
+  await_log(launch, "18");
+  EXPECT_EQ(exec(launch, {"sh", "-c", "echo $TOKEN"}).out, "s3cret-of-the-test\n");
+  // Packed it would not be found by its words: the disk is unpacked here.
+  const std::string disk = read_file(launch.place.run_dir + "/manifest.img").value_or("");
+  ASSERT_THAT(disk, HasSubstr("skerry-manifest 1\n"));
+  const std::string packed = disk.substr(disk.find('\n') + 1);
+  const auto document = wire::decode_manifest(packed.substr(0, packed.find('\n')));
+  ASSERT_OK(document);
+  EXPECT_THAT(*document, testing::AllOf(HasSubstr("exec sleep 1000"), testing::Not(HasSubstr("s3cret"))));
+  SpawnSpec grep;
+  grep.argv = {"grep",        "--recursive", "--devices=skip", "--files-with-matches", "s3cret-of-the-test",
+               temp_->path(), cache_dir_};
+  const auto found = run_command(grep, std::chrono::seconds(60));
+  ASSERT_OK(found);
+  EXPECT_EQ(found->out, "");
+}
+
+TEST_F(MicrovmTest, AnEnvironmentThatNoChannelTakesIsRefused) {
+  auto& launch = launch_of("large", {"sleep", "1000"});
+  launch.spec.env["LARGE"] = std::string(200'000, 'x');
+  const auto started = driver_->start(launch);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(sys::exists(launch.place.run_dir));
 }
 
 TEST_F(MicrovmTest, TheVmmIsJailed) {
