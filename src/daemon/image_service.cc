@@ -63,6 +63,15 @@ class ImageService final : public api::ImagePort {
     }
     return described(image);
   }
+  Outcome push(const std::string& name_or_id, const std::string& target, Transport transport,
+               OperationProgress& progress) override {
+    RegistryOptions options;
+    options.insecure = transport == Transport::kInsecure;
+    const auto parsed = TRY(ImageReference::parse(target));
+    const Image image = TRY(images_.find(name_or_id));
+    TRY(images_.push(image.manifest_digest.text(), parsed, options, work_of(progress)));
+    return std::map<std::string, std::string>{{"name", parsed.text()}, {"digest", image.manifest_digest.text()}};
+  }
   Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) override {
     return described(images_.load(path, name, work_of(progress)));
   }
@@ -90,9 +99,11 @@ class ImageService final : public api::ImagePort {
     build.signing_key = request.signing_key;
     build.registry.insecure = request.insecure;
     const auto made = TRY(build_image(images_, build, work_of(progress)));
-    return std::map<std::string, std::string>{{"name", request.path},           {"digest", made.digest.text()},
+    std::map<std::string, std::string> result{{"name", request.path},           {"digest", made.digest.text()},
                                               {"artifact", made.artifact_path}, {"size", cat(made.size)},
                                               {"manifest", made.manifest_path}, {"sbom", made.sbom_path}};
+    if (!made.varies.empty()) result.emplace("varies", made.varies);
+    return result;
   }
 
  private:

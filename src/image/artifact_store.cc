@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/crash_point.h"
 #include "base/process.h"
 #include "base/sparse_copy.h"
 #include "base/sys_file.h"
@@ -89,7 +90,10 @@ Status ArtifactStore::fetch(const Artifact& artifact, const Digest& wanted, cons
   TRY(sys::chmod(temporary, 0400));
   // The copy is what is checked: the source may change while it is read.
   TRY(verified_.check(temporary, wanted, artifact.url));
-  return sys::rename(temporary, path);
+  crash_point("an artifact is fetched under another name");
+  TRY(sys::rename(temporary, path));
+  crash_point("an artifact is fetched");
+  return {};
 }
 
 Result<std::string> ArtifactStore::get(const Artifact& artifact, const Work& work) {
@@ -122,6 +126,7 @@ Result<std::uint64_t> ArtifactStore::keep_only(const std::set<Digest>& wanted) {
     freed += static_cast<std::uint64_t>(TRY(sys::lstat(path)).st_blocks) * kBlock;
     TRY(sys::unlink(path));
     verified_.forget(path);
+    crash_point("an artifact is removed");
   }
   return freed;
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/sys_at.h"
 #include "base/sys_file.h"
@@ -12,7 +13,7 @@
 
 namespace skerry {
 
-Result<BlobStore> BlobStore::open(std::string layout_dir) {
+Result<BlobStore> BlobStore::open(const std::string& layout_dir) {
   std::string dir = cat(layout_dir, "/blobs/sha256");
   TRY(sys::mkdir_all(dir, 0700));
   return BlobStore(std::move(dir));
@@ -51,11 +52,13 @@ Status BlobStore::verify(const std::string& staged, const Digest& digest, std::u
 }
 
 Status BlobStore::adopt(const std::string& staged, const Digest& digest) const {
-  return sys::rename(staged, path(digest));
+  TRY(sys::rename(staged, path(digest)));
+  crash_point("a blob is adopted");
+  return {};
 }
 
 Result<Digest> BlobStore::put(std::string_view bytes, const std::string& staging_dir) const {
-  const Digest digest = sha256_of(bytes);
+  Digest digest = sha256_of(bytes);
   if (has(digest)) return digest;
   const std::string staged = cat(staging_dir, "/put-", digest.hex());
   TRY(write_file_atomic(staged, bytes, 0600, Durability::kPowerLoss));
@@ -73,6 +76,10 @@ Result<std::vector<Digest>> BlobStore::list() const {
   return out;
 }
 
-Status BlobStore::remove(const Digest& digest) const { return sys::unlink(path(digest)); }
+Status BlobStore::remove(const Digest& digest) const {
+  TRY(sys::unlink(path(digest)));
+  crash_point("a blob is removed");
+  return {};
+}
 
 }  // namespace skerry

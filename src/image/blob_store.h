@@ -18,7 +18,7 @@ namespace skerry {
 class BlobStore {
  public:
   // `layout_dir` exists; makes the directories below it.
-  static Result<BlobStore> open(std::string layout_dir);
+  static Result<BlobStore> open(const std::string& layout_dir);
 
   [[nodiscard]] bool has(const Digest& digest) const;
   [[nodiscard]] std::string path(const Digest& digest) const;

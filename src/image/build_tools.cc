@@ -66,6 +66,16 @@ Result<std::string> merged_directory(const MergedTar& tar, const std::string& sc
   return path;
 }
 
+// sqfstar notes the user who runs it among the owners, whether or not anything belongs to him: an ordinary user is root
+// to it. Where he may not make a user namespace, the disk is a good one, but other bytes than root's.
+std::vector<std::string> as_root_to_itself(const Work& work) {
+  std::vector<std::string> prefix = {"unshare", "--user", "--map-root-user", "--"};
+  if (::geteuid() == 0) return {};
+  auto tried = prefix;
+  tried.emplace_back("true");
+  return run_tool(tried, "util-linux", work) ? prefix : std::vector<std::string>();
+}
+
 Status write_squashfs(const MergedTree& tree, const MergedTar& tar, const std::string& path, const Work& work) {
   const Fd file = TRY(sys::open(tar.path, O_RDONLY));
   // sqfstar leaves the root's own entry out of a tar. The time of the file system comes from SOURCE_DATE_EPOCH, which
@@ -73,9 +83,10 @@ Status write_squashfs(const MergedTree& tree, const MergedTar& tar, const std::s
   const Inode& root = *tree.root().inode;
   std::array<char, 8> mode{};
   std::snprintf(mode.data(), mode.size(), "%o", static_cast<unsigned>(root.mode));
-  return run_tool({"sqfstar", "-quiet", "-no-progress", "-comp", "zstd", "-root-mode", mode.data(), "-root-uid",
-                   cat(root.uid), "-root-gid", cat(root.gid), path},
-                  "squashfs-tools", work, {}, file.get());
+  auto argv = as_root_to_itself(work);
+  argv.insert(argv.end(), {"sqfstar", "-quiet", "-no-progress", "-comp", "zstd", "-root-mode", mode.data(), "-root-uid",
+                           cat(root.uid), "-root-gid", cat(root.gid), path});
+  return run_tool(argv, "squashfs-tools", work, {}, file.get());
 }
 
 // mkfs.btrfs 6.2 makes device nodes without their numbers. Below /dev that does no harm: the guest mounts its own

@@ -4,14 +4,15 @@
 
 #include <filesystem>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/rollback.h"
 #include "base/sys_at.h"
 #include "base/sys_file.h"
-#include "base/temp_dir.h"
 #include "base/text.h"
 #include "image/build_steps.h"
 #include "image/chain_id.h"
+#include "image/scratch.h"
 #include "wire/plugin_manifest.h"
 
 namespace skerry {
@@ -100,7 +101,9 @@ Result<std::string> signed_manifest(const Build& build, const std::string& manif
 Result<BuildResult> publish(Build& build) {
   const std::string& out = build.request.output_dir;
   const auto made = TRY(digest_of(build.artifact));
+  crash_point("an artifact is built");
   BuildResult result;
+  result.varies = why_bytes_vary(build.request.file);
   result.artifact_path = cat(out, "/", std::filesystem::path(build.artifact).filename().string());
   result.digest = made.digest;
   result.size = made.size;
@@ -125,19 +128,35 @@ Result<BuildResult> publish(Build& build) {
     }
   }
   // The manifest comes last: who finds it finds the rest.
-  for (const auto& [staged, final_path] : moves) TRY(sys::rename(staged, final_path));
+  for (const auto& [staged, final_path] : moves) {
+    TRY(sys::rename(staged, final_path));
+    crash_point("a result of a build is there");
+  }
   return result;
 }
 
 }  // namespace
+
+std::string why_bytes_vary(const wire::BuildFile& file) {
+  if (file.strategy == wire::BuildStrategy::kInitramfs) return {};
+  switch (file.filesystem) {
+    case wire::FilesystemType::kXfs: return "mkfs.xfs writes the time and random numbers into every inode";
+    case wire::FilesystemType::kBtrfs: return "mkfs.btrfs writes the time and random identifiers into its trees";
+    default: break;
+  }
+  if (file.strategy == wire::BuildStrategy::kPackages) return "the archive may serve other versions of the packages";
+  if (!file.dockerfile.empty()) return "the commands of the Dockerfile may give other files";
+  return {};
+}
 
 Result<BuildResult> build_image(ImageStore& store, const BuildRequest& given, const Work& work) {
   BuildRequest request = given;
   TRY(sys::mkdir_all(request.output_dir, 0755));
   request.output_dir = std::filesystem::absolute(request.output_dir).lexically_normal().string();
   while (request.output_dir.size() > 1 && request.output_dir.ends_with('/')) request.output_dir.pop_back();
-  const TempDir scratch = TRY(TempDir::create(".skerry-build", request.output_dir));
-  Build build{store, request, work, scratch.path(), {}, {}, {}, {}, {}};
+  const auto scratch = TRY(store.scratch_in(request.output_dir));
+  Build build{store, request, work, scratch->path(), {}, {}, {}, {}, {}};
+  crash_point("a build has its scratch directory");
   build.inputs = TRY(expand_mappings(request.file.mappings, request.directory));
   if (request.file.strategy == wire::BuildStrategy::kInitramfs) {
     TRY(build_initramfs_image(build));

@@ -6,7 +6,8 @@
 // inodes and trees, and have no option against it. Not for a Dockerfile whose commands are not reproducible themselves.
 //
 // No loop device and no mount is used. Root is needed only where a tool of the host asks for it: xfs and btrfs (their
-// mkfs copy owners from a directory), Dockerfiles and packages.
+// mkfs copy owners from a directory), Dockerfiles and packages. An ordinary user's disks are the same
+// bytes as root's; of squashfs only where he may make a user namespace.
 #pragma once
 
 #include <string>
@@ -37,8 +38,12 @@ struct BuildResult {
   std::uint64_t size = 0;
   std::string manifest_path;  // <output_dir>/manifest.json, ready for `skerry plugins install --manifest`
   std::string sbom_path;      // <output_dir>/sbom.spdx.json
+  std::string varies;         // why the same build file may give other bytes the next time; empty: it does not
   // With a signing key the manifest carries its `signature`, and each of the three has a <file>.minisig beside it.
 };
+
+// BuildResult::varies of what this build file asks for. Pure.
+std::string why_bytes_vary(const wire::BuildFile& file);
 
 // Blocking. Files appear whole or not at all; an error leaves none of a failed build.
 Result<BuildResult> build_image(ImageStore& store, const BuildRequest& given, const Work& work);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -91,6 +92,7 @@ Status ImageIndex::replace(std::vector<IndexEntry> entries) {
     index.manifests.push_back(std::move(descriptor));
   }
   TRY(write_file_atomic(cat(dir_, kIndexFile), wire::format_oci_index(index), 0600, Durability::kPowerLoss));
+  crash_point("the index of images is written");
   entries_ = std::move(entries);
   return {};
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
@@ -197,7 +198,9 @@ Result<GuestKernel> KernelStore::install(GuestKernel kernel, const std::string& 
   TRY(sys::chmod(folder, 0755));
   const std::lock_guard lock(mutex_);
   TRY(check_new_name(kernel.name));
+  crash_point("a kernel is there under another name");
   TRY(sys::rename(folder, this->folder(kernel.name)));
+  crash_point("a kernel is there");
   return read_document(this->folder(kernel.name), kernel.name);
 }
 
@@ -245,8 +248,13 @@ Status KernelStore::choose(const std::string& name) {
   if (!name.empty()) TRY(find(name));
   const std::lock_guard lock(mutex_);
   const std::string path = cat(places_.dir, "/", kChosen);
-  if (!name.empty()) return write_file_atomic(path, name + "\n", 0644);
-  return sys::exists(path) ? sys::unlink(path) : Status{};
+  if (!name.empty()) {
+    TRY(write_file_atomic(path, name + "\n", 0644));
+  } else if (sys::exists(path)) {
+    TRY(sys::unlink(path));
+  }
+  crash_point("a kernel is chosen");
+  return {};
 }
 
 Status KernelStore::remove(const std::string& name) {
@@ -263,6 +271,7 @@ Status KernelStore::remove(const std::string& name) {
   // Out of sight in one step; what a crash leaves of it goes at the next open.
   const std::string going = cat(places_.dir, "/", kKernelTemporaryPrefix, "gone-", name);
   TRY(sys::rename(folder(name), going));
+  crash_point("a kernel is out of sight");
   return sys::remove_tree(going);
 }
 

@@ -7,7 +7,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <ranges>
 
+#include "base/crash_point.h"
 #include "base/rollback.h"
 #include "base/sys_at.h"
 #include "base/sys_file.h"
@@ -43,8 +45,8 @@ Status copy_xattrs(int from, int to) {
 
 // Gives an implied directory the owner, mode, attributes and time it has in the highest layer below that has it.
 Status inherit_directory(int layer_root, const std::string& path, const std::vector<Fd>& below) {
-  for (auto lower = below.rbegin(); lower != below.rend(); ++lower) {
-    const auto from = open_inside(lower->get(), path);
+  for (const auto& lower : std::views::reverse(below)) {
+    const auto from = open_inside(lower.get(), path);
     if (!from) {
       if (from.error().sys_errno == ENOENT) continue;
       break;  // a file, a symlink or a whiteout: what is below that does not show
@@ -62,9 +64,10 @@ Status inherit_directory(int layer_root, const std::string& path, const std::vec
 Status inherit_directories(int layer_root, const std::vector<std::string>& paths,
                            const std::vector<std::string>& below) {
   std::vector<Fd> roots;
+  roots.reserve(below.size());
   for (const auto& dir : below) roots.push_back(TRY(sys::open(dir, O_RDONLY | O_DIRECTORY)));
   // Children first: setting a child's time must not be undone, and children do not touch their parents here.
-  for (auto path = paths.rbegin(); path != paths.rend(); ++path) TRY(inherit_directory(layer_root, *path, roots));
+  for (const auto& path : std::views::reverse(paths)) TRY(inherit_directory(layer_root, path, roots));
   return {};
 }
 
@@ -121,7 +124,9 @@ Result<std::string> LayerStore::unpack(const ImageLayer& layer, const Digest& ch
   const bool depends = !unpacked.implied_directories.empty() && !below.empty();
   if (depends) TRY(inherit_directories(root.get(), unpacked.implied_directories, below));
   std::string final_path = cat(dir_, "/", cache_name(depends ? chain : layer.diff_id));
+  crash_point("a layer is unpacked under another name");
   TRY(sys::rename(rootfs, final_path));
+  crash_point("a layer is unpacked");
   return final_path;
 }
 
@@ -142,6 +147,7 @@ Status LayerStore::keep_only(const std::vector<std::vector<ImageLayer>>& images)
     // Out of sight first: a layer that is half removed must not be found by its name.
     const std::string doomed = cat(dir_, "/", kTemporaryPrefix, "removed-", name);
     TRY(sys::rename(cat(dir_, "/", name), doomed));
+    crash_point("a layer is out of sight");
     TRY(sys::remove_tree(doomed));
   }
   return {};

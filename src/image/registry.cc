@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "base/fd.h"
+#include "base/file_io.h"
 #include "base/process.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -21,7 +22,8 @@ namespace skerry {
 namespace {
 
 // Runs skopeo to its end; an error of `tick` ends it.
-Result<WatchedRun> run_skopeo(std::vector<std::string> arguments, const std::function<Status()>& tick) {
+template <typename Tick>
+Result<WatchedRun> run_skopeo(std::vector<std::string> arguments, const Tick& tick) {
   SpawnSpec spec;
   spec.argv = {"skopeo"};
   spec.argv.insert(spec.argv.end(), std::make_move_iterator(arguments.begin()),
@@ -65,8 +67,8 @@ constexpr std::uint64_t kMoreThanSaid = 16U << 20U;
 
 // Reports the growth of a directory; fails when it stops growing, or grows past what the manifest said (a registry that
 // lies about sizes must not fill the disk before a digest can be checked).
-std::function<Status()> watch_growth(const std::string& dir, std::uint64_t total, std::string subject, Duration stall,
-                                     const Work& work) {
+std::function<Status()> watch_growth(const std::string& dir, std::uint64_t total, const std::string& subject,
+                                     Duration stall, const Work& work) {
   struct Seen {
     std::uint64_t bytes = 0;
     MonoTime changed;
@@ -87,6 +89,46 @@ std::function<Status()> watch_growth(const std::string& dir, std::uint64_t total
     }
     if (now - seen->changed > stall) {
       return fail(ErrorCode::kUnavailable, cat("pull ", subject, ": no byte came for ",
+                                               std::chrono::duration_cast<std::chrono::seconds>(stall).count(), " s"));
+    }
+    return {};
+  };
+}
+
+// What a process has read and written in all, sockets included (proc(5), "io": rchar and wchar). 0: it is gone.
+struct Traffic {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+};
+Traffic traffic_of(pid_t process) {
+  Traffic traffic;
+  const auto text = read_file(cat("/proc/", process, "/io"), 4096);
+  if (!text) return traffic;
+  for (const auto line : split(*text, '\n')) {
+    for (const auto& [key, into] : {std::pair{"rchar: ", &traffic.in}, std::pair{"wchar: ", &traffic.out}}) {
+      if (line.starts_with(key)) *into = parse_int<std::uint64_t>(line.substr(7), key).value_or(0);
+    }
+  }
+  return traffic;
+}
+
+// Reports what goes out; fails when nothing does any more. (A few bytes are what the tool tells itself, not traffic.)
+std::function<Status(pid_t)> watch_upload(std::uint64_t total, const std::string& subject, Duration stall,
+                                          const Work& work) {
+  constexpr std::uint64_t kLeastProgress = 512;
+  struct Seen {
+    std::uint64_t bytes = 0;
+    MonoTime changed;
+  };
+  auto seen = std::make_shared<Seen>(Seen{0, SystemClock().monotonic()});
+  return [=, &work](pid_t tool) -> Status {
+    TRY(work.check());
+    const Traffic traffic = traffic_of(tool);
+    const MonoTime now = SystemClock().monotonic();
+    if (traffic.in + traffic.out > seen->bytes + kLeastProgress) *seen = {traffic.in + traffic.out, now};
+    work.report("uploading", std::min(traffic.out, total), total);
+    if (now - seen->changed > stall) {
+      return fail(ErrorCode::kUnavailable, cat("push ", subject, ": no byte went out for ",
                                                std::chrono::duration_cast<std::chrono::seconds>(stall).count(), " s"));
     }
     return {};
@@ -147,16 +189,22 @@ std::string last_words(std::string_view said) {
 
 }  // namespace
 
-Error explain_transfer_failure(std::string_view said, std::string_view subject, std::string_view registry) {
+Error explain_transfer_failure(std::string_view said, std::string_view subject, std::string_view registry,
+                               Transfer transfer) {
+  const bool push = transfer == Transfer::kPush;
   std::string lower(said);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto* const found = std::ranges::find_if(
       kMeanings, [&](const Meaning& meaning) { return lower.find(meaning.said) != std::string::npos; });
-  const std::string where = registry.empty() ? std::string() : cat(" from registry ", registry);
+  const std::string where =
+      registry.empty() ? std::string() : cat(push ? " to registry " : " from registry ", registry);
+  const std::string_view verb = push ? "push " : "pull ";
   if (found == std::end(kMeanings)) {
-    return {ErrorCode::kUnavailable, 0, cat("pull ", subject, where, ": ", last_words(said)), {}};
+    return {ErrorCode::kUnavailable, 0, cat(verb, subject, where, ": ", last_words(said)), {}};
   }
-  std::string step = cat("pull ", subject, where, ": ", found->means);
+  const bool denied = push && found->code == ErrorCode::kPermissionDenied;
+  const std::string_view means = denied ? "it asks for credentials, or these may not push there" : found->means;
+  std::string step = cat(verb, subject, where, ": ", means);
   if (found->code == ErrorCode::kCorrupt) step += cat(" (", last_words(said), ")");
   return {found->code, 0, std::move(step), std::string(found->hint)};
 }
@@ -202,6 +250,18 @@ Status fetch_blobs(const ImageReference& reference, const Digest& digest, BlobRe
   const auto run = TRY(run_skopeo(std::move(arguments), tick));
   if (!run.status.success()) return fail(explain_transfer_failure(run.err, reference.text(), reference.registry));
   return {};
+}
+
+Status push_image(const std::string& staging, const ImageReference& reference, std::uint64_t total,
+                  const RegistryOptions& options, const Work& work) {
+  std::vector<std::string> arguments = {"copy", "--quiet", "--preserve-digests"};
+  for (auto& flag : common_arguments(reference, options, "--dest-tls-verify")) arguments.push_back(std::move(flag));
+  arguments.push_back(cat("dir:", staging));
+  arguments.push_back(docker_name(reference));
+  const auto run =
+      TRY(run_skopeo(std::move(arguments), watch_upload(total, reference.text(), options.stall_timeout, work)));
+  if (run.status.success()) return {};
+  return fail(explain_transfer_failure(run.err, reference.text(), reference.registry, Transfer::kPush));
 }
 
 Status import_image(const std::string& source, const std::string& staging, const Work& work) {

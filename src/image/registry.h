@@ -1,4 +1,4 @@
-// Registry: brings manifests and blobs from a registry to a staging directory, with skopeo as the transport
+// Registry: brings manifests and blobs from a registry to a staging directory, and back, with skopeo as the transport
 // (containers-transports(5)). What it brings is not trusted: the caller verifies every digest.
 #pragma once
 
@@ -39,7 +39,17 @@ Status fetch_blobs(const ImageReference& reference, const Digest& digest, BlobRe
 // `staging` in the form of containers-transports(5) "dir": manifest.json and blobs by their hex digest.
 Status import_image(const std::string& source, const std::string& staging, const Work& work);
 
+// Copies the image in `staging` (the form that import_image() makes) to the registry under the reference's tag, which
+// leads to it from then on; manifest and blobs keep their bytes. What the registry has already is not sent.
+//
+// Errors as fetch_manifest()'s, but no kNotFound; kUnavailable too when no byte went out for `stall_timeout`, and when
+// the registry refuses what it is sent. `total` is for the progress.
+Status push_image(const std::string& staging, const ImageReference& reference, std::uint64_t total,
+                  const RegistryOptions& options, const Work& work);
+
 // What a failed skopeo meant, from its last words. Separate for the tests.
-Error explain_transfer_failure(std::string_view said, std::string_view subject, std::string_view registry);
+enum class Transfer : std::uint8_t { kPull, kPush };
+Error explain_transfer_failure(std::string_view said, std::string_view subject, std::string_view registry,
+                               Transfer transfer = Transfer::kPull);
 
 }  // namespace skerry

@@ -9,6 +9,7 @@
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "image/layer_disk.h"
+#include "image/scratch.h"
 #include "image/store_state.h"
 
 namespace skerry {
@@ -54,6 +55,7 @@ Result<std::unique_ptr<ImageStore>> ImageStore::open(ImageStoreConfig config) {
   TRY(sys::mkdir_all(config.dir, 0700));
   TRY(sys::chmod(config.dir, 0700));
   Fd lock = TRY(lock_store(config.dir));
+  TRY(remove_noted_scratches(cat(config.dir, "/staging")));
   TRY(sys::remove_tree(cat(config.dir, "/staging")));
   TRY(sys::mkdir(cat(config.dir, "/staging"), 0700));
   BlobStore blobs = TRY(BlobStore::open(config.dir));

@@ -55,6 +55,11 @@ class ImageStore {
   // the image is not for this machine.
   Result<Image> pull(const ImageReference& reference, const RegistryOptions& options, const Work& work);
 
+  // Sends the image to a registry, under the tag of `target` (a target with a digest is kInvalidArgument): the same
+  // bytes, so its digest there is the one it has here. Errors: image/registry.h.
+  Status push(std::string_view name_or_id, const ImageReference& target, const RegistryOptions& options,
+              const Work& work) const;
+
   // By name ("debian", "localhost:5000/web:1") or by id (whole digest or its first digits, at least six). kNotFound
   // says how to get it.
   [[nodiscard]] Result<Image> find(std::string_view name_or_id) const;
@@ -87,6 +92,10 @@ class ImageStore {
   Result<std::string> artifact(const Artifact& artifact, const Work& work);
   // For builders of other file systems: the layers merged; the tree is not finished (image/layer_disk.h).
   Status merge(const Image& image, MergedTree& tree, ErofsWriter& writer, const Work& work) const;
+  // A new directory in `parent`, for work whose results only have to be renamed there. It goes with its owner, or, when
+  // this process is killed, at the next open().
+  class Scratch;
+  Result<std::unique_ptr<Scratch>> scratch_in(const std::string& parent);
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/crash_point.h"
 #include "base/file_io.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -123,6 +124,7 @@ Result<Image> ImageStore::pull(const ImageReference& reference, const RegistryOp
     work.report("downloading", 0, missing_bytes);
     TRY(fetch_blobs(reference, resolved.digest, is_oci ? BlobReuse::kPresent : BlobReuse::kNone, staging.path(),
                     missing_bytes, options, work));
+    crash_point("an image's blobs are fetched");
   }
   return annotate(state_->ingest(staging.path(), resolved.bytes, reference.text(), work),
                   cat("pull ", reference.text()));

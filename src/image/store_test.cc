@@ -76,6 +76,44 @@ TEST_F(StoreTest, ThreadsComeAndGo) {
   for (const auto& image : images) EXPECT_TRUE(store_->base_disk(image, {}));
 }
 
+TEST_F(StoreTest, ADiskThatWasChangedIsMadeAgain) {
+  const Image image = import("a:1").value();
+  const std::string path = store_->base_disk(image, {}).value();
+  const std::string good = read_file(path).value();
+  const auto damage = [&](const std::string& content) { ASSERT_TRUE(write_file_atomic(path, content, 0400)); };
+  for (const auto& bad : {good.substr(0, 100), good + "x", std::string(good.size(), 'x'), std::string()}) {
+    damage(bad);
+    EXPECT_EQ(store_->base_disk(image, {}).value_or("failed"), path);
+    EXPECT_EQ(read_file(path).value(), good);
+  }
+  // Also by the next process, which has not seen it before, and when nobody knows what it was.
+  damage("bad");
+  store_.reset();
+  store_ = ImageStore::open({dir_ / "images", {}}).value();
+  EXPECT_EQ(store_->base_disk(image, {}).value_or("failed"), path);
+  EXPECT_EQ(read_file(path).value(), good);
+  ASSERT_TRUE(sys::unlink(path + ".sha256"));
+  damage("bad");
+  EXPECT_EQ(store_->base_disk(image, {}).value_or("failed"), path);
+  EXPECT_EQ(read_file(path).value(), good);
+  ASSERT_TRUE(store_->remove("a:1"));
+  EXPECT_FALSE(sys::exists(path));
+  EXPECT_FALSE(sys::exists(path + ".sha256"));
+}
+
+TEST_F(StoreTest, ADiskWhoseLayersWereChangedTooIsRefused) {
+  const Image image = import("a:1").value();
+  const std::string path = store_->base_disk(image, {}).value();
+  ASSERT_TRUE(write_file_atomic(path, "bad", 0400));
+  const std::string blob = dir_ / ("images/blobs/sha256/" + std::string(image.layers.at(0).digest.hex()));
+  const std::string other = test_tar({{"etc", AE_IFDIR, "", false, 0755}, {"etc/x", AE_IFREG, "another"}});
+  ASSERT_TRUE(write_file_atomic(blob, other, 0400));
+  const auto refused = store_->base_disk(image, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
+  EXPECT_FALSE(sys::exists(path));
+}
+
 TEST_F(StoreTest, FindAndRemove) {
   const Image image = import("a:1").value();
   EXPECT_EQ(store_->find("a:1").value(), image);

@@ -48,13 +48,14 @@ class ScopedChild {
 
 }  // namespace
 
-Result<WatchedRun> run_watched(SpawnSpec spec, const std::function<Status()>& tick, std::size_t limit) {
+Result<WatchedRun> run_watched(SpawnSpec spec, const std::function<Status(pid_t)>& tick, std::size_t limit) {
   auto out = TRY(sys::pipe());
   auto err = TRY(sys::pipe());
   spec.fds.push_back({out.write_end.get(), 1});
   spec.fds.push_back({err.write_end.get(), 2});
   spec.parent_death_signal = SIGKILL;
   Child spawned = TRY(Child::spawn(spec));
+  const pid_t tool = spawned.pid();
   ScopedChild child(std::move(spawned));
   out.write_end.reset();
   err.write_end.reset();
@@ -66,10 +67,14 @@ Result<WatchedRun> run_watched(SpawnSpec spec, const std::function<Status()>& ti
     }
     if (polls[0].revents != 0 && !drain(out.read_end.get(), run.out, limit)) out.read_end.reset();
     if (polls[1].revents != 0 && !drain(err.read_end.get(), run.err, limit)) err.read_end.reset();
-    TRY(tick());
+    TRY(tick(tool));
   }
   run.status = TRY(child.wait());
   return run;
+}
+
+Result<WatchedRun> run_watched(SpawnSpec spec, const std::function<Status()>& tick, std::size_t limit) {
+  return run_watched(std::move(spec), [&](pid_t) { return tick(); }, limit);
 }
 
 }  // namespace skerry

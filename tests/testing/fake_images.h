@@ -36,6 +36,9 @@ class FakeImages final : public api::ImagePort {
     if (on_pull) return on_pull(progress);
     return std::map<std::string, std::string>{{"name", reference}, {"digest", base().manifest_digest.text()}};
   }
+  Outcome push(const std::string&, const std::string& target, Transport, OperationProgress&) override {
+    return std::map<std::string, std::string>{{"name", target}, {"digest", base().manifest_digest.text()}};
+  }
   Outcome load(const std::string&, const std::string& name, OperationProgress&) override {
     return std::map<std::string, std::string>{{"name", name}};
   }

@@ -67,6 +67,13 @@ Status pull(ImageStore& store, const Arguments& arguments) {
   return {};
 }
 
+Status push(ImageStore& store, const Arguments& arguments) {
+  const auto target = TRY(ImageReference::parse(arguments.at(1)));
+  RegistryOptions options = registry_options();
+  options.insecure = arguments.size() > 2 && arguments[2] == "insecure";
+  return store.push(arguments.at(0), target, options, printing_work());
+}
+
 Status show(ImageStore& store, const Arguments& arguments) {
   const Image image = TRY(store.find(arguments.at(0)));
   print(image);
@@ -142,14 +149,15 @@ Status build(ImageStore& store, const Arguments& arguments) {
   request.runtime = std::filesystem::canonical("/proc/self/exe").parent_path() / "skerry-oci";
   if (arguments.size() > 4) request.signing_key = arguments.at(4);
   const auto built = TRY(build_image(store, request, printing_work()));
-  std::cout << built.artifact_path << "\n" << built.digest.text() << "\n" << built.size << "\n";
+  std::cout << built.artifact_path << "\n" << built.digest.text() << "\n" << built.size << "\n" << built.varies << "\n";
   return {};
 }
 
 int run(const std::string& dir, const std::string& verb, const Arguments& arguments) {
   const std::map<std::string, std::function<Status(ImageStore&, const Arguments&)>> verbs = {
-      {"pull", pull},   {"show", show}, {"ls", list},   {"lower", lower}, {"disk", disk},     {"rm", remove},
-      {"prune", prune}, {"tag", tag},   {"save", save}, {"load", load},   {"import", import}, {"build", build},
+      {"pull", pull}, {"push", push},     {"show", show},   {"ls", list}, {"lower", lower},
+      {"disk", disk}, {"rm", remove},     {"prune", prune}, {"tag", tag}, {"save", save},
+      {"load", load}, {"import", import}, {"build", build},
   };
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The image store against real peers. Usage: image_test.py IMAGE_PROBE [unittest arguments]. Needs root."""
 
+import crypt
 import errno
 import hashlib
 import json
@@ -53,9 +54,9 @@ class StoreCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.store = os.path.join(self.dir, "images")
 
-    def probe(self, *arguments, env=None, store=None):
+    def probe(self, *arguments, env=None, store=None, timeout=300):
         done = subprocess.run([PROBE, store or self.store, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env={**os.environ, **(env or {})}, timeout=300, text=True)
+                              env={**os.environ, **(env or {})}, timeout=timeout, text=True)
         if done.returncode != 0:
             raise Failed(done.stderr)
         return done.stdout.splitlines()
@@ -315,6 +316,114 @@ class Transport(StoreCase):
         running.send_signal(signal.SIGKILL)
         running.wait()
         self.assertEqual(self.probe("ls"), [])
+
+
+class Registry:
+    """docker-registry on a port of its own; `tls` gives it a certificate nobody knows, `password` asks for one."""
+
+    def __init__(self, folder, address="127.0.0.1", netns=None, tls=False, password=None):
+        self.port = free_port()
+        self.where = f"{address}:{self.port}"
+        http = f"addr: '{self.where}'"
+        if tls:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem", "-subj", "/CN=registry",
+                            "-addext", f"subjectAltName=IP:{address}"], check=True, stderr=subprocess.DEVNULL)
+            http += f", tls: {{certificate: {folder}/cert.pem, key: {folder}/key.pem}}"
+        auth = ""
+        if password:
+            with open(f"{folder}/htpasswd", "w") as out:
+                out.write("u:" + crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)) + "\n")
+            auth = f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
+        config = f"{folder}/registry-{self.port}.yml"
+        with open(config, "w") as out:
+            out.write(f"version: 0.1\nlog: {{level: error}}\nhttp: {{{http}}}\n{auth}"
+                      f"storage: {{filesystem: {{rootdirectory: {folder}/r{self.port}}}}}\n")
+        inside = ["ip", "netns", "exec", netns] if netns else []
+        self.server = subprocess.Popen([*inside, "docker-registry", "serve", config], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while subprocess.run([*inside, "bash", "-c", f"exec 3<>/dev/tcp/{address}/{self.port}"],
+                             stderr=subprocess.DEVNULL).returncode != 0:
+            if time.monotonic() > deadline or self.server.poll() is not None:
+                raise RuntimeError("docker-registry does not listen")
+
+    def close(self):
+        self.server.terminate()
+        self.server.wait()
+
+
+class Push(StoreCase):
+    def registry_with(self, **options):
+        registry = Registry(self.dir, **options)
+        self.addCleanup(registry.close)
+        return registry
+
+    def served(self, name):
+        return subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", "docker://" + name], check=True,
+                              stdout=subprocess.PIPE).stdout
+
+    def test_what_was_pulled_arrives_byte_for_byte(self):
+        there = self.registry_with()
+        for form in ("oci", "v2s2"):
+            with self.subTest(form=form):
+                layer = tar(entry("etc", "dir"), entry("etc/x", data=form.encode() * 1000))
+                source = self.pull(ImageFixture([layer]), form)
+                name = f"{there.where}/a/{form}:1"
+                if form == "v2s2":  # by way of the registry: another kind of manifest
+                    self.probe("push", source, name)
+                    subprocess.run(["skopeo", "copy", "-q", "--format", form, "--src-tls-verify=false",
+                                    "--dest-tls-verify=false", "docker://" + name, "docker://" + name + "-docker"],
+                                   check=True)
+                    source = name + "-docker"
+                    self.probe("pull", source)
+                digest = self.probe("show", source)[0].split()[2]
+                self.probe("push", source, name + "-again")
+                self.assertEqual("sha256:" + hashlib.sha256(self.served(name + "-again")).hexdigest(), digest)
+                other = os.path.join(self.dir, "other-" + form)
+                self.assertIn(digest, self.probe("pull", name + "-again", store=other)[0])
+                self.probe("push", digest, name + "-again")  # once more, by id: nothing to send
+        self.assertEqual(os.listdir(os.path.join(self.store, "staging")), [])
+
+    def test_credentials(self):
+        there = self.registry_with(password="secret")
+        source = self.pull(ImageFixture([tar(entry("x", data=b"1"))]))
+        name = f"{there.where}/a/b:1"
+        self.fails("permission_denied", "push", source, name,
+                   holding=["push " + name, there.where, "credentials", "skopeo login"])
+        auth = {"REGISTRY_AUTH_FILE": os.path.join(self.dir, "auth.json")}
+        subprocess.run(["skopeo", "login", "--tls-verify=false", "-u", "u", "-p", "secret", there.where], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, **auth})
+        self.probe("push", source, name, env=auth)
+        subprocess.run(["skopeo", "logout", there.where], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, **auth})
+
+    def test_a_certificate_nobody_knows(self):
+        netns = f"skerry-push-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", netns], check=True)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", netns], check=True)
+        for words in (["link", "set", "lo", "up"], ["addr", "add", "10.99.0.1/32", "dev", "lo"]):
+            subprocess.run(["ip", "-n", netns, *words], check=True)
+        there = self.registry_with(address="10.99.0.1", netns=netns, tls=True)
+        source = self.pull(ImageFixture([tar(entry("x", data=b"1"))]))
+        name = f"{there.where}/a/b:1"
+        inside = ["ip", "netns", "exec", netns, PROBE, self.store, "push", source, name]
+        refused = subprocess.run(inside, capture_output=True, text=True)
+        self.assertNotEqual(refused.returncode, 0)
+        for text in ("unavailable", name, "its certificate is not trusted", "--insecure"):
+            self.assertIn(text, refused.stderr)
+        taken = subprocess.run([*inside, "insecure"], capture_output=True, text=True)
+        self.assertEqual(taken.returncode, 0, taken.stderr)
+
+    def test_nobody_there_and_nobody_who_answers(self):
+        source = self.pull(ImageFixture([tar(entry("x", data=b"1"))]))
+        self.fails("unavailable", "push", source, f"127.0.0.1:{free_port()}/a:1", holding="connection refused")
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            name = f"127.0.0.1:{silent.getsockname()[1]}/a:1"
+            self.fails("unavailable", "push", source, name, holding="no byte went out", env={"PROBE_STALL_MS": "1000"})
+            self.fails("cancelled", "push", source, name, env={"PROBE_CANCEL_AT": "uploading"})
+        self.fails("not_found", "push", "nothing:1", "127.0.0.1:1/a:1")
+        self.fails("invalid_argument", "push", source, "127.0.0.1:1/a@sha256:" + "0" * 64, holding="digest")
 
 
 class Names(StoreCase):
@@ -603,17 +712,19 @@ class Builds(StoreCase):
         return self.pull(ImageFixture([base, top], config={"Entrypoint": ["/bin/app"], "Cmd": ["-x"], "Env": ["A=b"],
                                                            "WorkingDir": "/w", "User": "1"}), "build")
 
-    def build(self, text, output="out", env=None, key=(), umask=0o022):
+    def build(self, text, output="out", env=None, key=(), umask=0o022, varies=""):
         path = os.path.join(self.sources, "skerry.toml")
         with open(path, "w") as out:
             out.write('version = "1"\n' + text)
         old = os.umask(umask)
         try:
-            artifact, digest, _ = self.probe("build", path, os.path.join(self.dir, output), self.agent, self.init, *key, env=env)
+            artifact, digest, _, why = self.probe("build", path, os.path.join(self.dir, output), self.agent, self.init, *key, env=env,
+                                                    timeout=900)
         finally:
             os.umask(old)
         with open(artifact, "rb") as file:
             self.assertEqual(sha256(file.read()), digest)
+        self.assertTrue(why.startswith(varies) if varies else not why, why)
         return artifact, digest
 
     def rootfs(self, reference, filesystem, more=""):
@@ -651,7 +762,8 @@ base_url = "http://127.0.0.1:80"
         expected = None
         for filesystem in ("erofs", "ext4", "squashfs", "btrfs", "xfs"):
             with self.subTest(filesystem):
-                artifact, _ = self.build(self.rootfs(reference, filesystem), "out-" + filesystem)
+                artifact, _ = self.build(self.rootfs(reference, filesystem), "out-" + filesystem,
+                                         varies={"btrfs": "mkfs.btrfs", "xfs": "mkfs.xfs"}.get(filesystem, ""))
                 if filesystem == "ext4":
                     subprocess.run(["e2fsck", "-fn", artifact], check=True, stdout=subprocess.DEVNULL)
                 point = self.mounted(artifact, filesystem)
@@ -697,6 +809,42 @@ base_url = "http://127.0.0.1:80"
                     os.utime(path, (1, 1))
                 _, second = self.build(text, f"other/two-{name}", {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}, umask=0o077)
                 self.assertEqual(first, second)
+
+    def test_an_ordinary_user_builds_the_same(self):
+        reference = self.image()
+        initramfs = 'strategy = "initramfs"\n[mappings]\n"site" = "/srv/site"\n[manifest]\nname = "web"\n'
+        cases = {name: self.rootfs(reference, name) for name in ("erofs", "ext4", "squashfs")} | {"initramfs": initramfs}
+        expected = {name: self.build(text, f"root-{name}")[1] for name, text in cases.items()}
+        # The programs too: the build directory may be out of the user's reach.
+        probe = shutil.copy(PROBE, self.dir)
+        init = shutil.copy(self.init, self.dir)
+        subprocess.run(["chown", "-R", "65534:65534", self.dir], check=True)
+        for name, text in cases.items():
+            with self.subTest(name):
+                with open(self.sources + "/skerry.toml", "w") as out:
+                    out.write('version = "1"\n' + text)
+                user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+                done = subprocess.run([*user, probe, self.store, "build", self.sources + "/skerry.toml",
+                                       f"{self.dir}/user-{name}", self.agent, init], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(done.stdout.splitlines()[1], expected[name])
+                self.assertIn("sbom.spdx.json", os.listdir(f"{self.dir}/user-{name}"))
+                self.assertIn("manifest.json", os.listdir(f"{self.dir}/user-{name}"))
+
+    def test_packages(self):
+        """Twice from a mirror of Debian: minutes. SKERRY_TEST_PACKAGES=1, or the URL of the mirror."""
+        mirror = os.environ.get("SKERRY_TEST_PACKAGES", "")
+        if not mirror:
+            self.skipTest("SKIP: needs a mirror of Debian (SKERRY_TEST_PACKAGES=URL, or 1)")
+        where = f'mirror = "{mirror}"\n' if "://" in mirror else ""
+        text = f'strategy = "packages"\n[source]\npackages = ["busybox"]\n{where}[mappings]\n"site" = "/srv/site"\n' \
+               '[manifest]\nname = "web"\n'
+        artifact, first = self.build(text, "one", {"LC_ALL": "C", "TZ": "UTC"}, varies="the archive")
+        _, second = self.build(text, "other/two", {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}, umask=0o077, varies="the archive")
+        self.assertEqual(first, second)
+        with open(os.path.dirname(artifact) + "/sbom.spdx.json") as file:
+            self.assertIn("busybox", [package["name"] for package in json.load(file)["packages"]])
 
     def test_manifest_sbom_and_signature(self):
         reference = self.image()
@@ -749,10 +897,10 @@ build_args = {WHAT = "this"}
 [manifest]
 name = "web"
 '''
-        artifact, first = self.build(text)
+        artifact, first = self.build(text, varies="the commands")
         point = self.mounted(artifact, "erofs")
         self.assertEqual(sorted(os.listdir(point)), ["run-this", "usr"])
-        _, second = self.build(text, "again")
+        _, second = self.build(text, "again", varies="the commands")
         self.assertEqual(first, second)
 
     def test_commands_of_a_dockerfile_see_nothing_of_the_host(self):
@@ -761,7 +909,8 @@ name = "web"
             out.write('FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n'
                       'RUN for n in pid net ipc mnt uts; do busybox readlink /proc/self/ns/$n; done > /seen\n'
                       'RUN busybox ls -d /proc/[0-9]* | busybox wc -l >> /seen\n')
-        artifact, _ = self.build('strategy = "oci_rootfs"\n[source]\ndockerfile = "Dockerfile"\n[manifest]\nname = "web"\n')
+        artifact, _ = self.build('strategy = "oci_rootfs"\n[source]\ndockerfile = "Dockerfile"\n[manifest]\nname = "web"\n',
+                                 varies="the commands")
         with open(self.mounted(artifact, "erofs") + "/seen") as file:
             *namespaces, processes = file.read().split()
         self.assertEqual(len(namespaces), 5)
