@@ -27,6 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(parse_grace(text));
   static_cast<void>(parse_kill_request(text));
   static_cast<void>(parse_pull_request(text));
+  static_cast<void>(parse_push_request(text));
   static_cast<void>(parse_archive_request(text));
   static_cast<void>(parse_tag_request(text));
   static_cast<void>(parse_add_kernel_request(text));

@@ -12,6 +12,8 @@ bool has_ended(State state) { return state == State::kStopped || state == State:
 
 std::string_view why_replace(const ReplicaView& replica) {
   if (has_ended(replica.state)) return "ended";
+  // Whoever made it starts it too, and acts on it until then: without that daemon nobody does.
+  if (replica.state == State::kCreated) return "never started";
   if (replica.health == Health::kUnhealthy) return "unhealthy";
   return {};
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "core/crossings.h"
 #include "core/state_machine.h"
 
 namespace skerry {
@@ -92,7 +93,8 @@ bool passes(const Policy& policy, const PolicyDecision& decision, const PolicyPa
   return decision.answer == PolicyAnswer::kAllow && decision.target == target.name;
 }
 
-// Collects what differs from the default, one pair of groups at a time.
+// Collects what differs from the default, one pair of groups at a time, and makes it addresses once it is known what
+// fits. The groups outlive it.
 class Passages {
  public:
   Passages(const Policy& policy, const PolicyLookup& lookup)
@@ -101,45 +103,80 @@ class Passages {
         ports_{{std::string(kConnect), ports_named(policy, kConnect)},
                {std::string(kEgress), ports_named(policy, kEgress)}} {}
 
-  Status add(std::string_view service, const Group& from, const Group& to, Default otherwise) {
+  void add(std::string_view service, const Group& from, const Group& to, Default otherwise) {
+    auto& crossing = crossings_[{from.party.zone, to.party.zone}];
+    if (otherwise == Default::kOpen) crossing.leaving.push_back(&from);
     PolicyRequest request{std::string(service), std::nullopt, from.party, to.party};
     const bool all = passes(policy_, policy_.decide(request, lookup_), to.party, otherwise);
-    if (all != (otherwise == Default::kOpen)) TRY(put(all, from, to, std::nullopt));
+    if (all != (otherwise == Default::kOpen)) crossing.put({all, &from, &to, std::nullopt});
     for (const auto& argument : ports_.at(request.service)) {
       request.argument = argument;
       const bool one = passes(policy_, policy_.decide(request, lookup_), to.party, otherwise);
-      if (one != all) TRY(put(one, from, to, port_of(argument)));
+      if (one != all) crossing.put({one, &from, &to, port_of(argument)});
     }
-    return {};
   }
 
-  NetPolicy take() {
-    std::ranges::sort(out_.allowed);
-    std::ranges::sort(out_.denied);
-    return std::move(out_);
+  BoundedNetPolicy take() {
+    BoundedNetPolicy out;
+    out.closed = close_what_does_not_fit();
+    for (const auto& [zones, crossing] : crossings_) crossing.append_to(out.policy);
+    std::ranges::sort(out.policy.allowed);
+    std::ranges::sort(out.policy.denied);
+    return out;
   }
 
  private:
-  Status put(bool allowed, const Group& from, const Group& to, const std::optional<Passage::Port>& port) {
-    const bool outside = to.party.kind == PolicyParty::Kind::kOutside;
-    const std::size_t more = from.addresses.size() * (outside ? 1 : to.addresses.size());
-    if (more > kMaxPassages - out_.allowed.size() - out_.denied.size()) {
-      return fail(ErrorCode::kResourceExhausted,
-                  cat("the policy opens or closes more than ", kMaxPassages, " passages"),
-                  "let its rules of net.connect and net.egress name fewer ports, or fewer environments");
+  struct Entry {
+    bool allowed = false;
+    const Group* from = nullptr;
+    const Group* to = nullptr;
+    std::optional<Passage::Port> port;
+  };
+  struct Bundle {
+    std::vector<Entry> entries;
+    std::vector<const Group*> leaving;  // what has to be denied all where it is closed: it is open by itself
+    std::size_t size = 0;               // passages
+    bool closed = false;
+
+    void put(Entry entry) {
+      size += entry.from->addresses.size() * std::max<std::size_t>(entry.to->addresses.size(), 1);
+      entries.push_back(entry);
     }
-    auto& into = allowed ? out_.allowed : out_.denied;
-    for (const auto source : from.addresses) {
-      if (outside) into.push_back({source, std::nullopt, port});
-      for (const auto target : to.addresses) into.push_back({source, target, port});
+    void append_to(NetPolicy& out) const {
+      if (closed) {
+        for (const auto* group : leaving) {
+          for (const auto source : group->addresses) out.denied.push_back({source, std::nullopt, std::nullopt});
+        }
+        return;
+      }
+      for (const auto& entry : entries) {
+        auto& into = entry.allowed ? out.allowed : out.denied;
+        for (const auto source : entry.from->addresses) {
+          if (entry.to->addresses.empty()) into.push_back({source, std::nullopt, entry.port});
+          for (const auto target : entry.to->addresses) into.push_back({source, target, entry.port});
+        }
+      }
     }
-    return {};
+  };
+
+  std::vector<Crossing> close_what_does_not_fit() {
+    std::size_t total = 0;
+    for (const auto& [zones, crossing] : crossings_) total += crossing.size;
+    std::vector<Crossing> closed;
+    while (total > kMaxPassages) {
+      const auto largest = std::ranges::max_element(
+          crossings_, {}, [](const auto& each) { return each.second.closed ? 0 : each.second.size; });
+      total -= largest->second.size;
+      largest->second.closed = true;
+      closed.push_back({largest->first.first, largest->first.second, largest->second.size});
+    }
+    return closed;
   }
 
   const Policy& policy_;
   const PolicyLookup& lookup_;
   const std::map<std::string, std::set<std::string>> ports_;
-  NetPolicy out_;
+  std::map<std::pair<std::string, std::string>, Bundle> crossings_;  // by zones; beyond the host is ""
 };
 
 Default egress_of(const std::vector<Zone>& zones, const std::string& name) {
@@ -151,32 +188,58 @@ Default egress_of(const std::vector<Zone>& zones, const std::string& name) {
 
 Result<NetPolicy> net_policy(const Policy& policy, const EnvironmentViews& environments,
                              const std::vector<Zone>& zones) {
+  return std::move(TRY(bounded_net_policy(policy, environments, zones)).policy);
+}
+
+Result<BoundedNetPolicy> bounded_net_policy(const Policy& policy, const EnvironmentViews& environments,
+                                            const std::vector<Zone>& zones) {
   const bool connects = speaks_of(policy, kConnect) && policy.problems().empty();
   const bool leaves = speaks_of(policy, kEgress) || !policy.problems().empty();
-  if (!connects && !leaves) return NetPolicy{};
+  if (!connects && !leaves) return BoundedNetPolicy{};
   const PolicyLookup lookup = [&](const std::string& name) -> std::optional<PolicyParty> {
     const auto found = std::ranges::find(environments, name, [](const auto& each) { return each->spec.name; });
     if (found == environments.end()) return std::nullopt;
     return PolicyParty::of((*found)->spec);
   };
   const Group outside{PolicyParty::outside(), {}};
+  // One that has just ended may still be there, and what it is denied must be: that costs one passage each.
+  const auto leaving = TRY(groups_of(policy, environments, has_run));
+  // Pairs: what is made and never started does not count.
+  const auto running = TRY(groups_of(policy, environments, may_run));
   Passages passages(policy, lookup);
   if (leaves) {
-    // One that has just ended may still be there, and what it is denied must be: that costs one passage each.
-    for (const auto& from : TRY(groups_of(policy, environments, has_run))) {
-      TRY(passages.add(kEgress, from, outside, egress_of(zones, from.party.zone)));
-    }
+    for (const auto& from : leaving) passages.add(kEgress, from, outside, egress_of(zones, from.party.zone));
   }
   if (connects) {
-    // Pairs: whoever makes environments and never starts them must not use up those of all.
-    const auto groups = TRY(groups_of(policy, environments, may_run));
-    for (const auto& from : groups) {
-      for (const auto& to : groups) {
-        if (from.party.zone != to.party.zone) TRY(passages.add(kConnect, from, to, Default::kClosed));
+    for (const auto& from : running) {
+      for (const auto& to : running) {
+        if (from.party.zone != to.party.zone) passages.add(kConnect, from, to, Default::kClosed);
       }
     }
   }
   return passages.take();
+}
+
+std::string to_text(const Crossing& crossing) {
+  return cat(crossing.to.empty() ? "out of zone \"" : "from zone \"", crossing.from, "\"",
+             crossing.to.empty() ? std::string() : cat(" to zone \"", crossing.to, "\""), " (", crossing.passages,
+             " passages)");
+}
+
+PolicyDecision decide_in_bounds(PolicyDecision decision, const PolicyRequest& request,
+                                const std::vector<Crossing>& closed) {
+  if (decision.answer != PolicyAnswer::kAllow) return decision;
+  const bool network = request.service == kConnect || request.service == kEgress;
+  const auto crossing = std::ranges::find_if(
+      closed, [&](const Crossing& each) { return each.from == request.source.zone && each.to == request.target.zone; });
+  if (!network || request.source.kind != PolicyParty::Kind::kEnvironment || crossing == closed.end()) return decision;
+  decision.answer = PolicyAnswer::kDeny;
+  decision.target = request.target.name;
+  decision.reason = cat("the rules allow it, but all zones' passages are more than the ", kMaxPassages,
+                        " that are loaded, and what goes ", to_text(*crossing),
+                        " is among the largest: it is closed until fewer environments run there, or the rules name "
+                        "fewer ports");
+  return decision;
 }
 
 NetPolicy closed_net_policy(const EnvironmentViews& environments) {

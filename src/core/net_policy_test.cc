@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "core/crossings.h"
 
 namespace skerry {
 namespace {
@@ -92,8 +93,48 @@ TEST_F(NetPolicyTest, ThereIsABound) {
     add(cat("w", i), "work", cat("10.1.", i / 200, ".", i % 200 + 1));
     add(cat("v", i), "vault", cat("10.2.", i / 200, ".", i % 200 + 1));
   }
-  EXPECT_NE(of("net.connect * @zone:work @zone:vault allow").find("more than 65536 passages"), std::string::npos);
+  EXPECT_EQ(of("net.connect * @zone:work @zone:vault allow"), "+  - ");
   EXPECT_EQ(closed_net_policy(environments_).denied.size(), 603U);
+}
+
+// One tenant of work runs many, and everybody may reach the vault: it is work's crossing that is closed, not others'.
+TEST_F(NetPolicyTest, WhoRunsTooManyClosesOnlyItsOwnCrossing) {
+  zones_.resize(4);
+  zones_[3].name = "home";
+  add("h", "home", "10.0.3.1");
+  for (int i = 0; i < 300; ++i) {
+    add(cat("w", i), "work", cat("10.1.", i / 200, ".", i % 200 + 1));
+    if (i < 240) add(cat("v", i), "vault", cat("10.2.0.", i + 1));
+  }
+  const auto policy = parse(
+      "net.connect +tcp:5432 @any @zone:vault allow\nnet.connect +tcp:80 h a allow\n"
+      "net.egress +tcp:25 h @any deny");
+  const auto bounded = bounded_net_policy(policy, environments_, zones_).value();
+  EXPECT_EQ(bounded.closed, (std::vector<Crossing>{{"work", "vault", 302U * 241U}}));
+  EXPECT_EQ(bounded.policy.allowed.size(), 241U + 1U) << "home reaches the vault, and a";
+  EXPECT_EQ(text(bounded.policy.denied), "10.0.3.1>out:tcp25");
+  const PolicyLookup none = [](const std::string&) { return std::nullopt; };
+  const auto explained = [&](std::size_t from, const char* port) {
+    const PolicyRequest asked{"net.connect", port, PolicyParty::of(environments_[from]->spec),
+                              PolicyParty::of(environments_[2]->spec)};
+    return decide_in_bounds(decide_with_zones(policy, asked, zones_, none), asked, bounded.closed);
+  };
+  EXPECT_EQ(explained(0, "tcp:5432").answer, PolicyAnswer::kDeny);
+  EXPECT_NE(explained(0, "tcp:5432").reason.find("from zone \"work\" to zone \"vault\" (72782 passages)"),
+            std::string::npos)
+      << explained(0, "tcp:5432").reason;
+  EXPECT_EQ(explained(4, "tcp:5432").answer, PolicyAnswer::kAllow) << "home's";
+}
+
+// A zone with egress that needs too many exceptions loses its egress, and nobody else does.
+TEST_F(NetPolicyTest, TooManyExceptionsCloseTheZonesOwnEgress) {
+  std::string rules = "net.egress +tcp:443 c @any allow\n";
+  for (int port = 1; port <= 300; ++port) rules += cat("net.egress +tcp:", port, " @zone:work @any deny\n");
+  for (int i = 0; i < 300; ++i) add(cat("w", i), "work", cat("10.1.", i / 200, ".", i % 200 + 1));
+  const auto bounded = bounded_net_policy(parse(rules), environments_, zones_).value();
+  EXPECT_EQ(bounded.closed, (std::vector<Crossing>{{"work", "", 302U * 300U}}));
+  EXPECT_EQ(text(bounded.policy.allowed), "10.0.2.1>out:tcp443");
+  EXPECT_EQ(bounded.policy.denied.size(), 302U) << "everything, of each";
 }
 
 // One who makes environments and does not run them takes nothing from the others.

@@ -19,6 +19,10 @@ bool should_restart(const RestartPolicy& policy, Goal goal, const std::optional<
   return false;
 }
 
+bool is_restarting(const EnvironmentStatus& status) {
+  return status.goal == Goal::kRunning && status.state == State::kStopping;
+}
+
 bool restart_due(const Environment& environment) {
   const auto& status = environment.status;
   const bool ended = status.state == State::kStopped || status.state == State::kFailed;
@@ -41,9 +45,10 @@ namespace {
 Step toward_running(const Environment& environment, const Observation& observed, const RunHistory& history,
                     MonoTime now) {
   const auto& status = environment.status;
+  const bool restarting = is_restarting(status);
   switch (observed.phase) {
-    case Phase::kRunning: return {Action::kNone, {}};
-    case Phase::kPaused: return {Action::kResume, {}};
+    case Phase::kRunning: return {restarting ? Action::kStop : Action::kNone, {}};
+    case Phase::kPaused: return {restarting ? Action::kStop : Action::kResume, {}};
     case Phase::kExited:
     case Phase::kBroken: return {Action::kCollect, {}};
     case Phase::kAbsent: break;

@@ -54,6 +54,9 @@ Step plan(const Environment& environment, const Observation& observed, const Run
 // Whether a run that just ended shall be followed by another one.
 bool should_restart(const RestartPolicy& policy, Goal goal, const std::optional<int>& exit_code,
                     std::uint32_t restarts);
+// Somebody has asked for a restart, and what ran is being ended: stored like this, a daemon that dies in between does
+// not leave it stopped.
+bool is_restarting(const EnvironmentStatus& status);
 // Its run has ended and another one will follow after the back-off: what people call "restarting".
 bool restart_due(const Environment& environment);
 // The same, and so often in a row that it will hardly help: a crash loop. A run that lasts kSettledAfter ends it.

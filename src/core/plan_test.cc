@@ -63,8 +63,8 @@ constexpr std::array kTables{
            "ccccccccc"}},  // broken
     Table{Goal::kRunning,
           {"SSccSc...",  //
-           ".........",  //
-           "rrrrrrrrr",  //
+           ".....s...",  // stopping: a restart
+           "rrrrrsrrr",  //
            "ccccccccc",  //
            "ccccccccc"}},
     Table{Goal::kPaused,
@@ -235,7 +235,9 @@ class World {
   void collect() {
     environment_.status.exit_code = observed_.exit_code;
     const bool asked = environment_.status.state == State::kStopping || observed_.exit_code == 0;
-    environment_.status.state = asked ? State::kStopped : State::kFailed;
+    environment_.status.state = is_restarting(environment_.status) ? State::kStarting
+                                : asked                            ? State::kStopped
+                                                                   : State::kFailed;
     history_.ended_at = now_;
     observed_ = {};
   }

@@ -13,8 +13,8 @@ bool can_move(State from, State to) {
              to == State::kFailed;
     case State::kPaused:
       return to == State::kRunning || to == State::kStopping || to == State::kStopped || to == State::kFailed;
-    case State::kSuspended: return to == State::kStarting || to == State::kStopped;
-    case State::kStopping: return to == State::kStopped || to == State::kFailed;
+    case State::kSuspended: return to == State::kStarting || to == State::kStopping || to == State::kStopped;
+    case State::kStopping: return to == State::kStarting || to == State::kStopped || to == State::kFailed;
     case State::kStopped:
     case State::kFailed: return to == State::kStarting || to == State::kSuspended;
     case State::kDeleting: return false;

@@ -9,6 +9,7 @@
 //                                  │  │          with code ≠ 0 or a signal │stop                  │ stop
 //                                  └──┴──── stopped ◀───── stopping ◀──────┴──────────────────────┘
 //                                             ▲ ended by itself with code 0
+//   stopping ──▶ starting when a restart is asked for, which also takes suspended to stopping: its memory is given up
 //   every state ──delete──▶ deleting ──▶ (gone)
 //   created, stopped, failed ──restore of a snapshot with memory──▶ suspended ──start, resume──▶ starting
 //

@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, kStates.size()> kArrows{
     "..#..#.##",  // starting
     "...######",  // running
     "..#..####",  // paused
-    ".#....#.#",  // suspended
-    "......###",  // stopping
+    ".#...##.#",  // suspended
+    ".#....###",  // stopping
     ".#..#...#",  // stopped
     ".#..#...#",  // failed
     ".........",  // deleting

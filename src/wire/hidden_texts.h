@@ -6,9 +6,9 @@
 namespace skerry::wire {
 
 // A document with a specification's fields (an environment, a creation request, a manifest) without what cloud_init
-// says:
-// {"hidden":true}, which no request takes for a wish. Its texts hold passwords and keys. The same bytes when there is
-// none; "{}" for what is no JSON object.
-std::string without_cloud_init(std::string document);
+// says ({"hidden":true}) and without the values of its environment variables (each null), of a manifest's workload too:
+// they hold passwords and keys. No request takes either for a wish. The same bytes when there are none; "{}" for what
+// is no JSON object.
+std::string without_secrets(std::string document);
 
 }  // namespace skerry::wire

@@ -8,9 +8,22 @@ namespace skerry {
 namespace {
 
 constexpr std::size_t kMaxAnswerHeaders = 128;
-constexpr std::string_view kHeadEnd = "\r\n\r\n";
 // Of what is only announced; whoever reads it has a smaller limit.
 constexpr std::size_t kMostBodyBytes = std::size_t{1} << 40U;
+
+struct Parts {
+  std::string_view head;
+  std::size_t body_at = 0;
+};
+// A line may end in a bare line feed (RFC 9112 section 2.2): scripts behind small servers (busybox httpd) write them.
+std::optional<Parts> parts_of(std::string_view bytes) {
+  for (auto at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+    std::size_t next = at + 1;
+    if (next < bytes.size() && bytes[next] == '\r') ++next;
+    if (next < bytes.size() && bytes[next] == '\n') return Parts{bytes.substr(0, at), next + 1};
+  }
+  return std::nullopt;
+}
 
 bool is_header(std::string_view line, std::string_view name) {
   if (line.size() <= name.size() || line[name.size()] != ':') return false;
@@ -74,14 +87,15 @@ Result<int> parse_status_line(std::string_view answer) {
 }
 
 Result<HttpAnswer> parse_http_answer(std::string_view bytes) {
-  const auto end = bytes.find(kHeadEnd);
-  if (end == std::string_view::npos) {
+  if (bytes.empty()) return fail(ErrorCode::kCorrupt, "the connection was closed without an answer");
+  const auto parts = parts_of(bytes);
+  if (!parts) {
     TRY(parse_status_line(bytes));
     return fail(ErrorCode::kCorrupt, "the answer was cut off within its head");
   }
   std::optional<std::size_t> length;
-  HttpAnswer answer = TRY(take_head(bytes.substr(0, end), length));
-  answer.body = bytes.substr(end + kHeadEnd.size());
+  HttpAnswer answer = TRY(take_head(parts->head, length));
+  answer.body = bytes.substr(parts->body_at);
   if (length && !has_no_body(answer) && *length != answer.body.size()) {
     return fail(ErrorCode::kCorrupt, cat("the answer has ", answer.body.size(), " bytes and says ", *length));
   }
@@ -89,11 +103,11 @@ Result<HttpAnswer> parse_http_answer(std::string_view bytes) {
 }
 
 Result<std::optional<std::size_t>> http_answer_size(std::string_view bytes) {
-  const auto end = bytes.find(kHeadEnd);
-  if (end == std::string_view::npos) return std::nullopt;
+  const auto parts = parts_of(bytes);
+  if (!parts) return std::nullopt;
   std::optional<std::size_t> length;
-  const HttpAnswer answer = TRY(take_head(bytes.substr(0, end), length));
-  const std::size_t head = end + kHeadEnd.size();
+  const HttpAnswer answer = TRY(take_head(parts->head, length));
+  const std::size_t head = parts->body_at;
   if (!length || has_no_body(answer)) return head;
   if (*length > kMostBodyBytes) return fail(ErrorCode::kCorrupt, cat("the answer says it has ", *length, " bytes"));
   return head + *length;

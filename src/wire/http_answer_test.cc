@@ -25,6 +25,18 @@ TEST(HttpAnswer, WithoutABodyTheHeadIsAll) {
   EXPECT_EQ(http_answer_size(odd)->value(), odd.size());
 }
 
+// What busybox httpd passes on from a script, and what it says itself, without a length.
+TEST(HttpAnswer, SmallServersAreUnderstood) {
+  const auto script = parse_http_answer("HTTP/1.1 200 OK\r\nContent-Type: text/plain\n\nhi\r\n\r\n");
+  ASSERT_TRUE(script) << script.error().message();
+  EXPECT_EQ(script->content_type, "text/plain");
+  EXPECT_EQ(script->body, "hi\r\n\r\n");
+  EXPECT_EQ(parse_http_answer("HTTP/1.0 501 Not Implemented\r\nConnection: close\r\n\r\n<HTML>")->status, 501);
+  EXPECT_EQ(parse_http_answer("HTTP/1.0 200 OK\nA: b\n\r\nx")->body, "x");
+  EXPECT_EQ(parse_http_answer("").error().step, "the connection was closed without an answer");
+  EXPECT_EQ(parse_http_answer("HTTP/1.0 200 OK\r\nhi\n").error().step, "the answer was cut off within its head");
+}
+
 TEST(HttpAnswer, WhatCannotBeMeasuredIsRefused) {
   for (const auto* bytes : {"SSH-2.0 x\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: -1\r\n\r\n",
                             "HTTP/1.1 200 \r\nContent-Length: 99999999999999\r\n\r\n",

@@ -1,5 +1,7 @@
 #include "wire/plugin_manifest.h"
 
+#include <algorithm>
+
 #include "wire/json_fields.h"
 #include "wire/spec_fields.h"
 
@@ -74,6 +76,11 @@ void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
   fields.text("name", manifest.name, 64);
   fields.text("version", manifest.version, 128);
   fields.text("runtime", manifest.runtime, 128);
+  // A guest is told on its kernel's command line, where a quote cannot be said.
+  const auto is_plain = [](unsigned char letter) { return letter >= ' ' && letter != 0x7f && letter != '"'; };
+  if (!std::ranges::all_of(manifest.runtime, is_plain)) {
+    fields.error("runtime", "must hold no quotes and no control characters");
+  }
   fields.flag("enabled", manifest.enabled);
   fields.text("image", manifest.image, 1024);
   fields.text("image_digest", manifest.image_digest, 128);

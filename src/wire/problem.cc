@@ -52,8 +52,9 @@ int http_status(const Error& error) {
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kConflict:
     case ErrorCode::kCancelled: return 409;
-    case ErrorCode::kRefused:
-    case ErrorCode::kPermissionDenied: return 403;
+    case ErrorCode::kRefused: return 403;
+    // A file system that became read-only is nobody's lack of a right.
+    case ErrorCode::kPermissionDenied: return error.sys_errno == EROFS ? 503 : 403;
     // No address, too little memory: the caller can ask for less. A full disk it cannot help.
     case ErrorCode::kResourceExhausted: return error.sys_errno == 0 ? 409 : 507;
     case ErrorCode::kNotExecutable:

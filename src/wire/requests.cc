@@ -121,6 +121,15 @@ Result<PullRequest> parse_pull_request(std::string_view body) {
   });
 }
 
+Result<PushRequest> parse_push_request(std::string_view body) {
+  return parse_body(body, PushRequest{}, [](ObjectReader& fields, PushRequest& into) {
+    fields.text("image", into.image, 1024);
+    fields.text("target", into.target, 1024);
+    fields.flag("insecure", into.insecure);
+    fields.required("image");
+  });
+}
+
 Result<ArchiveRequest> parse_archive_request(std::string_view body) {
   return parse_body(body, ArchiveRequest{}, [](ObjectReader& fields, ArchiveRequest& into) {
     fields.text("path", into.path, 4095);

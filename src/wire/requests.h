@@ -51,6 +51,14 @@ struct PullRequest {
 };
 Result<PullRequest> parse_pull_request(std::string_view body);
 
+// POST /images/push: {"image", "target", "insecure"}. Without a target it goes where its name says.
+struct PushRequest {
+  std::string image;
+  std::string target;
+  bool insecure = false;
+};
+Result<PushRequest> parse_push_request(std::string_view body);
+
 // POST /images/load and /images/save: {"path", "name"}; POST /images/tag: {"source", "name"}.
 struct ArchiveRequest {
   std::string path;
