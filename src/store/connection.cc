@@ -38,6 +38,9 @@ Error error_of(const SQLite::Exception& exception, std::string_view step, int sy
   Error error{code_of(exception, system_errno), 0, std::string(step), exception.getErrorStr()};
   const int code = exception.getErrorCode();
   if (code == SQLITE_CANTOPEN || code == SQLITE_IOERR) error.sys_errno = system_errno;
+  // Whoever asked is told that it is the disk, and not he who lacks a right.
+  if (code == SQLITE_FULL) error.sys_errno = ENOSPC;
+  if (code == SQLITE_READONLY) error.sys_errno = EROFS;
   if (code == SQLITE_CONSTRAINT || code == SQLITE_ERROR) error.hint = exception.what();
   return error;
 }

@@ -20,6 +20,12 @@ Result<std::set<Ipv4>> leased_addresses(Connection& connection) {
   return leased;
 }
 
+std::vector<Lease> selected(Query& query) {
+  std::vector<Lease> leases;
+  while (query.next()) leases.push_back({query.text(0), query.text(1), query.text(2), query.time(3)});
+  return leases;
+}
+
 }  // namespace
 
 Result<std::string> insert_lease(Connection& connection, const Zone& zone, const std::string& environment_id,
@@ -37,8 +43,22 @@ void set_lease_aside(Connection& connection, const std::string& environment_id) 
   connection.query("UPDATE ip_leases SET vm_id = NULL WHERE vm_id = ?").bind(environment_id).run();
 }
 
-void release_set_aside(Connection& connection, const std::string& ip) {
-  connection.query("DELETE FROM ip_leases WHERE vm_id IS NULL AND (ip = ?1 OR ?1 = '')").bind(ip).run();
+std::vector<Lease> release_set_aside(Connection& connection, const std::string& ip) {
+  return selected(connection
+                      .query("DELETE FROM ip_leases WHERE vm_id IS NULL AND (ip = ?1 OR ?1 = '')"
+                             " RETURNING ip, zone, vm_id, leased_at")
+                      .bind(ip));
+}
+
+std::vector<Lease> leases_of(Connection& connection, const std::string& environment_id) {
+  return selected(
+      connection.query("SELECT ip, zone, vm_id, leased_at FROM ip_leases WHERE vm_id = ?").bind(environment_id));
+}
+
+Event lease_event(const Lease& lease, std::string_view what, const std::string& environment, WallTime time) {
+  Event event{0, cat("lease.", what), lease.ip, {{"ip", lease.ip}, {"zone", lease.zone}}, time};
+  if (!environment.empty()) event.data["environment"] = environment;
+  return event;
 }
 
 Result<std::vector<Lease>> select_leases(Connection& connection) {

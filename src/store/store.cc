@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "base/crash_point.h"
 #include "base/sys_file.h"
 #include "base/text.h"
 #include "store/connection.h"
@@ -35,6 +36,10 @@ class SqliteStore final : public Store {
       const WallTime now = environment.status.created_at;
       if (zone) environment.ip = TRY(sql::insert_lease(db, *zone, environment.id, now));
       sql::insert_events(db, {environment_event(environment, "created", now)});
+      if (zone) {
+        const Lease lease{environment.ip, zone->name, environment.id, now};
+        sql::insert_events(db, {sql::lease_event(lease, "taken", environment.spec.name, now)});
+      }
       return {};
     });
     TRY(std::move(stored));
@@ -48,7 +53,13 @@ class SqliteStore final : public Store {
 
   Status delete_environment(const std::string& id, const std::vector<Event>& events) override {
     return write(cat("delete environment ", id), [&](Connection& db) -> Status {
-      if (sql::delete_environment(db, id)) sql::insert_events(db, events);
+      const auto leases = sql::leases_of(db, id);
+      if (!sql::delete_environment(db, id)) return {};
+      sql::insert_events(db, events);
+      if (events.empty()) return {};
+      for (const auto& lease : leases) {
+        sql::insert_events(db, {sql::lease_event(lease, "released", events.back().resource, events.back().time)});
+      }
       return {};
     });
   }
@@ -60,9 +71,11 @@ class SqliteStore final : public Store {
       return {};
     });
   }
-  Status release_address(const std::string& ip) override {
+  Status release_address(const std::string& ip, WallTime now) override {
     return write("release an address", [&](Connection& db) -> Status {
-      sql::release_set_aside(db, ip);
+      for (const auto& lease : sql::release_set_aside(db, ip)) {
+        sql::insert_events(db, {sql::lease_event(lease, "released", "", now)});
+      }
       return {};
     });
   }
@@ -171,6 +184,7 @@ class SqliteStore final : public Store {
         return {};
       });
     }
+    if (written) crash_point(step);
     if (written && after > before) notify(after);
     return written;
   }

@@ -54,16 +54,17 @@ class Store {
 
   // ── environments ──
   // Inserts it. With a zone it also leases the lowest free address of the zone's pool (written to `ip` of the answer)
-  // in the same transaction. Stores the event "<noun>.created" with it.
+  // in the same transaction. Stores the event "<noun>.created" with it, and of a lease "lease.taken".
   virtual Result<Environment> create_environment(Environment environment, const std::optional<Zone>& zone) = 0;
   // Replaces specification and status of the one with this id. kNotFound when it is gone.
   virtual Status update_environment(const Environment& environment, const std::vector<Event>& events) = 0;
-  // Deletes it and releases its lease. Not there is success (without events).
+  // Deletes it and releases its lease; with events "lease.released" too, behind them and at the time of the last one.
+  // Not there is success (without events).
   virtual Status delete_environment(const std::string& id, const std::vector<Event>& events) = 0;
   // The same, but its address is set aside instead of released: something of it is still on the host.
   virtual Status retire_environment(const std::string& id, const std::vector<Event>& events) = 0;
-  // An address that was set aside may be leased again; "" for all of them.
-  virtual Status release_address(const std::string& ip) = 0;
+  // An address that was set aside may be leased again ("lease.released"); "" for all of them.
+  virtual Status release_address(const std::string& ip, WallTime now) = 0;
   virtual Result<std::vector<Environment>> environments() = 0;  // in order of creation
   virtual Result<std::vector<Lease>> leases() = 0;
 

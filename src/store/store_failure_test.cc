@@ -31,13 +31,21 @@ void expect_sound(Store& store) {
   const auto leases = store.leases().value();
   std::set<std::string> created;
   std::set<std::string> deleted;
+  std::set<std::string> leased;
   std::uint64_t last = 0;
   const auto events = store.events({0, 1'000'000, "", ""}).value();
   for (const auto& found : events) {
     EXPECT_EQ(found.id, last + 1);
     last = found.id;
-    (found.type == "container.deleted" ? deleted : created).insert(found.resource);
+    if (found.type == "lease.taken") {
+      EXPECT_TRUE(leased.insert(found.resource).second) << found.resource << " is taken twice";
+    } else if (found.type == "lease.released") {
+      EXPECT_EQ(leased.erase(found.resource), 1U) << found.resource << " is released, and was not taken";
+    } else {
+      (found.type == "container.deleted" ? deleted : created).insert(found.resource);
+    }
   }
+  EXPECT_EQ(leased.size(), leases.size()) << "and of addresses too";
   EXPECT_EQ(store.last_event_id().value(), last);
   EXPECT_EQ(environments.size(), leases.size()) << "each has one address";
   EXPECT_EQ(environments.size(), created.size() - deleted.size()) << "events tell exactly what is";

@@ -20,6 +20,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+constexpr WallTime kLater{1'700'000'001'000'000'000};
+
 class StoreTest : public ::testing::Test {
  protected:
   void SetUp() override { reopen(); }
@@ -34,11 +36,14 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(made) << made.error().message();
     return made.value_or(Environment{});
   }
+  // Without a type in the filter those of leases are left out: most tests ask about something else.
   std::vector<std::string> event_types(const EventFilter& filter = {}) {
     std::vector<std::string> types;
     const auto events = store_->events(filter).value();
     types.reserve(events.size());
-    for (const auto& stored : events) types.push_back(stored.type);
+    for (const auto& stored : events) {
+      if (!filter.type.empty() || !stored.type.starts_with("lease.")) types.push_back(stored.type);
+    }
     return types;
   }
 
@@ -86,7 +91,7 @@ TEST_F(StoreTest, TakenNameIsRefusedAndNothingChanges) {
   EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
   EXPECT_THAT(refused.error().message(), HasSubstr("web"));
   EXPECT_EQ(store_->leases().value().size(), 1U);
-  EXPECT_EQ(store_->last_event_id().value(), 1U);
+  EXPECT_EQ(store_->last_event_id().value(), 2U) << "created, its lease taken";
 }
 
 TEST_F(StoreTest, UpdateReplacesAndTellsInOneStep) {
@@ -118,13 +123,41 @@ TEST_F(StoreTest, ARetiredEnvironmentLeavesItsAddressSetAside) {
   EXPECT_THAT(event_types(), ElementsAre("container.created", "container.stopped", "container.deleted"));
   const auto next = create("web");
   EXPECT_NE(next.ip, web.ip);
-  ASSERT_TRUE(store_->release_address(next.ip)) << "that one is in use";
+  ASSERT_TRUE(store_->release_address(next.ip, kLater)) << "that one is in use";
   EXPECT_EQ(store_->leases().value().size(), 2U);
-  ASSERT_TRUE(store_->release_address(web.ip));
+  ASSERT_TRUE(store_->release_address(web.ip, kLater));
   EXPECT_EQ(create("other").ip, web.ip);
   ASSERT_TRUE(store_->retire_environment(next.id, {}));
-  ASSERT_TRUE(store_->release_address(""));
+  ASSERT_TRUE(store_->release_address("", kLater));
   EXPECT_EQ(store_->leases().value().size(), 1U);
+}
+
+// The address is told of when it is taken and when it may be leased again, which is not when its environment goes.
+TEST_F(StoreTest, LeasesTellOfThemselvesWithTheChange) {
+  const auto web = create("web");
+  const auto bare = create("bare", std::nullopt);
+  EXPECT_THAT(event_types({0, 1000, "lease.", ""}), ElementsAre("lease.taken"));
+  const auto told = store_->events({0, 1000, "lease.taken", web.ip}).value();
+  ASSERT_EQ(told.size(), 1U);
+  const Event& taken = told[0];
+  EXPECT_EQ(taken.data, (std::map<std::string, std::string>{
+                            {"environment", "web"}, {"ip", "192.168.127.100"}, {"zone", "default"}}));
+  EXPECT_EQ(taken.time, web.status.created_at);
+  ASSERT_TRUE(store_->delete_environment(bare.id, {event("container.deleted", "bare")}));
+  ASSERT_TRUE(store_->delete_environment(web.id, {event("container.deleted", "web")}));
+  const auto released = store_->events({0, 1000, "lease.released", ""}).value();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].data, taken.data);
+  const auto next = create("next");
+  ASSERT_TRUE(store_->retire_environment(next.id, {event("container.deleted", "next")}));
+  EXPECT_EQ(event_types({0, 1000, "lease.released", ""}).size(), 1U) << "it is still set aside";
+  ASSERT_TRUE(store_->release_address(next.ip, kLater));
+  ASSERT_TRUE(store_->release_address(next.ip, kLater)) << "and is told of once";
+  std::vector<std::string> order;
+  const auto since = store_->events({released[0].id, 1000, "", ""}).value();
+  for (const auto& stored : since) order.push_back(stored.type);
+  EXPECT_THAT(order, ElementsAre("container.created", "lease.taken", "container.deleted", "lease.released"));
+  EXPECT_EQ(store_->events({released[0].id, 1000, "lease.released", ""}).value().at(0).time, kLater);
 }
 
 TEST_F(StoreTest, ListIsInOrderOfCreation) {
@@ -164,7 +197,7 @@ TEST_F(StoreTest, FullPoolRefusesAndLeavesNothing) {
   EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
   EXPECT_THAT(refused.error().message(), HasSubstr("192.168.127.100-192.168.127.101"));
   EXPECT_EQ(store_->environments().value().size(), 2U);
-  EXPECT_EQ(store_->last_event_id().value(), 2U);
+  EXPECT_EQ(store_->last_event_id().value(), 4U);
 }
 
 TEST_F(StoreTest, EventsAreFilteredAndPaged) {
@@ -209,7 +242,7 @@ TEST_F(StoreTest, ListenerHearsOfEventsOnlyAndInOrder) {
   ASSERT_TRUE(store_->append_events({event("a.b", "x"), event("a.c", "x")}));
   ASSERT_FALSE(store_->remove_plugin({"none", ""}, {event("plugin.removed", "none")}));
   ASSERT_TRUE(store_->prune_events(0));
-  EXPECT_THAT(heard, ElementsAre(1U, 3U));
+  EXPECT_THAT(heard, ElementsAre(2U, 4U));
 }
 
 TEST_F(StoreTest, PluginsLiveTheirLife) {
