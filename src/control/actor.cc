@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/crash_point.h"
+#include "base/file_io.h"
 #include "base/log.h"
 #include "base/rollback.h"
+#include "base/sys_file.h"
 #include "base/text.h"
 #include "core/admission.h"
 #include "core/state_machine.h"
@@ -197,11 +199,12 @@ Status Actor::carry_out(const VerbCommand& command) {
       return converge(stop);
     }
     case Verb::kStop: TRY(want(Goal::kStopped, std::nullopt)); return converge(stop);
-    case Verb::kRestart:
-      TRY(want(Goal::kStopped, std::nullopt));
-      TRY(converge(stop));
-      TRY(want(Goal::kRunning, State::kStarting));
+    case Verb::kRestart: {
+      const State state = snapshot().status.state;
+      const bool has_run = is_alive(state) || state == State::kSuspended;
+      TRY(want(Goal::kRunning, has_run ? State::kStopping : State::kStarting));
       return converge(stop);
+    }
     case Verb::kPause: TRY(want(Goal::kPaused, std::nullopt)); return converge(stop);
     case Verb::kSuspend: return suspend(stop);
     case Verb::kResume: TRY(want(Goal::kRunning, std::nullopt)); return converge(stop);
@@ -233,14 +236,29 @@ Status Actor::change_limits(const Resources& wanted) {
   changed.spec.resources = wanted;
   TRY(validate(changed.spec));
   if (!is_alive(before.status.state)) return save(changed, "updated");
-  // What holds is what is stored, also after half of it was refused. A daemon that dies here has not answered yet.
+  // What holds is what is stored, also after half of it was refused, or after the end of this daemon: then the note
+  // tells the next one.
+  const std::string note = limits_note();
+  TRY(write_file_atomic(note, "", 0600));
   Rollback undo;
-  undo.add([&] { static_cast<void>(driver_.limit(place_, before.spec.resources)); });
+  undo.add([&] {
+    if (driver_.limit(place_, before.spec.resources)) static_cast<void>(sys::unlink(note));
+  });
   TRY(driver_.limit(place_, wanted));
   crash_point("the run has new limits");
   TRY(save(changed, "updated"));
   undo.commit();
-  return {};
+  return sys::unlink(note);
+}
+
+std::string Actor::limits_note() const { return cat(place_.run_dir, "/new-limits"); }
+
+// A daemon was killed while it gave the run new limits: the stored ones hold.
+Status Actor::settle_limits() {
+  const std::string note = limits_note();
+  if (!sys::exists(note)) return {};
+  TRY(driver_.limit(place_, snapshot().spec.resources));
+  return sys::unlink(note);
 }
 
 Status Actor::record_health(const HealthReport& report) {
@@ -321,10 +339,16 @@ Status Actor::act(const Step& step, const Observation& observed, const StopReque
 
 // What does not listen can still be stopped: a failure is tried again at the next look, and holds nothing up.
 void Actor::take_over(const Observation& observed) {
-  if (taken_over_ || observed.phase == Phase::kPaused) return;
+  if (taken_over_) return;
+  if (observed.phase == Phase::kPaused) {
+    if (auto settled = settle_limits(); !settled) log::warning("limits", {{"error", settled.error().message()}});
+    return;
+  }
   if (observed.phase == Phase::kRunning) {
     if (snapshot().status.goal == Goal::kDeleted) return;
-    if (auto told = driver_.adopt(place_); !told) {
+    auto told = driver_.adopt(place_);
+    if (told) told = settle_limits();
+    if (!told) {
       log::warning("cannot take a run over", {{"name", place_.name}, {"error", told.error().message()}});
       context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
       return;
@@ -352,6 +376,8 @@ Status Actor::adopt(const Observation& observed) {
   if (observed.phase == Phase::kRunning || observed.phase == Phase::kPaused) arm_watch();
   const bool was_there = status.state == State::kRunning || status.state == State::kPaused;
   if (observed.phase == Phase::kAbsent && observed.suspended && was_there) return record_suspended("suspended");
+  const bool frozen = status.state == State::kSuspended && status.goal == Goal::kSuspended;
+  if (frozen && observed.phase == Phase::kAbsent && !observed.suspended) return record_lost_memory();
   return {};
 }
 
@@ -385,7 +411,6 @@ Status Actor::save(const Environment& changed, std::string_view event) {
     exchange(std::move(before));
     return stored;
   }
-  crash_point(cat("stored as ", to_text(changed.status.state), ", wanted ", to_text(changed.status.goal)));
   return {};
 }
 

@@ -99,6 +99,9 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status record_health(const HealthReport& report);
   // Stored, and of a run that lives at once.
   Status change_limits(const Resources& wanted);
+  Status settle_limits();
+  // There while the limits of the run may be other ones than the stored.
+  [[nodiscard]] std::string limits_note() const;
   // Stores a new goal (and, for a start, that it is starting).
   Status want(Goal goal, std::optional<State> state);
   // observe → plan → act, until nothing is left to do. The error of the last failed act, if any.
@@ -124,6 +127,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status do_destroy(const StopRequest& stop);
   Status record_started(std::int64_t pid, bool adopted);
   Status record_suspended(std::string_view event);
+  Status record_lost_memory();
   Status record_start_failure(const Error& error);
   void arm_watch();
 

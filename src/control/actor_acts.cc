@@ -91,6 +91,7 @@ void Actor::leave_service() {
 
 Status Actor::do_freeze(Action action) {
   TRY(action == Action::kPause ? driver_.pause(place_) : driver_.resume(place_));
+  crash_point(action == Action::kPause ? "the driver has frozen it" : "the driver has thawed it");
   Environment changed = snapshot();
   changed.status.state = action == Action::kPause ? State::kPaused : State::kRunning;
   return save(changed, action == Action::kPause ? "paused" : "resumed");
@@ -113,6 +114,15 @@ Status Actor::record_suspended(std::string_view event) {
   status.exit_code.reset();
   status.reason.clear();
   return save(changed, event);
+}
+
+// Its memory is not there any more, though nobody has used it: a restoration had begun, and was cut short.
+Status Actor::record_lost_memory() {
+  Environment changed = snapshot();
+  changed.status.state = State::kStopped;
+  changed.status.goal = Goal::kStopped;
+  changed.status.reason = "what it had in memory was given up";
+  return save(changed, "stopped");
 }
 
 Status Actor::do_restore(const std::string& directory) {
@@ -142,10 +152,16 @@ std::optional<Environment> Actor::after_end(const Observation& observed) {
   status.exit_code = observed.exit_code;
   status.reason = observed.reason;
   if (!observed.exit_code && status.reason.empty() && !asked) status.reason = "the run was lost (the host restarted?)";
-  status.state = asked || observed.exit_code == 0 ? State::kStopped : State::kFailed;
+  const bool restarting = is_restarting(status);
+  status.state = restarting ? State::kStarting : asked || observed.exit_code == 0 ? State::kStopped : State::kFailed;
   status.health = Health::kUnknown;
   status.pid = 0;
   status.finished_at = context_.clock.now();
+  if (restarting) {
+    status.restarts = 0;
+    status.reason.clear();
+    return changed;
+  }
   if (frozen) status.goal = Goal::kStopped;
   if (observed.restarts_spent ||
       !should_restart(changed.spec.restart, status.goal, status.exit_code, status.restarts)) {
@@ -157,9 +173,10 @@ std::optional<Environment> Actor::after_end(const Observation& observed) {
 
 Status Actor::do_collect(const Observation& observed) {
   const auto ended = after_end(observed);
-  const bool clean = ended && ended->status.state == State::kStopped;
+  // Ended well, or because somebody wanted it.
+  const bool clean = ended && ended->status.state != State::kFailed;
   if (ended && ended->status.goal == Goal::kDeleted) return retire(*ended, clean ? "stopped" : "crashed");
-  if (snapshot().status.state == State::kSuspended) TRY(driver_.discard_suspended(place_));
+  if (observed.suspended || snapshot().status.state == State::kSuspended) TRY(driver_.discard_suspended(place_));
   TRY(driver_.collect(place_, snapshot().spec.kind));
   crash_point("the driver has collected the run");
   if (!ended) return {};
@@ -181,7 +198,6 @@ Status Actor::retire(Environment last, std::string_view end) {
     return stored;
   }
   retired_ = true;
-  crash_point("it is retired");
   // Nobody waits for what the kernel and the disk take to forget it.
   finish_waiters();
   return clean_up();
@@ -192,10 +208,10 @@ Status Actor::clean_up() {
   TRY(sys::remove_tree(place_.run_dir));
   TRY(sys::remove_tree(place_.state_dir));
   crash_point("the remains of what was retired are gone");
-  if (const auto ip = snapshot().ip; !ip.empty()) TRY(context_.store.release_address(ip));
+  if (const auto ip = snapshot().ip; !ip.empty()) TRY(context_.store.release_address(ip, context_.clock.now()));
   retired_ = false;
-  crash_point("its address is free again");
   TRY(context_.refresh_firewall());
+  crash_point("the firewall has forgotten what was retired");
   context_.forget(place_.id);
   return {};
 }
@@ -222,7 +238,6 @@ Status Actor::do_destroy(const StopRequest& stop) {
     set_last(before, false);
     return deleted;
   }
-  crash_point("it is no longer stored");
   context_.forget(place_.id);
   return context_.refresh_firewall();
 }

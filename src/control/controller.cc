@@ -13,8 +13,8 @@
 #include "control/network.h"
 #include "control/policy_book.h"
 #include "control/zones.h"
+#include "core/crossings.h"
 #include "core/net.h"
-#include "core/net_policy.h"
 #include "core/service.h"
 #include "core/state_machine.h"
 
@@ -54,7 +54,7 @@ Status LiveController::open() {
   remove_leftovers(config_.run_dir);
   remove_leftovers(config_.state_dir);
   give_back_devices(config_.run_dir);
-  TRY(ports_.store.release_address(""));
+  TRY(ports_.store.release_address("", ports_.clock.now()));
   if (auto removed = ports_.network.remove_stale(known); !removed) {
     log::warning("stale network devices", {{"error", removed.error().message()}});
   }
@@ -116,14 +116,28 @@ Status LiveController::refresh_firewall() {
   const auto deployments = TRY(ports_.store.deployments());
   const auto all = views();
   const auto policy = ports_.policy.edition().policy;
-  auto passages = net_policy(*policy, all, ports_.zones.list());
+  auto passages = bounded_net_policy(*policy, all, ports_.zones.list());
   if (!passages) {
     // Environments go on starting: with less than they are allowed, not with more.
     log::error("the policy cannot be enforced: nothing crosses or leaves zones",
                {{"error", passages.error().message()}});
-    passages = closed_net_policy(all);
+    passages = BoundedNetPolicy{closed_net_policy(all), {}};
   }
-  return annotate(ports_.network.apply(all, services_of(deployments, all), *passages), "firewall");
+  say_closed(passages->closed);
+  return annotate(ports_.network.apply(all, services_of(deployments, all), passages->policy), "firewall");
+}
+
+// Once for each that is closed, and not at each of the many refreshes while it is.
+void LiveController::say_closed(const std::vector<Crossing>& closed) {
+  std::set<std::string> now;
+  for (const auto& each : closed) {
+    auto key = cat(each.from, " ", each.to);
+    if (!closed_crossings_.contains(key)) {
+      log::error("too many passages: this crossing is closed until there are fewer", {{"what", to_text(each)}});
+    }
+    now.insert(std::move(key));
+  }
+  closed_crossings_ = std::move(now);
 }
 
 Result<std::string> LiveController::choose_service_address(const std::string& zone, const std::string& wanted) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <set>
 
-#include "base/crash_point.h"
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -71,6 +70,7 @@ Result<Launch> LiveController::warm_launch(const WarmShape& shape) {
   Launch launch;
   launch.place = place_of(config_, placeholder);
   TRY(resolve_disks(placeholder, launch));
+  launch.runtime = TRY(runtime_of(launch.spec));
   launch.network = TRY(make_attachment(placeholder, zone, {}));
   return launch;
 }
@@ -121,7 +121,6 @@ Result<Environment> LiveController::store_record(Environment environment, const 
   }
   auto stored = TRY(ports_.store.create_environment(std::move(environment), zone));
   undo.commit();
-  crash_point("a new one is stored");
   return stored;
 }
 
@@ -184,6 +183,7 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   launch.place = place;
   launch.incarnation = environment.status.incarnation;
   TRY(resolve_disks(environment, launch));
+  launch.runtime = TRY(runtime_of(launch.spec));
   const Zone zone = TRY(standing_zone(environment.spec.zone));
   const auto& servers = zone.dns.empty() ? config_.dns : zone.dns;
   const auto dns = TRY(network::choose_resolvers(network::host_resolv_conf(), {servers, {}}));
@@ -191,6 +191,13 @@ Result<Launch> LiveController::make_launch(const Environment& environment, const
   const std::string saved = saved_of(place);
   if (environment.status.started_at.ns == 0 && sys::exists(saved)) launch.saved = saved;
   return launch;
+}
+
+// Empty too when the plugin has been removed by force: nobody knows any more what it called itself.
+Result<std::string> LiveController::runtime_of(const EnvironmentSpec& spec) {
+  if (spec.plugin.empty()) return std::string();
+  const auto plugin = TRY(ports_.store.find_plugin({spec.plugin, spec.plugin_version}));
+  return plugin ? plugin->runtime : std::string();
 }
 
 // One that environments can start in.

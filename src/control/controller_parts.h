@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "control/warm_pool.h"
 #include "control/worker_pool.h"
 #include "core/admission.h"
+#include "core/crossings.h"
 
 namespace skerry {
 
@@ -77,6 +79,8 @@ class LiveController final : public Controller {
   Driver* driver_for(Isolation isolation);
   Status resolve_disks(const Environment& environment, Launch& launch);
   Result<Launch> make_launch(const Environment& environment, const EnvironmentPlace& place);
+  void say_closed(const std::vector<Crossing>& closed);
+  Result<std::string> runtime_of(const EnvironmentSpec& spec);
   Result<Zone> standing_zone(const std::string& name);
   Status refresh_firewall();
   void remove_leftovers(const std::string& parent);
@@ -87,9 +91,10 @@ class LiveController final : public Controller {
   StartTimes start_times_;
   std::unique_ptr<Wakeups> wakeups_;
   std::unique_ptr<ActorContext> context_;
-  std::unique_ptr<WarmPool> warm_pool_;  // none: nothing may be kept ready
-  std::mutex create_mutex_;              // one creation at a time: admission and the insert see the same facts
-  std::mutex firewall_mutex_;            // one refresh at a time, in order
+  std::unique_ptr<WarmPool> warm_pool_;     // none: nothing may be kept ready
+  std::mutex create_mutex_;                 // one creation at a time: admission and the insert see the same facts
+  std::set<std::string> closed_crossings_;  // with firewall_mutex_ held
+  std::mutex firewall_mutex_;               // one refresh at a time, in order
   std::mutex mutex_;
   std::vector<std::shared_ptr<Actor>> actors_;  // in order of creation; also those that are gone until all of it is
   std::condition_variable forgotten_;           // one less of these

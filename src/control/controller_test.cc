@@ -31,9 +31,10 @@ TEST_F(ControllerTest, CreatesStartsStopsAndDeletes) {
   ASSERT_TRUE(ask("web", Verb::kForceDelete));
   EXPECT_EQ(controller_->find("web").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(store_->leases()->size(), 0U);
-  EXPECT_EQ(event_types(), (std::vector<std::string>{"container.created", "container.started", "container.stopped",
-                                                     "container.started", "container.paused", "container.resumed",
-                                                     "container.stopped", "container.started", "container.deleted"}));
+  EXPECT_EQ(event_types(),
+            (std::vector<std::string>{"container.created", "lease.taken", "container.started", "container.stopped",
+                                      "container.started", "container.paused", "container.resumed", "container.stopped",
+                                      "container.started", "container.deleted", "lease.released"}));
   EXPECT_FALSE(sys::exists(dir_ / ("state/environments/" + made->id)));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "control/complete_spec.h"
@@ -236,6 +237,7 @@ void Deployments::refresh_services() {
   if (auto refreshed = controller_.refresh_network(); !refreshed) {
     log::error("services", {{"error", refreshed.error().message()}});
   }
+  crash_point("the services stand");
 }
 
 Status Deployments::change(const std::string& name, const std::vector<std::string_view>& events,

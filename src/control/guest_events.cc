@@ -17,9 +17,10 @@ namespace {
 
 // A guest that could not be reached, or a feed that was missed.
 constexpr Duration kLookAgain = std::chrono::seconds(2);
-// Crashes of one guest's workload that are told within kCrashSpan.
-constexpr Duration kCrashSpan = std::chrono::seconds(10);
+// What one guest is believed within kSpan: crashes of its workload, and everything else.
+constexpr Duration kSpan = std::chrono::seconds(10);
 constexpr std::uint32_t kMostCrashes = 20;
+constexpr std::uint32_t kMostOthers = 100;
 
 // Also those that do not probe: an agent that is lost is worth telling.
 bool has_agent(const EnvironmentSpec& spec) { return spec.isolation == Isolation::kMicrovm; }
@@ -126,13 +127,25 @@ Status GuestEvents::read_some(const std::string& id, Guest& guest) {
   return {};
 }
 
+void GuestEvents::count_anew(Guest& guest) {
+  const MonoTime now = SystemClock().monotonic();
+  if (now - guest.counted_from < kSpan) return;
+  guest.counted_from = now;
+  guest.crashes = 0;
+  guest.others = 0;
+}
+
+bool GuestEvents::heard(const std::string& id, Guest& guest) {
+  ++guest.others;
+  if (guest.others == kMostOthers + 1) {
+    log::warning("a guest tells more than any agent does", {{"name", guest.name}});
+    controller_.report_health(id, guest.incarnation, Health::kUnhealthy, "its agent tells more than any agent does");
+  }
+  return guest.others <= kMostOthers;
+}
+
 // A guest that tells of more crashes than any back-off lets happen fills no log.
 void GuestEvents::tell_restart(const std::string& id, Guest& guest, const wire::AgentEvent& event) {
-  const MonoTime now = SystemClock().monotonic();
-  if (now - guest.counted_from >= kCrashSpan) {
-    guest.counted_from = now;
-    guest.crashes = 0;
-  }
   if (++guest.crashes > kMostCrashes) return;
   controller_.report_guest_restart(id, {guest.incarnation, event.exit_code, event.restarts + 1, event.backoff_ms});
 }
@@ -140,6 +153,9 @@ void GuestEvents::tell_restart(const std::string& id, Guest& guest, const wire::
 void GuestEvents::take(const std::string& id, Guest& guest, const Frame& frame) {
   if (frame.kind != FrameKind::kEvent || frame.session != 0) return;
   const auto event = wire::decode_event(frame.payload);
+  count_anew(guest);
+  const bool crash = event && event->type == wire::AgentEvent::Type::kWorkloadExited;
+  if (!crash && !heard(id, guest)) return;
   if (!event) return log::warning("guest event", {{"name", guest.name}, {"error", event.error().message()}});
   using Type = wire::AgentEvent::Type;
   switch (event->type) {

@@ -34,8 +34,9 @@ class GuestEvents {
     std::uint64_t incarnation = 0;
     Fd socket;
     FrameParser parser;
-    MonoTime counted_from = {};  // crashes told since then
+    MonoTime counted_from = {};  // what was told since then
     std::uint32_t crashes = 0;
+    std::uint32_t others = 0;
   };
   GuestEvents(Controller& controller, EventLoop loop, Fd wake)
       : controller_(controller), loop_(std::move(loop)), wake_(std::move(wake)) {}
@@ -48,6 +49,9 @@ class GuestEvents {
   void on_readable(const std::string& id);
   Status read_some(const std::string& id, Guest& guest);
   void take(const std::string& id, Guest& guest, const Frame& frame);
+  // What a guest says that can be said often is heard so often only: no guest fills a log or the store of events.
+  static void count_anew(Guest& guest);
+  bool heard(const std::string& id, Guest& guest);
   void tell_restart(const std::string& id, Guest& guest, const wire::AgentEvent& event);
   void drop(const std::string& id);
 

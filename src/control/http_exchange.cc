@@ -71,6 +71,9 @@ class Exchange {
     std::string chunk(64U << 10U, '\0');
     const auto got = ::recv(socket_, chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    // One that does not read the request to its end resets the connection behind its answer: what has come is told
+    // whole by its length, or as one without a length that just ends.
+    if (got < 0 && errno == ECONNRESET && !answer_.empty()) return true;
     if (got < 0) return fail(Error{ErrorCode::kUnavailable, errno, "the workload broke the connection off", {}});
     answer_.append(chunk.data(), static_cast<std::size_t>(got));
     if (answer_.size() > most_bytes_) {

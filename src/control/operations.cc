@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/text.h"
@@ -50,9 +52,18 @@ struct Operations::State {
     Entry& entry_;
   };
 
+  // What a library throws (no memory, no thread) ends the operation, not the daemon.
+  static Result<std::map<std::string, std::string>> try_work(const OperationWork& work, Progress& progress) {
+    try {
+      return work(progress);
+    } catch (const std::exception& error) {
+      return fail(ErrorCode::kInternal, error.what());
+    }
+  }
+
   void run(Entry& entry, const OperationWork& work) {
     Progress progress(*this, entry);
-    auto result = work(progress);
+    auto result = try_work(work, progress);
     {
       const std::lock_guard lock(mutex);
       auto& operation = entry.operation;
@@ -126,7 +137,12 @@ Result<Operation> Operations::start(std::string kind, std::string subject, Opera
   operation.started_at = state_->clock.now();
   state_->entries.push_back(entry);
   // The thread holds its entry alive and waits for this lock before it can end, so `thread` is set before it is read.
-  entry->thread = std::thread([state = state_.get(), entry, work = std::move(work)] { state->run(*entry, work); });
+  try {
+    entry->thread = std::thread([state = state_.get(), entry, work = std::move(work)] { state->run(*entry, work); });
+  } catch (const std::system_error& error) {
+    state_->entries.pop_back();
+    return fail(ErrorCode::kResourceExhausted, cat("start ", operation.kind, ": ", error.what()));
+  }
   Operation copy = operation;
   state_->trim();
   return copy;

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -100,7 +101,9 @@ Status PolicyBook::reload() {
     const std::lock_guard lock(mutex_);
     edition_ = std::move(edition);
   }
-  return enforce_ ? annotate(enforce_(), "enforce the policy") : Status();
+  if (enforce_) TRY_IN("enforce the policy", enforce_());
+  crash_point("the policy is enforced");
+  return {};
 }
 
 }  // namespace skerry

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -138,6 +139,7 @@ void Snapshots::take(const std::string& environment, const std::string& name, co
   };
   if (auto prepared = prepare(); !prepared) return done(fail(std::move(prepared).error()));
   save_to(name, environment, [this, name, done](Result<Environment> saved) {
+    crash_point("the driver has saved it");
     auto taken = saved ? record(*saved, name) : Result<Snapshot>(fail(saved.error()));
     if (!taken) static_cast<void>(sys::remove_tree(directory(name)));
     end(name);
@@ -204,7 +206,9 @@ Status Snapshots::remove(const std::string& name) {
   const auto gone = [&]() -> Status {
     const auto snapshot = TRY(find(name));
     TRY(store_.remove_snapshot(name, {snapshot_event(snapshot, "removed", clock_.now())}));
-    return sys::remove_tree(directory(name));
+    TRY(sys::remove_tree(directory(name)));
+    crash_point("a snapshot's files are gone");
+    return {};
   }();
   end(name);
   return gone;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/rollback.h"
 #include "base/text.h"
@@ -79,7 +78,6 @@ Result<Zone> Zones::add(const ZoneWish& wish) {
   undo.add([&] { static_cast<void>(network_.remove_zone(zone.name)); });
   TRY(store_.add_zone(zone, {zone_event(zone, "created", zone.created_at)}));
   undo.commit();
-  crash_point("a new zone is stored");
   const std::lock_guard lock(mutex_);
   zones_.push_back(zone);
   return zone;
@@ -102,7 +100,6 @@ Status Zones::remove(const std::string& name, const std::function<Status()>& unu
   });
   TRY(store_.remove_zone(name, {zone_event(zone, "removed", clock_.now())}));
   undo.commit();
-  crash_point("a zone is no longer stored");
   const std::lock_guard lock(mutex_);
   std::erase_if(zones_, [&](const Zone& each) { return each.name == name; });
   troubles_.erase(name);

@@ -25,6 +25,7 @@
 #include "daemon/image_service.h"
 #include "daemon/kernel_service.h"
 #include "daemon/release.h"
+#include "daemon/unfinished_files.h"
 #include "drivers/cloud_hypervisor/cloud_hypervisor_driver.h"
 #include "drivers/container/container_driver.h"
 #include "drivers/qemu/qemu_driver.h"
@@ -40,6 +41,11 @@ namespace {
 
 // For the remains of environments that were just removed, before the daemon ends.
 constexpr Duration kSettleTime = std::chrono::seconds(5);
+
+// Of "ADDR:PORT"; 0: nothing listens, or where is only known later.
+std::uint16_t api_port(const std::string& listen) {
+  return parse_int<std::uint16_t>(std::string_view(listen).substr(listen.rfind(':') + 1), "port").value_or(0);
+}
 
 class LiveComposition final : public Composition {
  public:
@@ -114,7 +120,7 @@ Result<Fd> lock_directory(const std::string& dir) {
 Status LiveComposition::lock_directories() {
   state_lock_ = TRY(lock_directory(options_.state_dir));
   run_lock_ = TRY(lock_directory(options_.run_dir));
-  return {};
+  return annotate(remove_unfinished_files(options_.state_dir), "clean up the state directory");
 }
 
 Status LiveComposition::make_drivers() {
@@ -126,7 +132,9 @@ Status LiveComposition::make_drivers() {
   microvm.kernel = options_.kernel;
   microvm.kernels = kernels_.get();
   microvm.cache_dir = cat(options_.state_dir, "/boot");
+  microvm.api_port = api_port(options_.listen);
   microvm.accel = TRY(parse_accel(options_.accelerator));
+  microvm.boot_timeout = std::chrono::seconds(options_.boot_timeout_s);
   if (options_.microvm_driver == "cloud-hypervisor") {
     microvm.program = options_.cloud_hypervisor;
     microvm_driver_ = make_cloud_hypervisor_driver(jail, *images_, std::move(microvm));

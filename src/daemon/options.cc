@@ -36,6 +36,10 @@ void declare_microvms(CLI::App& app, DaemonOptions& options) {
       ->capture_default_str();
   app.add_option("--kernel", options.kernel, "kernel image for microVMs (default: Debian's cloud kernel)")
       ->envname("SKERRY_KERNEL");
+  app.add_option("--boot-timeout", options.boot_timeout_s, "seconds in which the agent of a microVM has to report")
+      ->envname("SKERRY_BOOT_TIMEOUT")
+      ->check(CLI::Range(1U, 3600U))
+      ->capture_default_str();
 }
 
 void declare_log(CLI::App& app, RawOptions& raw) {

@@ -29,6 +29,7 @@ struct DaemonOptions {
   std::string cloud_hypervisor = "/usr/bin/cloud-hypervisor";
   std::string cgroup_parent = "skerry";  // below the daemon's own cgroup, in each hierarchy
   std::string kernel;                    // for microVMs; empty: Debian's cloud kernel of the newest version
+  std::uint32_t boot_timeout_s = 60;     // in which the agent of a microVM has to report
   std::string program_dir;               // where skerry-oci, skerry-keeper, skerry-agent are; default: beside us
   std::string group = "skerry";          // who may use the socket besides root
   unsigned workers = 8;
