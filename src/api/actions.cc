@@ -45,12 +45,14 @@ Status start_action(Context& context, Request request, const Reply& reply) {
     return fail(ErrorCode::kConflict, cat("\"", environment.spec.name, "\" is ", to_text(environment.status.state)),
                 "start it first");
   }
+  const Caller caller = request.caller;
   // On a thread of its own: workloads that hang hold up nobody.
-  return context.execs.start(environment.spec.name, [environment, action, request = std::move(request),
-                                                     reply](const std::function<bool()>& stopped) {
-    const auto cancelled = [&] { return stopped() || (request.gone && *request.gone); };
-    reply(run_action(environment, action, request, cancelled));
-  });
+  return context.execs.start(
+      caller, environment.spec.name,
+      [environment, action, request = std::move(request), reply](const std::function<bool()>& stopped) {
+        const auto cancelled = [&] { return stopped() || (request.gone && *request.gone); };
+        reply(run_action(environment, action, request, cancelled));
+      });
 }
 
 }  // namespace

@@ -267,29 +267,35 @@ TEST_F(TcpTest, WhoCouldNotHaveMadeItDoesNotGetIn) {
   const std::string config = R"({"image":"a","mounts":["/:/host"]})";
   ASSERT_TRUE(deployments_->add("web", "", config, 0));
   EXPECT_EQ(ask("PATCH", "/api/v1/deployments/web", header, R"({"plugin":"other"})"), 403);
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/web", header, R"({"config":{"image":"mine"}})"), 403)
+      << "what an admin has made is not replaced";
   EXPECT_EQ(ask("PATCH", "/api/v1/deployments/web", header, R"({"replicas":1})"), 200);
 }
 
 // Whoever only looks reads no passwords; and what a plugin says to its guests, no zone's token.
-TEST_F(TcpTest, CloudInitIsForThoseWhoMayBeInside) {
+TEST_F(TcpTest, SecretsAreForThoseWhoMayBeInside) {
   Environment environment = add_running("plain");
   environment.id = "fedcba9876543210";
   environment.spec.name = "seeded";
   environment.spec.zone = "work";
   environment.spec.isolation = Isolation::kMicrovm;
   environment.spec.cloud_init = CloudInit{"#cloud-config\npassword: s3cret\n", "", ""};
+  environment.spec.env["TOKEN"] = "t-s3cret";
   controller_.add(environment);
-  const std::string config =
-      R"({"image":"a","zone":"work","isolation":"microvm","cloud_init":{"user_data":"#!/bin/s3cret"}})";
+  const std::string config = R"({"image":"a","zone":"work","isolation":"microvm","env":{"TOKEN":"t-s3cret"},)"
+                             R"("cloud_init":{"user_data":"#!/bin/s3cret"}})";
   ASSERT_TRUE(deployments_->add("web", "", config, 0));
-  const std::string manifest = R"({"schema_version":"1","name":"seed","version":"1","image":"localhost/base:1",)"
-                               R"("cloud_init":{"vendor_data":"#!/bin/s3cret"}})";
+  const std::string manifest =
+      R"({"schema_version":"1","name":"seed","version":"1","image":"localhost/base:1",)"
+      R"("workload":{"env":{"TOKEN":"t-s3cret"}},"cloud_init":{"vendor_data":"#!/bin/s3cret"}})";
   ASSERT_EQ(client().call("POST", "/api/v1/plugins", manifest)->status, 201);
   const auto tells = [&](std::string_view path, const std::string& header) {
     const auto said = body(path, header);
     EXPECT_TRUE(said.starts_with("HTTP/1.1 200")) << said;
     const bool told = said.find("s3cret") != std::string::npos;
+    EXPECT_EQ(told, said.find("t-s3cret") != std::string::npos) << said;
     EXPECT_NE(told, said.find(R"("cloud_init":{"hidden":true})") != std::string::npos) << said;
+    EXPECT_NE(told, said.find(R"("TOKEN":null)") != std::string::npos) << said;
     return told;
   };
   const auto viewer = bearer(token("viewer"));
@@ -346,6 +352,12 @@ TEST_F(TcpTest, OnlyAdminsNameTheAddressOfAService) {
   EXPECT_EQ(create("operator", "dns", R"({"ports":["53"]})"), 201);
   EXPECT_EQ(ask("PATCH", "/api/v1/deployments/dns", operator_header, cat(R"({"service":)", named, "}")), 403);
   EXPECT_EQ(create("admin", "mine", named), 201);
+  // Who changes what answers at an address has it as well.
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/mine", operator_header, R"({"config":{"image":"b"}})"), 403);
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/mine", operator_header,
+                R"({"config":{"image":"b"},"service":{"ports":["53"]}})"),
+            403);
+  EXPECT_EQ(ask("PATCH", "/api/v1/deployments/dns", operator_header, R"({"config":{"image":"b"}})"), 200);
   EXPECT_EQ(ask("PATCH", "/api/v1/deployments/mine", operator_header, R"({"service":null})"), 200);
   EXPECT_EQ(create("operator", "bad", R"({"ports":["53"],"x":1})"), 400);
   EXPECT_EQ(create("operator", "bad", R"({"ports":["1.2.3.4:53:53"]})"), 400);

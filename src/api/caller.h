@@ -26,7 +26,8 @@ struct Caller {
   std::vector<std::string> zones;  // which it is limited to; empty: every zone
 
   [[nodiscard]] bool may_touch_zone(std::string_view zone) const;
-  // Whether it is told what only those need who may be in an environment: the texts of its cloud-init.
+  // Whether it is told what only those need who may be in an environment: the texts of its cloud-init, the values of
+  // its environment variables.
   [[nodiscard]] bool may_read_secrets() const { return role >= Role::kOperator; }
   // An admin of the whole host. One of some zones has every right in them, and none over what is outside.
   [[nodiscard]] bool owns_host() const { return role >= Role::kAdmin && zones.empty(); }

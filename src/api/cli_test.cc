@@ -46,8 +46,8 @@ TEST_F(CliTest, UsageErrorsNameTheVerbAndWhatWasMeant) {
 }
 
 TEST_F(CliTest, UsageErrorsAreInOurWords) {
-  skerry({"deployments", "scale", "web", "2"});
-  EXPECT_EQ(err_, "skerry: one NAME only; unexpected: 2 (see: skerry deployments scale --help)\n");
+  skerry({"deployments", "rollback", "web", "2"});
+  EXPECT_EQ(err_, "skerry: one NAME only; unexpected: 2 (see: skerry deployments rollback --help)\n");
   skerry({"run", "--pids", "many", "image"});
   EXPECT_EQ(err_, "skerry: --pids: \"many\" is not a number (see: skerry run --help)\n");
   skerry({"run", "--name"});
@@ -579,6 +579,68 @@ TEST_F(CliTest, VersionsOfAPluginSideBySide) {
   EXPECT_EQ(skerry({"plugins", "remove", "p@1.9", "--force"}), 0) << err_;
   EXPECT_EQ(skerry({"deployments", "show", "web"}), 0);
   EXPECT_NE(out_.find("p@1.9\\\" is not installed any more"), std::string::npos) << out_;
+}
+
+// The shorter words for what a newcomer tries first.
+TEST_F(CliTest, DeploymentsTakeAnImageAndABareNumber) {
+  EXPECT_EQ(skerry({"deployments", "create", "web", "--image", "localhost/base:1", "--replicas", "0"}), 0) << err_;
+  EXPECT_EQ(json(client().call("GET", "/api/v1/deployments/web")).text("config.image"), "localhost/base:1");
+  EXPECT_EQ(skerry({"deployments", "scale", "web", "2"}), 0) << err_;
+  EXPECT_EQ(json(client().call("GET", "/api/v1/deployments/web")).integer("replicas"), 2);
+  EXPECT_EQ(skerry({"deployments", "create", "b", "--image", "x", "--plugin", "p"}), 2);
+  EXPECT_NE(err_.find("--image"), std::string::npos) << err_;
+  EXPECT_EQ(skerry({"deployments", "scale", "web"}), 2);
+}
+
+TEST_F(CliTest, APluginIsNotRunWithAnotherImage) {
+  EXPECT_EQ(skerry({"run", "-d", "--plugin", "web", "localhost/base:1"}), 2);
+  EXPECT_NE(err_.find("localhost/base:1"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("the plugin has its own"), std::string::npos) << err_;
+}
+
+TEST_F(CliTest, ZonesAreListedWhereThereAreSome) {
+  auto environment = add_running("web");
+  EXPECT_EQ(skerry({"ls"}), 0);
+  EXPECT_EQ(out_.find("ZONE"), std::string::npos) << out_;
+  environment.id = "fedcba9876543210";
+  environment.spec.name = "db";
+  environment.spec.zone = "vault";
+  controller_.add(environment);
+  EXPECT_EQ(skerry({"ls"}), 0);
+  EXPECT_NE(out_.find("ZONE"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("vault"), std::string::npos) << out_;
+}
+
+TEST_F(CliTest, ImagesArePushed) {
+  EXPECT_EQ(skerry({"images", "push", "localhost/base:1", "registry.example/team/base:2"}), 0) << err_;
+  EXPECT_NE(out_.find("registry.example/team/base:2  sha256:"), std::string::npos) << out_;
+  const auto told = store_->events({})->back();
+  EXPECT_EQ(told.type, "image.pushed");
+  EXPECT_EQ(told.resource, "registry.example/team/base:2");
+  EXPECT_EQ(skerry({"images", "push", "none:1"}), 3);
+}
+
+TEST_F(CliTest, SwitchFreezesOneAndLetsTheOtherGoOn) {
+  auto play = add_running("play");
+  play.id = "fedcba9876543210";
+  play.spec.name = "work";
+  controller_.add(play);
+  ASSERT_EQ(skerry({"pause", "play"}), 0) << err_;
+  EXPECT_EQ(skerry({"switch", "work", "play"}), 0) << err_;
+  EXPECT_EQ(out_, "play\n");
+  const auto state_of = [&](const std::string& name) {
+    return json(client().call("GET", "/api/v1/environments/" + name)).text("state");
+  };
+  EXPECT_EQ(state_of("work"), "paused");
+  EXPECT_EQ(state_of("play"), "running");
+  EXPECT_EQ(skerry({"switch", "play", "nobody"}), 3);
+  EXPECT_EQ(state_of("play"), "running") << "nothing is frozen for a name that is not there";
+  EXPECT_EQ(skerry({"switch", "play", "play"}), 2);
+}
+
+TEST_F(CliTest, DoctorLooksAtTheDaemonsOwnDirectory) {
+  skerry({"doctor"});
+  EXPECT_NE(out_.find(" free in " + dir_.path() + "\n"), std::string::npos) << out_;
 }
 
 TEST_F(CliTest, EveryVerbAnswersInJsonWhenAsked) {

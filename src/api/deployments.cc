@@ -26,7 +26,15 @@ void write_service(wire::JsonWriter& json, const std::optional<ServiceSpec>& ser
 
 std::string config_for(const Caller& caller, const std::string& config_json) {
   if (config_json.empty()) return "{}";
-  return caller.may_read_secrets() ? config_json : wire::without_cloud_init(config_json);
+  return caller.may_read_secrets() ? config_json : wire::without_secrets(config_json);
+}
+
+// It may have been in another zone before.
+bool may_see_previous(const Caller& caller, const Deployment& deployment) {
+  if (caller.zones.empty()) return true;
+  Deployment before = deployment;
+  before.config_json = deployment.previous_config_json;
+  return caller.may_touch_zone(zone_of(before));
 }
 
 void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status, const Caller& caller) {
@@ -45,7 +53,7 @@ void write_deployment(wire::JsonWriter& json, const DeploymentStatus& status, co
       .field("rolling", deployment.rolling);
   write_service(json.key("service"), deployment.service);
   json.key("previous");
-  if (deployment.previous_config_json.empty()) {
+  if (deployment.previous_config_json.empty() || !may_see_previous(caller, deployment)) {
     json.null();
   } else {
     json.begin_object()
@@ -87,6 +95,16 @@ Result<DeploymentStatus> find_deployment(Context& context, const Request& reques
   return fail(ErrorCode::kNotFound, cat("deployment \"", name, "\" does not exist"), "see: skerry deployments list");
 }
 
+// Whether the caller might have made it as it is, also its service: an address outside of its zone's subnet was given
+// by an admin of the whole host, and who could change what answers there would have it.
+Status may_change(Context& context, const Caller& caller, const Deployment& deployment) {
+  TRY(check_replica_config(caller, deployment.config_json.empty() ? "{}" : deployment.config_json));
+  if (!deployment.service || caller.owns_host()) return {};
+  const auto zone = TRY(context.ports.zones.find(zone_of(deployment)));
+  if (TRY(Cidr::parse(zone.subnet)).contains(TRY(Ipv4::parse(deployment.service->address)))) return {};
+  return may_serve(caller, deployment.service);
+}
+
 }  // namespace
 
 Result<Response> list_deployments(Context& context, const Request& request) {
@@ -123,7 +141,11 @@ Result<Response> change_deployment(Context& context, const Request& request) {
   const auto change = TRY(wire::parse_deployment_change(request.body));
   const auto held = context.ports.zones.hold();
   const auto status = TRY(find_deployment(context, request));
+  // How many there are is an operator's business, whoever made them.
   if (change.config_json || change.has_plugin || change.max_unavailable || change.service) {
+    Deployment changed = status.deployment;
+    if (change.service && !*change.service) changed.service.reset();
+    TRY(may_change(context, request.caller, changed));
     // What the replicas will be made from, whoever wrote it.
     TRY(check_replica_config(request.caller, change.config_json.value_or(status.deployment.config_json)));
     TRY(may_serve(request.caller, change.service.value_or(std::nullopt)));
@@ -136,6 +158,7 @@ Result<Response> change_deployment(Context& context, const Request& request) {
 
 Result<Response> roll_back_deployment(Context& context, const Request& request) {
   const auto status = TRY(find_deployment(context, request));
+  TRY(may_change(context, request.caller, status.deployment));
   const std::string& before = status.deployment.previous_config_json;
   if (!before.empty()) TRY(check_replica_config(request.caller, before));
   return deployment_response(request, TRY(context.ports.deployments.roll_back(request.parameter("name"))));

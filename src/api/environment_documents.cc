@@ -27,7 +27,7 @@ std::string EnvironmentDocuments::list(const EnvironmentViews& views) {
 
 const std::string& EnvironmentDocuments::document(const EnvironmentView& view) {
   auto& entry = entries_[view.get()];
-  if (!entry.view) entry = {view, wire::without_cloud_init(wire::environment_json(*view))};
+  if (!entry.view) entry = {view, wire::without_secrets(wire::environment_json(*view))};
   return entry.json;
 }
 

@@ -160,7 +160,7 @@ Result<Response> list_environments(Context& context, const Request& request) {
 Result<Response> show_environment(Context& context, const Request& request) {
   auto document = wire::environment_json(TRY(find_environment(context, request)));
   return json_response(request.caller.may_read_secrets() ? std::move(document)
-                                                         : wire::without_cloud_init(std::move(document)));
+                                                         : wire::without_secrets(std::move(document)));
 }
 
 // NOLINTBEGIN(performance-unnecessary-value-param): Handlers

@@ -147,12 +147,13 @@ Result<Response> run_exec(Context& context, const Request& request, const wire::
 Status start_exec(Context& context, Request request, Reply reply) {
   auto exec = TRY(wire::parse_exec_request(request.body));
   const std::string name = TRY(find_environment(context, request)).spec.name;
+  const Caller caller = request.caller;
   auto work = [&context, request = std::move(request), exec = std::move(exec),
                reply = std::move(reply)](const std::function<bool()>& stopped) {
     const auto cancelled = [&] { return stopped() || (request.gone && *request.gone); };
     reply(run_exec(context, request, exec, cancelled));
   };
-  return context.execs.start(name, std::move(work));
+  return context.execs.start(caller, name, std::move(work));
 }
 
 }  // namespace
@@ -206,9 +207,10 @@ Status start_copy(Context& context, Request request, Reply reply) {
   if (!request.wants_frames) {
     return fail(ErrorCode::kInvalidArgument, "copy needs the header \"Upgrade: skerry-frames\"");
   }
+  const Caller caller = request.caller;
   auto work = [&context, request = std::move(request), copy = std::move(copy),
                reply = std::move(reply)](const std::function<bool()>&) { reply(run_copy(context, request, copy)); };
-  return context.execs.start(name, std::move(work));
+  return context.execs.start(caller, name, std::move(work));
 }
 
 }  // namespace

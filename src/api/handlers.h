@@ -40,6 +40,7 @@ Result<Response> environment_stats(Context& context, const Request& request);
 Result<Response> list_images(Context& context, const Request& request);
 Result<Response> show_image(Context& context, const Request& request);
 Result<Response> pull_image(Context& context, const Request& request);
+Result<Response> push_image(Context& context, const Request& request);
 Result<Response> load_image(Context& context, const Request& request);
 Result<Response> import_image(Context& context, const Request& request);
 Result<Response> save_image(Context& context, const Request& request);
@@ -86,6 +87,7 @@ Result<Response> delete_deployment(Context& context, const Request& request);
 
 // snapshots.cc
 Result<Response> list_snapshots(Context& context, const Request& request);
+Result<Response> environment_snapshots(Context& context, const Request& request);
 Result<Response> show_snapshot(Context& context, const Request& request);
 Result<Response> remove_snapshot(Context& context, const Request& request);
 void take_snapshot(Context& context, Request request, Reply reply);

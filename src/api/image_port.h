@@ -35,12 +35,16 @@ class ImagePort {
   // Long work. Answers {"name", "digest"}.
   enum class Transport : bool { kVerified, kInsecure };
   virtual Outcome pull(const std::string& reference, Transport transport, OperationProgress& progress) = 0;
+  // Sends it under another name, whose registry it goes to. Answers {"name", "digest"}.
+  virtual Outcome push(const std::string& name_or_id, const std::string& target, Transport transport,
+                       OperationProgress& progress) = 0;
   // From and to archives of the daemon's host, by absolute path.
   virtual Outcome load(const std::string& path, const std::string& name, OperationProgress& progress) = 0;
   // A tar of a root file system becomes an image.
   virtual Outcome import(const wire::ImportRequest& request, OperationProgress& progress) = 0;
   virtual Outcome save(const std::string& name_or_id, const std::string& path, OperationProgress& progress) = 0;
-  // Makes a disk or an initramfs from a build file. Answers {"name", "digest", "artifact", "size", "manifest", "sbom"}.
+  // Makes a disk or an initramfs from a build file. Answers {"name", "digest", "artifact", "size", "manifest", "sbom"},
+  // and "varies" with the reason when the same build file may give other bytes the next time.
   virtual Outcome build(const wire::BuildImageRequest& request, OperationProgress& progress) = 0;
 };
 

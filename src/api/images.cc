@@ -1,4 +1,4 @@
-// /api/v1/images: list, show, tag, remove, prune; pull, load, save and build are operations.
+// /api/v1/images: list, show, tag, remove, prune; pull, push, load, save and build are operations.
 #include "api/documents.h"
 #include "api/find.h"
 #include "api/handlers.h"
@@ -40,6 +40,7 @@ Result<Response> start_work(Context& context, std::string_view what, const std::
   auto& store = context.ports.store;
   auto& clock = context.ports.clock;
   const std::string verb = what == "pulled"     ? "pull"
+                           : what == "pushed"   ? "push"
                            : what == "loaded"   ? "load"
                            : what == "built"    ? "build"
                            : what == "imported" ? "import"
@@ -131,6 +132,22 @@ Result<Response> pull_image(Context& context, const Request& request) {
                       if (limited) TRY(check_name_is_free(images, reference));
                       return images.pull(reference, transport, progress);
                     });
+}
+
+Result<Response> push_image(Context& context, const Request& request) {
+  const auto push = TRY(wire::parse_push_request(request.body));
+  auto& images = context.ports.images;
+  const Image image = TRY(images.find(push.image));
+  const std::string target = push.target.empty() ? image.name : push.target;
+  if (target.empty()) {
+    return fail(ErrorCode::kInvalidArgument, cat("image ", push.image, " has no name that says where to"),
+                "name the target too: REGISTRY/NAME:TAG");
+  }
+  const auto reference = TRY(ImageReference::parse(target)).text();
+  const auto transport = push.insecure ? ImagePort::Transport::kInsecure : ImagePort::Transport::kVerified;
+  return start_work(context, "pushed", reference, [&images, push, reference, transport](OperationProgress& progress) {
+    return images.push(push.image, reference, transport, progress);
+  });
 }
 
 Result<Response> load_image(Context& context, const Request& request) {

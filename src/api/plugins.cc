@@ -139,7 +139,7 @@ Result<Response> show_manifest(Context& context, const Request& request) {
   auto manifest = TRY(find_plugin(context, request)).manifest_json;
   // It is the same for all zones: what it says to the guests of one is not for the others.
   const bool all = request.caller.may_read_secrets() && request.caller.zones.empty();
-  return json_response(all ? std::move(manifest) : wire::without_cloud_init(std::move(manifest)));
+  return json_response(all ? std::move(manifest) : wire::without_secrets(std::move(manifest)));
 }
 
 Result<Response> install_plugin(Context& context, const Request& request) {

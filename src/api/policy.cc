@@ -3,7 +3,7 @@
 #include "api/handlers.h"
 #include "base/text.h"
 #include "control/policy_book.h"
-#include "core/net_policy.h"
+#include "core/crossings.h"
 #include "wire/json_writer.h"
 
 namespace skerry::api {
@@ -166,8 +166,12 @@ Result<Response> reload_policy(Context& context, const Request& request) {
 Result<Response> explain_policy(Context& context, const Request& request) {
   const auto edition = context.ports.policy.edition();
   const auto asked = TRY(question(context, request));
-  const auto decision = decide_with_zones(*edition.policy, asked, context.ports.zones.list(),
-                                          [&](const std::string& name) { return environment_named(context, name); });
+  const auto zones = context.ports.zones.list();
+  const auto bounded = TRY(bounded_net_policy(*edition.policy, context.ports.controller.views(), zones));
+  const auto decision =
+      decide_in_bounds(decide_with_zones(*edition.policy, asked, zones,
+                                         [&](const std::string& name) { return environment_named(context, name); }),
+                       asked, bounded.closed);
   wire::JsonWriter json;
   write_decision(json, *edition.policy, asked, decision, request.caller);
   return json_response(std::move(json).text());

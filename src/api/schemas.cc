@@ -106,6 +106,8 @@ constexpr Schema kSchemas[] = {
 "used_by":{"type":"array","items":{"type":"string"}},"raw_config":{"type":"object"}}})"},
     {"Pull", R"({"type":"object","additionalProperties":false,"required":["reference"],"properties":{
 "reference":{"type":"string"},"insecure":{"type":"boolean"}}})"},
+    {"Push", R"({"type":"object","additionalProperties":false,"required":["image"],"properties":{
+"image":{"type":"string"},"target":{"type":"string"},"insecure":{"type":"boolean"}}})"},
     {"Archive", R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
 "path":{"type":"string","pattern":"^/"},"name":{"type":"string"}}})"},
     {"Import", R"({"type":"object","additionalProperties":false,"required":["path","name"],"properties":{
@@ -227,7 +229,8 @@ constexpr Schema kSchemas[] = {
 "images","last_event_id"],"properties":{"version":{"type":"string"},"pid":{"type":"integer"},
 "uptime_ms":{"type":"integer"},"kernel":{"type":"string"},"architecture":{"type":"string"},
 "isolations":{"type":"object","additionalProperties":{"type":"object","required":["available","reason"]}},
-"environments":{"type":"object"},"images":{"type":"integer"},"last_event_id":{"type":"integer"}}})"},
+"environments":{"type":"object"},"state":{"type":["object","null"],"properties":{"directory":{"type":"string"},
+"free_bytes":{"type":"integer"}}},"images":{"type":"integer"},"last_event_id":{"type":"integer"}}})"},
     {"Problem", R"({"type":"object","required":["type","title","status","detail","error","code"],"properties":{
 "type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},
 "error":{"type":"string"},"code":{"type":"string"},"hint":{"type":"string"},"instance":{"type":"string"}}})"},

@@ -60,6 +60,14 @@ Result<Response> list_snapshots(Context& context, const Request& request) {
   return list_page(request, all, write_snapshot);
 }
 
+// Not those of an environment that had its name before.
+Result<Response> environment_snapshots(Context& context, const Request& request) {
+  const auto environment = TRY(find_environment(context, request));
+  auto all = TRY(context.ports.snapshots.list());
+  std::erase_if(all, [&](const Snapshot& each) { return each.environment_id != environment.id; });
+  return list_page(request, all, write_snapshot);
+}
+
 Result<Response> show_snapshot(Context& context, const Request& request) {
   return snapshot_response(TRY(find_snapshot(context, request)), 200);
 }

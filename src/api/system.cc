@@ -1,4 +1,5 @@
 // /healthz and /api/v1/system: that it lives, and what this host can do, with reasons.
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -12,6 +13,24 @@ Result<Response> show_health(Context&, const Request&) {
   json.begin_object().field("status", "ok").field("version", SKERRY_VERSION).end_object();
   return json_response(std::move(json).text());
 }
+
+namespace {
+
+// Where its images and disks lie, and how much room is there: for those to whom the host belongs.
+void write_state(wire::JsonWriter& json, const ApiConfig& config, const Caller& caller) {
+  const std::string directory = config.tokens_path.substr(0, config.tokens_path.rfind('/'));
+  struct statvfs space{};
+  if (!caller.owns_host() || ::statvfs(directory.c_str(), &space) != 0) {
+    json.null();
+    return;
+  }
+  json.begin_object()
+      .field("directory", directory)
+      .field("free_bytes", static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize)
+      .end_object();
+}
+
+}  // namespace
 
 Result<Response> show_system(Context& context, const Request& request) {
   auto& ports = context.ports;
@@ -47,6 +66,7 @@ Result<Response> show_system(Context& context, const Request& request) {
   json.end_object().key("by_isolation").begin_object();
   for (const auto& [isolation, count] : by_isolation) json.field(isolation, count);
   json.end_object().end_object();
+  write_state(json.key("state"), context.config, request.caller);
   json.field("images", ports.images.list().size()).field("last_event_id", TRY(ports.store.last_event_id()));
   json.end_object();
   return json_response(std::move(json).text());

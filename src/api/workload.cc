@@ -157,8 +157,9 @@ Status start(Context& context, Request request, const Reply& reply) {
     return fail(ErrorCode::kConflict, cat("\"", environment.spec.name, "\" is ", to_text(environment.status.state)),
                 "start it first");
   }
+  const Caller caller = request.caller;
   // On a thread of its own: workloads that hang hold up nobody.
-  return context.execs.start(environment.spec.name,
+  return context.execs.start(caller, environment.spec.name,
                              [environment, request = std::move(request), reply](const std::function<bool()>& stopped) {
                                const auto cancelled = [&] { return stopped() || (request.gone && *request.gone); };
                                reply(ask(environment, request, cancelled));

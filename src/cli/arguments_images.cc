@@ -11,6 +11,16 @@ void add_image_verbs(CLI::App& app, Invocation& invocation) {
   pull->add_option("REFERENCE", options->names)->required();
   pull->add_flag("--insecure", options->insecure, "Over plain HTTP or with an unknown certificate");
 
+  auto* push = add_action(*images, invocation, "push", "Send to a registry; credentials are those of skopeo login",
+                          "  skerry images push localhost:5000/web:1\n"
+                          "  skerry images push web:1 registry.example/team/web:1\n",
+                          options, push_image);
+  // One word each: a list would swallow both.
+  push->add_option_function<std::string>("IMAGE", [options](const std::string& name) { options->names = {name}; })
+      ->required();
+  push->add_option("TARGET", options->new_name, "Under this name (default: its own)");
+  push->add_flag("--insecure", options->insecure, "Over plain HTTP or with an unknown certificate");
+
   auto* ls = add_verb(*images, invocation, "ls", "List", "  skerry images ls --output json\n");
   ls->alias("list");
   on_chosen(ls, invocation, list_images);

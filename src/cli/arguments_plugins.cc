@@ -59,6 +59,7 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   on_chosen(ls, invocation, list_deployments);
   auto* create = add_action(*deployments, invocation, "create", "Create",
                             "  skerry deployments create web --plugin nginx --replicas 3\n"
+                            "  skerry deployments create web --image localhost:5000/web:1 --replicas 3\n"
                             "  skerry deployments create web --config web.json --replicas 3\n"
                             "  skerry deployments create web --plugin nginx --replicas 3 --service-port 80:8080\n",
                             options, create_deployment);
@@ -66,13 +67,19 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   create->add_option("--plugin", options->plugin, "What its replicas run: NAME (the newest) or NAME@VERSION");
   create->add_option("--config", options->config_path, "Creation request of a replica, without a name (JSON)")
       ->check(CLI::ExistingFile);
+  create->add_option("--image", options->image, "What its replicas run, when nothing else has to be said of them")
+      ->excludes("--plugin")
+      ->excludes("--config");
   create->add_option("--replicas", options->replicas, "How many (default 1)");
   create->add_option("--max-unavailable", options->max_unavailable, "How many may be missing during an update (1)");
   add_service_options(*create, *options);
   auto* scale = add_action(*deployments, invocation, "scale", "Change the number of replicas",
-                           "  skerry deployments scale web --replicas 5\n", options, scale_deployment);
-  scale->add_option("NAME", options->names)->required()->expected(1);
-  scale->add_option("--replicas", options->replicas, "How many")->required();
+                           "  skerry deployments scale web 5\n  skerry deployments scale web --replicas 5\n", options,
+                           scale_deployment);
+  // One word: a list would swallow the number.
+  scale->add_option_function<std::string>("NAME", [options](const std::string& name) { options->names = {name}; })
+      ->required();
+  scale->add_option("REPLICAS,--replicas", options->replicas, "How many")->required();
   auto* update_one =
       add_action(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
                  "  skerry deployments update web --config web-2.json\n", options, update_deployment);
@@ -81,6 +88,9 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
                          "What its replicas are to run: NAME (the newest) or NAME@VERSION");
   update_one->add_option("--config", options->config_path, "Creation request of a replica (JSON)")
       ->check(CLI::ExistingFile);
+  update_one->add_option("--image", options->image, "What its replicas are to run, and nothing else said of them")
+      ->excludes("--plugin")
+      ->excludes("--config");
   update_one->add_option("--max-unavailable", options->max_unavailable, "How many may be missing meanwhile");
   add_service_options(*update_one, *options);
   update_one->add_flag("--no-service", options->no_service, "Give the virtual address back")

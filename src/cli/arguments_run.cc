@@ -68,6 +68,11 @@ void take_source(const CLI::App& verb, const Invocation& invocation, RunOptions&
     return;
   }
   auto words = take_words(verb, invocation, "IMAGE");
+  if (options.plugin) {
+    throw CLI::ValidationError(
+        words.first,
+        "beside --plugin there is no image to name: the plugin has its own (a command for it goes behind --)");
+  }
   options.source = std::move(words.first);
   options.command = std::move(words.rest);
 }

@@ -10,9 +10,10 @@ void add_snapshot_verbs(CLI::App& app, Invocation& invocation) {
                             "  skerry snapshot create db before-update\n", options, create_snapshot);
   create->add_option("ENVIRONMENT", options->environment, "Of what")->required();
   create->add_option("NAME", options->names, "Name of the snapshot")->required()->expected(1);
-  auto* ls = add_verb(*snapshot, invocation, "ls", "List", "  skerry snapshot ls\n");
+  auto* ls = add_action(*snapshot, invocation, "ls", "List", "  skerry snapshot ls\n  skerry snapshot ls db\n", options,
+                        list_snapshots);
   ls->alias("list");
-  on_chosen(ls, invocation, list_snapshots);
+  ls->add_option("ENVIRONMENT", options->environment, "Only of this one");
   auto* show = add_action(*snapshot, invocation, "show", "Show", "  skerry snapshot show before-update\n", options,
                           show_snapshots);
   show->add_option("NAME", options->names)->required();

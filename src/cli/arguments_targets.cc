@@ -44,6 +44,17 @@ void add_acts(CLI::App& app, Invocation& invocation, Scope scope) {
   }
 }
 
+void add_switch(CLI::App& app, Invocation& invocation, Scope scope) {
+  auto* verb = add_verb(app, invocation, "switch", "Freeze one and let another go on: switch FROM TO",
+                        example(scope, "switch work play") + example(scope, "switch --suspend work play"));
+  auto options = std::make_shared<SwitchOptions>();
+  options->scope = scope;
+  verb->add_option("FROM", options->from, "What runs; it goes on again when TO cannot")->required();
+  verb->add_option("TO", options->to, "What is to run: resumed when it is frozen, else started")->required();
+  verb->add_flag("--suspend", options->suspend, "Freeze to disk, not in memory (microVMs)");
+  on_chosen(verb, invocation, [options](const Session& session) { return switch_over(session, *options); });
+}
+
 void add_ends(CLI::App& app, Invocation& invocation, Scope scope) {
   auto* kill_verb =
       add_verb(app, invocation, "kill", "Send the main process a signal", example(scope, "kill -s HUP web"));
@@ -224,6 +235,7 @@ void add_action(CLI::App& app, Invocation& invocation, Scope scope) {
 void add_target_verbs(CLI::App& app, Invocation& invocation, Scope scope) {
   add_looks(app, invocation, scope);
   add_acts(app, invocation, scope);
+  add_switch(app, invocation, scope);
   add_ends(app, invocation, scope);
   add_conversations(app, invocation, scope);
   add_copy(app, invocation, scope);

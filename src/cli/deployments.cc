@@ -23,6 +23,12 @@ Result<std::string> read_config(const std::string& path) {
   return TRY_IN(path, wire::deployment_config(text));
 }
 
+Status put_config(wire::JsonWriter& json, const DeploymentOptions& options) {
+  if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
+  if (!options.image.empty()) json.key("config").begin_object().field("image", options.image).end_object();
+  return {};
+}
+
 Status put_service(wire::JsonWriter& json, const DeploymentOptions& options) {
   if (options.no_service) {
     json.key("service").null();
@@ -79,7 +85,7 @@ Outcome create_deployment(const Session& session, const DeploymentOptions& optio
   wire::JsonWriter json;
   json.begin_object().field("name", options.names.front());
   if (!options.plugin.empty()) json.field("plugin", options.plugin);
-  if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
+  TRY(put_config(json, options));
   if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
   TRY(put_service(json, options));
   json.field("replicas", options.replicas.value_or(1)).end_object();
@@ -98,13 +104,15 @@ Outcome scale_deployment(const Session& session, const DeploymentOptions& option
 Outcome update_deployment(const Session& session, const DeploymentOptions& options) {
   wire::JsonWriter json;
   const bool service = options.no_service || !options.service_ports.empty() || !options.service_address.empty();
-  if (options.plugin.empty() && options.config_path.empty() && !options.max_unavailable && !service) {
-    return fail(ErrorCode::kInvalidArgument,
-                "nothing to change: give --plugin, --config, --max-unavailable, --service-port or --no-service");
+  if (options.plugin.empty() && options.config_path.empty() && options.image.empty() && !options.max_unavailable &&
+      !service) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        "nothing to change: give --plugin, --image, --config, --max-unavailable, --service-port or --no-service");
   }
   json.begin_object();
   if (!options.plugin.empty()) json.field("plugin", options.plugin);
-  if (!options.config_path.empty()) json.key("config").raw(TRY(read_config(options.config_path)));
+  TRY(put_config(json, options));
   if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
   TRY(put_service(json, options));
   json.end_object();

@@ -189,6 +189,15 @@ void examine_daemon(HttpClient& http, std::vector<Finding>& findings) {
   }
   findings.push_back(
       {"skerryd", Verdict::kGood, cat("version ", json->text("version"), ", pid ", json->text("pid")), {}});
+  if (const auto state = json->at("state"); !state.is_null()) {
+    auto told = examine_space(state.text("directory"), static_cast<std::uint64_t>(state.integer("free_bytes")));
+    const auto guessed = std::ranges::find(findings, told.subject, &Finding::subject);
+    if (guessed == findings.end()) {
+      findings.push_back(std::move(told));
+    } else {
+      *guessed = std::move(told);
+    }
+  }
   for (const auto& [name, each] : json->at("isolations").members()) {
     const bool works = each.at("available").flag();
     findings.push_back({cat("isolation ", name), works ? Verdict::kGood : Verdict::kWeak, each.text("reason"), {}});

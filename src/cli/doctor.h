@@ -25,7 +25,10 @@ struct Finding {
 std::vector<Finding> examine_host();
 // Adds what is installed: the programs, the group, the service, room for images.
 void examine_installation(std::vector<Finding>& findings);
-// Adds what the daemon says of itself and of its isolations.
+// Whether there is room for images and disks.
+Finding examine_space(const std::string& directory, std::uint64_t free_bytes);
+// Adds what the daemon says of itself and of its isolations; what it says of its state directory replaces what was
+// found of the usual one.
 void examine_daemon(HttpClient& http, std::vector<Finding>& findings);
 
 std::string findings_text(const std::vector<Finding>& findings);

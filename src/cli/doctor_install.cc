@@ -15,9 +15,15 @@
 #include "cli/table.h"
 
 namespace skerry::cli {
-namespace {
 
-constexpr std::uint64_t kLittleSpace = 2ULL << 30U;
+Finding examine_space(const std::string& directory, std::uint64_t free_bytes) {
+  constexpr std::uint64_t kLittleSpace = 2ULL << 30U;
+  const bool enough = free_bytes >= kLittleSpace;
+  return {"disk space", enough ? Verdict::kGood : Verdict::kWeak, cat(human_bytes(free_bytes), " free in ", directory),
+          enough ? "" : "make room for images and disks, or choose another --state-dir"};
+}
+
+namespace {
 
 Finding examine_programs() {
   const auto self = sys::readlink("/proc/self/exe");
@@ -46,14 +52,15 @@ Finding examine_service() {
   return {"service", Verdict::kWeak, "skerryd does not start by itself", "skerry setup"};
 }
 
-Finding examine_space() {
-  const std::string dir = sys::exists("/var/lib/skerry") ? "/var/lib/skerry" : "/var/lib";
+// Of the daemon's directory as far as it is known here; examine_daemon() knows better.
+Finding examine_local_space() {
+  const char* set = ::getenv("SKERRY_STATE_DIR");
+  std::string dir = set != nullptr && *set == '/' ? set : "/var/lib/skerry";
+  // It need not be there yet: what will hold it is.
+  while (dir.size() > 1 && !sys::exists(dir)) dir.erase(std::max<std::size_t>(dir.rfind('/'), 1));
   struct statvfs space{};
   if (::statvfs(dir.c_str(), &space) != 0) return {"disk space", Verdict::kWeak, cat("cannot look at ", dir), {}};
-  const std::uint64_t free = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
-  const bool enough = free >= kLittleSpace;
-  return {"disk space", enough ? Verdict::kGood : Verdict::kWeak, cat(human_bytes(free), " free in ", dir),
-          enough ? "" : "make room for images and disks, or choose another --state-dir"};
+  return examine_space(dir, static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize);
 }
 
 Finding examine_firewall() {
@@ -102,7 +109,7 @@ void examine_installation(std::vector<Finding>& findings) {
   findings.push_back(examine_firewall());
   findings.push_back(examine_forwarding());
   findings.push_back(examine_guest_kernel());
-  findings.push_back(examine_space());
+  findings.push_back(examine_local_space());
   findings.push_back(examine_programs());
   findings.push_back(examine_group());
   findings.push_back(examine_service());

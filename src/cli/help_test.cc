@@ -42,7 +42,7 @@ Words offered(const Words& words, const Words& existing = {}) {
 }
 
 TEST(Completion, CommandsOptionsChoicesNamesAndFiles) {
-  EXPECT_EQ(offered({"images", "pu"}), (Words{"pull"}));
+  EXPECT_EQ(offered({"images", "pu"}), (Words{"pull", "push"}));
   EXPECT_EQ(offered({"run", "--iso"}), (Words{"--isolation"}));
   EXPECT_EQ(offered({"run", "--isolation", "micro"}), (Words{"microvm"}));
   EXPECT_EQ(offered({"ls", "-o", ""}), (Words{"table", "json"}));

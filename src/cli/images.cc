@@ -1,4 +1,4 @@
-// skerry images: pull with progress, ls, inspect, rm, prune, tag, load, import, save, build.
+// skerry images: pull and push with progress, ls, inspect, rm, prune, tag, load, import, save, build.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -55,6 +55,14 @@ Outcome pull_images(const Session& session, const ImageOptions& options) {
     json.begin_object().field("reference", name).field("insecure", options.insecure).end_object();
     TRY(print_result(session, TRY(run_operation(session, kImages, std::move(json).text()))));
   }
+  return kExitSuccess;
+}
+
+Outcome push_image(const Session& session, const ImageOptions& options) {
+  wire::JsonWriter json;
+  json.begin_object().field("image", options.names.front()).field("target", options.new_name);
+  json.field("insecure", options.insecure).end_object();
+  TRY(print_result(session, TRY(run_operation(session, cat(kImages, "/push"), std::move(json).text()))));
   return kExitSuccess;
 }
 
@@ -161,6 +169,8 @@ Outcome build_image(const Session& session, const ImageOptions& options) {
   TRY(print(cat("artifact  ", operation.text("result.artifact"), "  ", human_bytes(size), "\n          ",
                 operation.text("result.digest"), "\nmanifest  ", operation.text("result.manifest"), "\nsbom      ",
                 operation.text("result.sbom"), "\n")));
+  const std::string varies = operation.text("result.varies");
+  if (!varies.empty()) TRY(print(cat("varies    not the same bytes each time: ", varies, "\n")));
   return kExitSuccess;
 }
 

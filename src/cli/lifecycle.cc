@@ -1,4 +1,5 @@
-// skerry start, stop, restart, pause, resume, suspend, kill, rm, wait, update: each on one or several environments.
+// skerry start, stop, restart, pause, resume, suspend, switch, kill, rm, wait, update: each on one or several
+// environments.
 #include "base/text.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -47,6 +48,39 @@ Outcome act(const Session& session, const TargetOptions& options, std::string_vi
     const auto answer = TRY(session.http.expect("POST", path, body));
     return report(session, name, answer.body);
   });
+}
+
+namespace {
+
+// "start" for what does not run, "resume" for what is frozen; "" when it runs already.
+Result<std::string_view> verb_to_go_on(const Session& session, const std::string& path) {
+  const auto state = TRY(wire::JsonNode::parse(TRY(session.http.expect("GET", path)).body)).text("state");
+  if (state == "running" || state == "starting") return "";
+  return state == "paused" || state == "suspended" ? "resume" : "start";
+}
+
+}  // namespace
+
+Outcome switch_over(const Session& session, const SwitchOptions& options) {
+  if (options.from == options.to) {
+    return fail(ErrorCode::kInvalidArgument, cat("switch from ", options.from, " to itself"));
+  }
+  const auto from = target_path(options.scope, options.from);
+  const auto to = target_path(options.scope, options.to);
+  // Asked before anything is frozen: a name that is mistyped changes nothing.
+  const auto verb = TRY(verb_to_go_on(session, to));
+  TRY(session.http.expect("POST", cat(from, options.suspend ? "/suspend" : "/pause")));
+  std::string answer;
+  if (!verb.empty()) {
+    auto went_on = session.http.expect("POST", cat(to, "/", verb));
+    if (!went_on) {
+      if (const auto back = session.http.expect("POST", from + "/resume"); !back) complain(back.error());
+      return fail(std::move(went_on).error());
+    }
+    answer = std::move(went_on->body);
+  }
+  TRY(report(session, options.to, answer));
+  return kExitSuccess;
 }
 
 Outcome kill(const Session& session, const TargetOptions& options) {

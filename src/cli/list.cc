@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "core/zone.h"
 
 namespace skerry::cli {
 namespace {
@@ -38,12 +39,23 @@ std::string ports_of(const wire::JsonNode& environment) {
 }
 
 std::string environments_table(const wire::JsonNode& list) {
-  Table table({"NAME", "ISOLATION", "STATE", "IP", "IMAGE", "PORTS", "CREATED"});
-  for (const auto& each : list.items()) {
+  // Who has one zone need not read its name in each line.
+  const auto& all = list.items();
+  const bool zones = std::ranges::any_of(all, [](const auto& each) { return each.text("zone") != Zone{}.name; });
+  std::vector<std::string> headings{"NAME", "ISOLATION", "STATE", "IP", "IMAGE", "PORTS", "CREATED"};
+  if (zones) headings.insert(headings.begin() + 2, "ZONE");
+  Table table(std::move(headings));
+  for (const auto& each : all) {
     const auto plugin = each.text("plugin");
-    table.add({each.text("name"), each.text("isolation"), state_of(each), or_dash(each.text("ip")),
-               or_dash(plugin.empty() ? each.text("image") : plugin), ports_of(each),
-               human_age(each.text("created_at"))});
+    std::vector<std::string> cells{each.text("name"),
+                                   each.text("isolation"),
+                                   state_of(each),
+                                   or_dash(each.text("ip")),
+                                   or_dash(plugin.empty() ? each.text("image") : plugin),
+                                   ports_of(each),
+                                   human_age(each.text("created_at"))};
+    if (zones) cells.insert(cells.begin() + 2, each.text("zone"));
+    table.add(std::move(cells));
   }
   return table.text();
 }

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view kSnapshots = "/api/v1/snapshots";
 
+std::string snapshots_of(const std::string& environment) {
+  return cat(path_of(Scope::kEnvironments), "/", escape(environment), "/snapshots");
+}
 std::string snapshot_path(const std::string& name) { return cat(kSnapshots, "/", escape(name)); }
 
 Status report(const Session& session, const std::string& name, const std::string& body) {
@@ -24,13 +27,14 @@ Status report(const Session& session, const std::string& name, const std::string
 Outcome create_snapshot(const Session& session, const SnapshotOptions& options) {
   wire::JsonWriter body;
   body.begin_object().field("name", options.names.at(0)).end_object();
-  const auto path = cat(path_of(Scope::kEnvironments), "/", escape(options.environment), "/snapshots");
-  TRY(report(session, options.names.at(0), TRY(session.http.expect("POST", path, std::move(body).text())).body));
+  const auto answer = TRY(session.http.expect("POST", snapshots_of(options.environment), std::move(body).text()));
+  TRY(report(session, options.names.at(0), answer.body));
   return kExitSuccess;
 }
 
-Outcome list_snapshots(const Session& session) {
-  return print_list(session, kSnapshots, {"NAME", "OF", "KEEPS", "SIZE", "TAKEN"}, [](const wire::JsonNode& each) {
+Outcome list_snapshots(const Session& session, const SnapshotOptions& options) {
+  const auto path = options.environment.empty() ? std::string(kSnapshots) : snapshots_of(options.environment);
+  return print_list(session, path, {"NAME", "OF", "KEEPS", "SIZE", "TAKEN"}, [](const wire::JsonNode& each) {
     return std::vector<std::string>{
         each.text("name"), each.text("environment"), each.at("memory").flag() ? "disk and memory" : "disk",
         human_bytes(static_cast<std::uint64_t>(each.integer("size"))), human_age(each.text("created_at"))};

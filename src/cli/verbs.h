@@ -48,6 +48,13 @@ struct TargetOptions {
   bool wait = false;  // until it is healthy
 };
 Outcome act(const Session& session, const TargetOptions& options, std::string_view verb);
+struct SwitchOptions {
+  std::string from, to;
+  Scope scope = Scope::kEnvironments;
+  bool suspend = false;  // to disk, and not in memory
+};
+// Freezes one and lets the other go on; when that one cannot, the first one goes on again.
+Outcome switch_over(const Session& session, const SwitchOptions& options);
 Outcome kill(const Session& session, const TargetOptions& options);
 Outcome remove(const Session& session, const TargetOptions& options);
 Outcome wait(const Session& session, const TargetOptions& options);
@@ -115,6 +122,7 @@ struct ImageOptions {
   bool insecure = false;
 };
 Outcome pull_images(const Session& session, const ImageOptions& options);
+Outcome push_image(const Session& session, const ImageOptions& options);
 Outcome list_images(const Session& session);
 Outcome inspect_images(const Session& session, const ImageOptions& options);
 Outcome remove_images(const Session& session, const ImageOptions& options);
@@ -172,7 +180,7 @@ Outcome remove_plugins(const Session& session, const PluginOptions& options);
 // deployments.cc
 struct DeploymentOptions {
   std::vector<std::string> names;
-  std::string plugin, config_path;
+  std::string plugin, image, config_path;
   std::optional<std::uint32_t> replicas, max_unavailable;
   std::string service_address;
   std::vector<std::string> service_ports;
@@ -196,11 +204,11 @@ Outcome call_action(const Session& session, const ActionOptions& options);
 
 // snapshots.cc
 struct SnapshotOptions {
-  std::string environment;  // create
+  std::string environment;  // create, list (empty: of all)
   std::vector<std::string> names;
 };
 Outcome create_snapshot(const Session& session, const SnapshotOptions& options);
-Outcome list_snapshots(const Session& session);
+Outcome list_snapshots(const Session& session, const SnapshotOptions& options);
 Outcome show_snapshots(const Session& session, const SnapshotOptions& options);
 Outcome restore_snapshot(const Session& session, const SnapshotOptions& options);
 Outcome remove_snapshots(const Session& session, const SnapshotOptions& options);
