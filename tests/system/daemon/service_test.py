@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from skerry_host import eventually
 # Each replica says who it is; asked to end it does so at once, as an ordinary first process would not.
 SERVE = ["sh", "-c", "trap 'exit 0' TERM; hostname > /www/index.html; httpd -f -p 8080 -h /www & wait"]
 CLIENTS = 8
+CONNECTIONS = 16  # of wrk
 CONNECT_SECONDS = 20
 
 
@@ -100,7 +102,11 @@ class Services(skerry_host.HostCase):
         return address
 
     def settled(self, replicas):
-        eventually(lambda: self.host.document("deployments", "show", "web")["ready"] == replicas, f"{replicas} are ready")
+        try:
+            eventually(lambda: self.host.document("deployments", "show", "web")["ready"] == replicas, f"{replicas} are ready")
+        except AssertionError as error:
+            told = self.host.skerry("deployments", "show", "web").stdout + self.host.skerry("ls").stdout
+            raise AssertionError(f"{error}\n{told}\n{self.host.log()}") from error
 
     def answers(self, address, count=60):
         client = Client(address)
@@ -159,6 +165,35 @@ class Services(skerry_host.HostCase):
         self.assertLessEqual(len(unexplained), max(3, len(asked) // 1000), f"lost without a death: {unexplained}, {kills}")
         self.assertLessEqual(len(lost), CLIENTS * len(kills))
         self.assertEqual({answer for _, _, answer in asked if answer}, {f"web-{i}" for i in (1, 2, 3, 4)})
+
+    def test_a_load_tool_sees_replicas_die(self):
+        """wrk loads; who lost what and why is for Client to tell, which knows of each request when it began and ended."""
+        address = self.create(4)
+        wrk = subprocess.Popen(["wrk", "-t2", f"-c{CONNECTIONS}", "-d8s", "--timeout", f"{CONNECT_SECONDS}s",
+                                f"http://{address}/index.html"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(wrk.wait)
+        self.addCleanup(wrk.kill)
+        deaths = 0
+        while deaths < 4 and wrk.poll() is None:
+            name = f"web-{deaths + 1}"
+            victim = next((each for each in self.host.document("ls") if each["name"] == name), None)
+            if victim and victim["state"] == "running":
+                kill(victim["pid"])
+                deaths += 1
+                eventually(lambda: any(each["name"] == name and each["id"] != victim["id"]
+                                       for each in self.host.document("ls")), f"{name} is replaced")
+                self.settled(4)
+        said = wrk.communicate(timeout=60)[0]
+        requests = int(re.search(r"(\d+) requests in", said)[1])
+        errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
+        lost = sum(int(each) for each in errors.groups()) if errors else 0
+        print(f"wrk: {requests} requests over {CONNECTIONS} connections, {deaths} replicas killed, {lost} lost",
+              file=sys.stderr)
+        self.assertGreaterEqual(deaths, 2, said)
+        self.assertGreater(requests, 1000, said)
+        self.assertNotIn("Non-2xx", said)
+        # At most what each connection had begun at the moment of a death.
+        self.assertLessEqual(lost, CONNECTIONS * deaths, said)
 
     def test_scaling_and_updating_loses_nothing(self):
         address = self.create(3)
