@@ -22,6 +22,10 @@ constexpr std::string_view kTemporaryPrefix = "tmp-";
 // The layout version is part of the name: a newer Skerry that writes other bytes does not reuse old disks.
 std::string disk_name(const Digest& chain) { return cat(cache_name(chain), ".", kLayerDiskVersion, ".erofs"); }
 
+std::string without_suffix(const std::string& name, std::string_view suffix) {
+  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DiskStore>> DiskStore::open(std::string dir, const BlobStore& blobs, const LayerLimits& limits) {
@@ -56,9 +60,11 @@ Status DiskStore::keep_only(const std::vector<std::vector<ImageLayer>>& images) 
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(dir_, error)) {
     const auto name = entry.path().filename().string();
-    // What is being made right now has a temporary name and is left alone; a checksum goes with its disk.
-    if (name.starts_with(kTemporaryPrefix) || name.ends_with(MadeFiles::kSuffix) || keep.contains(name)) continue;
-    TRY(disks_.remove(entry.path()));
+    // A checksum stays with its disk, and goes with it: also one whose disk a crash kept from coming.
+    const auto disk = without_suffix(name, MadeFiles::kSuffix);
+    // What is being made right now has a temporary name and is left alone.
+    if (disk.starts_with(kTemporaryPrefix) || keep.contains(disk)) continue;
+    TRY(disks_.remove(cat(dir_, "/", disk)));
   }
   if (error) return fail(Error::from_errno(error.value(), cat("list ", dir_)));
   return {};

@@ -6,8 +6,8 @@
 // inodes and trees, and have no option against it. Not for a Dockerfile whose commands are not reproducible themselves.
 //
 // No loop device and no mount is used. Root is needed only where a tool of the host asks for it: xfs and btrfs (their
-// mkfs copy owners from a directory), Dockerfiles and packages. An ordinary user's disks are the same
-// bytes as root's; of squashfs only where he may make a user namespace.
+// mkfs copy owners from a directory), Dockerfiles and packages. An ordinary user's disks are the same bytes as root's;
+// of squashfs only where he may make a user namespace.
 #pragma once
 
 #include <string>

@@ -114,6 +114,15 @@ TEST_F(StoreTest, ADiskWhoseLayersWereChangedTooIsRefused) {
   EXPECT_FALSE(sys::exists(path));
 }
 
+TEST_F(StoreTest, AChecksumWhoseDiskNeverCameGoesWithItsImage) {
+  const Image image = import("a:1").value();
+  const std::string path = store_->base_disk(image, {}).value();
+  ASSERT_TRUE(sys::unlink(path));
+  ASSERT_TRUE(sys::exists(path + ".sha256")) << "as when a crash came between the two";
+  ASSERT_TRUE(store_->remove("a:1"));
+  EXPECT_FALSE(sys::exists(path + ".sha256"));
+}
+
 TEST_F(StoreTest, FindAndRemove) {
   const Image image = import("a:1").value();
   EXPECT_EQ(store_->find("a:1").value(), image);

@@ -8,6 +8,7 @@
 
 #include "base/file_io.h"
 #include "base/sys_file.h"
+#include "base/sys_namespace.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
 #include "drivers/container/container_place.h"
@@ -88,6 +89,36 @@ TEST_F(ContainerSetupTest, ManyLayersWithLongAndStrangeNames) {
     for (std::size_t i = 0; i < count; ++i) EXPECT_TRUE(sys::exists(cat(made->seen(), "/f", i))) << i;
     ASSERT_TRUE(remove_rootfs(launch_.place));
   }
+}
+
+TEST_F(ContainerSetupTest, KernelsBefore68MakeTheSame) {
+  OverlaySpec spec;
+  spec.lower = {dir_ / "lower1", dir_ / "lower2"};
+  spec.upper = dir_ / "upper";
+  spec.work = dir_ / "work";
+  spec.scratch = dir_ / "scratch";
+  for (const auto& path : {spec.upper, spec.work, spec.scratch}) ASSERT_TRUE(sys::mkdir(path, 0755));
+  {
+    const auto made = make_overlay_by_options(spec);
+    ASSERT_TRUE(made) << made.error().message();
+    EXPECT_FALSE(anything_mounted()) << "the host's table of mounts has it";
+    const std::string seen = cat("/proc/self/fd/", made->get());
+    EXPECT_EQ(read_file(seen + "/a").value(), "bottom");
+    EXPECT_EQ(read_file(seen + "/b").value(), "top");
+    ASSERT_TRUE(write_file_atomic(seen + "/mine", "x", 0644));
+  }
+  EXPECT_TRUE(sys::exists(dir_ / "upper/mine"));
+  spec.lower.assign(40, dir_ / ("lower1/" + std::string(100, '/')));
+  EXPECT_EQ(make_overlay_by_options(spec).error().code, ErrorCode::kUnsupported) << "more than a page of paths";
+}
+
+TEST_F(ContainerSetupTest, WhatAKillLeftMountedIsTakenAway) {
+  const auto rootfs = ContainerPlace{launch_.place}.rootfs();
+  ASSERT_TRUE(sys::mkdir_all(rootfs, 0700));
+  ASSERT_TRUE(sys::mount("tmpfs", rootfs, "tmpfs", 0, ""));
+  ASSERT_TRUE(anything_mounted()) << "as where a kernel before 6.8 mounts for a moment";
+  ASSERT_TRUE(remove_rootfs(launch_.place));
+  EXPECT_FALSE(anything_mounted());
 }
 
 TEST_F(ContainerSetupTest, AGivenRootfsIsUsedAsItStands) {

@@ -39,19 +39,6 @@ std::string options_of(const OverlaySpec& spec) {
              spec.throw_away ? ",volatile" : "");
 }
 
-Result<Fd> mount_by_options(const OverlaySpec& spec) {
-  const std::string options = options_of(spec);
-  if (options.size() > kMaxOptions) {
-    return fail(ErrorCode::kUnsupported,
-                "this kernel takes fewer layers, or shorter paths to them (Linux 6.8 takes any)");
-  }
-  TRY(sys::mount("overlay", spec.scratch, "overlay", MS_NODEV, options));
-  Rollback undo;
-  undo.add([&] { static_cast<void>(unmount(spec.scratch)); });
-  TRY(sys::mount("", spec.scratch, "", MS_PRIVATE));
-  return sys::clone_mount(AT_FDCWD, spec.scratch, sys::Recursion::kNone);
-}
-
 // One layer at a time (since Linux 6.8): no limit on their number.
 Result<Fd> mount_by_layers(const OverlaySpec& spec) {
   const Fd context = TRY(sys::fsopen("overlay"));
@@ -67,6 +54,19 @@ Result<Fd> mount_by_layers(const OverlaySpec& spec) {
 
 }  // namespace
 
+Result<Fd> make_overlay_by_options(const OverlaySpec& spec) {
+  const std::string options = options_of(spec);
+  if (options.size() > kMaxOptions) {
+    return fail(ErrorCode::kUnsupported,
+                "this kernel takes fewer layers, or shorter paths to them (Linux 6.8 takes any)");
+  }
+  TRY(sys::mount("overlay", spec.scratch, "overlay", MS_NODEV, options));
+  Rollback undo;
+  undo.add([&] { static_cast<void>(unmount(spec.scratch)); });
+  TRY(sys::mount("", spec.scratch, "", MS_PRIVATE));
+  return sys::clone_mount(AT_FDCWD, spec.scratch, sys::Recursion::kNone);
+}
+
 Result<Fd> make_overlay(const OverlaySpec& spec) {
   TRY(sys::mkdir_all(spec.upper, 0755));
   TRY(sys::mkdir_all(spec.work, 0700));
@@ -75,7 +75,7 @@ Result<Fd> make_overlay(const OverlaySpec& spec) {
     TRY(sys::remove_tree(spec.work + "/work"));
   }
   auto made = mount_by_layers(spec);
-  if (!made && made.error().sys_errno == EINVAL) made = mount_by_options(spec);
+  if (!made && made.error().sys_errno == EINVAL) made = make_overlay_by_options(spec);
   if (made) return made;
   Error error = std::move(made).error();
   if (error.sys_errno == EINVAL || error.sys_errno == ENODEV) {

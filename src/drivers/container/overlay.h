@@ -22,6 +22,9 @@ struct OverlaySpec {
 // A detached mount of it (base/sys_mount.h): in no table of mounts until somebody attaches it, gone with its last
 // descriptor. kUnsupported when the kernel or the file system of `upper` cannot; the hint says which.
 Result<Fd> make_overlay(const OverlaySpec& spec);
+// The way in which make_overlay does it on kernels before 6.8: `spec.upper` and `spec.work` are there. kUnsupported
+// when the paths do not fit the page that mount(2) takes.
+Result<Fd> make_overlay_by_options(const OverlaySpec& spec);
 // Takes away everything mounted on `target`, at once; what is still open there lives on until it is closed. Not
 // mounted, or not there, is success.
 Status unmount(const std::string& target);

@@ -41,8 +41,8 @@ Status unlink_if_there(const std::string& path) {
   return gone;
 }
 
-// Hard links and renames keep all of it.
-// Without the device's number, which may be another one after each boot of the host.
+// Hard links and renames keep all of it. The device's number is not in it: it may be another one after each boot of
+// the host.
 Result<std::string> identity_of(const std::string& file) {
   const auto info = TRY(sys::stat(file));
   return cat(info.st_size, " ", info.st_ino, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, "\n");
