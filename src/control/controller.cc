@@ -59,7 +59,8 @@ Status LiveController::open() {
     log::warning("stale network devices", {{"error", removed.error().message()}});
   }
   open_warm_pool();
-  // Nobody works before this.
+  // Nobody works before this; the first that is woken may be gone, and forgotten, before the last one is.
+  const std::lock_guard lock(mutex_);
   for (const auto& each : actors_) each->wake();
   return {};
 }

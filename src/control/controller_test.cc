@@ -354,6 +354,20 @@ TEST_F(ControllerTest, AFailedDeletionIsFinishedByTheNextDaemon) {
   EXPECT_TRUE(eventually([&] { return controller_->environments().empty() && store_->leases()->empty(); }));
 }
 
+// The first of them are forgotten while the last are still to be woken.
+TEST_F(ControllerTest, ManyFailedDeletionsAreFinishedByTheNextDaemon) {
+  constexpr int kMany = 60;
+  pool_last_ = "192.168.127.200";
+  restart_daemon();
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < kMany; ++i) ASSERT_TRUE(run(spec(cat("e", i))));
+    driver_.fail_next(DriverCall::kDestroy, Error{ErrorCode::kIo, 5, "umount", {}}, kMany);
+    for (int i = 0; i < kMany; ++i) EXPECT_FALSE(ask(cat("e", i), Verb::kForceDelete));
+    restart_daemon();
+    EXPECT_TRUE(eventually([&] { return controller_->environments().empty() && store_->leases()->empty(); }));
+  }
+}
+
 // Many clients, random commands, runs that end by themselves: it converges, and the driver's contract is kept.
 TEST_F(ControllerTest, RandomCommandsFromManyThreadsConverge) {
   const std::vector<std::string> names{"a", "b", "c"};
