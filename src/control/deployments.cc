@@ -341,8 +341,13 @@ Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
 }
 
 Status Deployments::remove(const std::string& name) {
-  const Deployment deployment = TRY(find(name)).deployment;
-  TRY(store_.remove_deployment(name, {deployment_event(deployment, "deleted", clock_.now())}));
+  Deployment deployment;
+  {
+    // A change that has read it would store it again.
+    const std::lock_guard lock(change_mutex_);
+    deployment = TRY(find(name)).deployment;
+    TRY(store_.remove_deployment(name, {deployment_event(deployment, "deleted", clock_.now())}));
+  }
   {
     const std::lock_guard lock(mutex_);
     reasons_.erase(name);

@@ -281,6 +281,23 @@ TEST_F(DeploymentsTest, GoesOnAfterTheDaemonWasReplaced) {
   EXPECT_TRUE(settles({"web-1", "web-2"}));
 }
 
+// What has just been read for a change is not stored again after it was removed.
+TEST_F(DeploymentsTest, AChangeDoesNotBringBackWhatIsRemoved) {
+  for (int round = 0; round < 50; ++round) {
+    ASSERT_TRUE(deployments_->add("web", "", config_, 0));
+    std::thread changer([&] {
+      for (std::uint32_t most = 1; most < 1000; ++most) {
+        Deployments::Change change;
+        change.max_unavailable = most;
+        if (!deployments_->update("web", change)) return;
+      }
+    });
+    EXPECT_TRUE(deployments_->remove("web"));
+    changer.join();
+    ASSERT_FALSE(deployments_->find("web")) << "in round " << round;
+  }
+}
+
 class ServicesTest : public DeploymentsTest {
  protected:
   static ServiceSpec web() { return {"", {{"", 80, 8080, Protocol::kTcp}}}; }
