@@ -88,7 +88,8 @@ struct Operations::State {
         ++entry;
         continue;
       }
-      if ((*entry)->thread.joinable()) (*entry)->thread.detach();
+      // Not detached: its last call is for `changed`, which is to be there until then.
+      if ((*entry)->thread.joinable()) (*entry)->thread.join();
       entry = entries.erase(entry);
     }
   }
