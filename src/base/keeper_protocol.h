@@ -123,7 +123,7 @@ struct KeeperExecSpec {
   std::string process_file;  // OCI process object as JSON
   int program_fd = -1;       // descriptor of the keeper that the process gets as its number 3; -1: none
   bool terminal = false;
-  TerminalSize terminal_size;
+  TerminalSize terminal_size;  // set when the terminal comes; process_file's consoleSize counts before that
   bool operator==(const KeeperExecSpec&) const = default;
 };
 inline constexpr Duration kExecGrace = std::chrono::seconds(2);

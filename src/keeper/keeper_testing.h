@@ -24,7 +24,7 @@
 
 namespace skerry::keeper {
 
-inline constexpr Duration kTestDeadline = std::chrono::seconds(20);
+inline constexpr Duration kTestDeadline = std::chrono::seconds(60);
 
 // Calls `condition` until it is true; false when the deadline passes.
 inline bool eventually(const std::function<bool()>& condition, Duration deadline = kTestDeadline) {

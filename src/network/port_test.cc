@@ -27,7 +27,7 @@ class Port : public PrivateHost {
   }
   // A device that goes by itself goes a moment later.
   bool vanishes(const std::string& name) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (find_link(netlink(), name).value()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::yield();

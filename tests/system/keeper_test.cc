@@ -71,8 +71,9 @@ class KeeperSystemTest : public ::testing::Test {
     ASSERT_TRUE(started.status.success()) << started.err;
   }
   FrameClient exec(std::string_view args_json, bool terminal = false) {
-    std::ofstream(dir_ / "process.json") << cat(R"({"terminal":)", terminal, R"(,"user":{"uid":0,"gid":0},"args":)",
-                                                args_json, R"(,"env":["PATH=/bin"],"cwd":"/"})");
+    std::ofstream(dir_ / "process.json") << cat(
+        R"({"terminal":)", terminal, R"(,"consoleSize":{"height":30,"width":100},"user":{"uid":0,"gid":0},"args":)",
+        args_json, R"(,"env":["PATH=/bin"],"cwd":"/"})");
     auto pair = unix_pair().value();
     KeeperExecSpec spec;
     spec.socket_fd = 5;

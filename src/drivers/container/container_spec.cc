@@ -231,6 +231,8 @@ oci::Process make_exec_process(const oci::Spec& config, const ExecSpec& spec, co
   oci::Process process = config.process.value_or(oci::Process{});
   process.terminal = spec.terminal;
   process.console_size.reset();
+  // The keeper sets it too, but when it gets the terminal: the command may have asked before.
+  if (spec.terminal) process.console_size = oci::ConsoleSize{.height = spec.size.rows, .width = spec.size.columns};
   process.args = spec.argv;
   if (!spec.workdir.empty()) process.cwd = spec.workdir;
   if (account) {

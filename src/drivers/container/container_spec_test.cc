@@ -217,7 +217,10 @@ TEST(ExecProcess, TakesEnvironmentDirectoryAndTerminal) {
   spec.env = {{"NGINX_VERSION", "2"}, {"NEW", "1"}};
   spec.workdir = "/tmp";
   spec.terminal = true;
+  spec.size = {.columns = 100, .rows = 30};
   const auto process = make_exec_process(make(nginx()), spec, std::nullopt);
+  EXPECT_EQ(process.console_size->height, 30U);
+  EXPECT_EQ(process.console_size->width, 100U);
   EXPECT_THAT(process.env, Contains("NGINX_VERSION=2"));
   EXPECT_THAT(process.env, Not(Contains("NGINX_VERSION=1.22")));
   EXPECT_THAT(process.env, Contains("NEW=1"));

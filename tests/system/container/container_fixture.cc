@@ -240,7 +240,7 @@ namespace {
 // Virtual network devices that stay: the kernel needs a moment to take those of an ended namespace away.
 std::vector<std::string> devices() {
   auto netlink = network::Netlink::open().value();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   std::vector<std::string> names;
   do {
     names.clear();

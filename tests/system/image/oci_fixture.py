@@ -83,7 +83,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for_port(port, seconds=20):
+def wait_for_port(port, seconds=60):
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -43,7 +43,7 @@ class MicrovmNetworkTest : public MicrovmTest, public testing::WithParamInterfac
     peer.sin_port = htons(80);
     ::inet_pton(AF_INET, ip.c_str(), &peer.sin_addr);
     // The workload was started, but may not listen yet.
-    const MonoTime end = SystemClock().monotonic() + std::chrono::seconds(10);
+    const MonoTime end = SystemClock().monotonic() + std::chrono::seconds(60);
     while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) < 0) {
       if (SystemClock().monotonic() > end) return cat("no connection: ", std::strerror(errno));
       ::poll(nullptr, 0, 10);

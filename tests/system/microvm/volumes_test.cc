@@ -111,7 +111,7 @@ TEST_F(VolumesTest, TheServerIsShutInAndGoesWithTheGuest) {
 
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kRunning);
   ASSERT_EQ(::kill(static_cast<pid_t>(server->pid), SIGKILL), 0);
-  EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(5)).value_or(false));
+  EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(60)).value_or(false));
   const auto end = await_end(launch);
   EXPECT_EQ(end.phase, Phase::kExited) << "the guest cannot go on without it";
   EXPECT_EQ(end.reason, "the server of the host's directories ended");
@@ -120,7 +120,7 @@ TEST_F(VolumesTest, TheServerIsShutInAndGoesWithTheGuest) {
 
   ASSERT_OK(driver_->start(launch));
   ASSERT_OK(driver_->stop(launch.place, {0}));
-  EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(5)).value_or(false));
+  EXPECT_TRUE(jail.await_end(qemu::shares_place(launch.place), std::chrono::seconds(60)).value_or(false));
   ASSERT_OK(driver_->collect(launch.place, Kind::kApp));
   EXPECT_EQ(driver_->observe(launch.place)->phase, Phase::kAbsent);
   EXPECT_FALSE(sys::exists(launch.place.run_dir));

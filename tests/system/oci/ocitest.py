@@ -37,7 +37,7 @@ def has_capability(number):
     return False
 
 
-def wait_for(condition, seconds=10, what="condition"):
+def wait_for(condition, seconds=60, what="condition"):
     """Asks again until it is true; there is no event to wait for in what the kernel shows here."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -201,7 +201,7 @@ class OciTest(unittest.TestCase):
     def pid(self, name):
         return json.loads(self.run_oci("state", name).stdout)["pid"]
 
-    def wait_stopped(self, name, seconds=10):
+    def wait_stopped(self, name, seconds=60):
         wait_for(lambda: self.status(name) == "stopped", seconds, f"end of {name}")
 
 

@@ -105,7 +105,7 @@ class CommandLine(Machine):
         running = subprocess.Popen([RUNTIME, "--root", self.state, "run", "--bundle", f"{self.dir}/bundle", name],
                                    stdin=subprocess.DEVNULL)
         wait_for(lambda: self.run_oci("state", name, check=False).returncode == 0 and self.status(name) == "running",
-                 what="its start")
+                 60, "its start")
         self.stands_in_the_container(self.pid(name))
         running.kill()
         running.wait()
