@@ -9,10 +9,8 @@ import json
 import os
 import random
 import signal
-import sys
 import threading
 import time
-import unittest
 
 import reality
 import skerry_host
@@ -180,5 +178,4 @@ class Chaos(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

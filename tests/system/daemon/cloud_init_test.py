@@ -4,13 +4,11 @@
 import json
 import os
 import pathlib
-import sys
 import unittest
 
 import skerry_host
 from skerry_host import Host, busybox_image
 
-PROGRAMS = ""
 SECRET = "pass-a1b2c3d4"
 USER_DATA = f"#cloud-config\nhostname: other\npassword: {SECRET}\n"
 
@@ -18,7 +16,7 @@ USER_DATA = f"#cloud-config\nhostname: other\npassword: {SECRET}\n"
 class CloudInit(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
+        cls.host = Host()
         cls.host.start()
         cls.addClassCleanup(cls.host.close)
         cls.image = cls.host.registry.add("test/base", busybox_image())
@@ -96,6 +94,4 @@ class CloudInit(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -5,15 +5,13 @@ import io
 import os
 import pathlib
 import subprocess
-import sys
 import tarfile
 import time
 import unittest
 
 import skerry_host
-from skerry_host import Host, busybox_image, eventually
+from skerry_host import PROGRAMS, Host, busybox_image, eventually
 
-PROGRAMS = ""
 BIG = 20 << 20
 
 
@@ -37,7 +35,7 @@ class Copies:
 
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(PROGRAMS)
+        cls.host = Host()
         cls.host.start()
         cls.addClassCleanup(cls.host.close)
         cls.image = cls.host.registry.add("test/base", busybox_image())
@@ -243,6 +241,4 @@ class Microvm(Copies, unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -6,17 +6,14 @@ of a container (run, exec, stop, start, rm) is led once to learn how many there 
 Usage: crash_test.py PROGRAM_DIR. Needs root."""
 
 import os
-import re
 import sqlite3
 import subprocess
-import sys
 import unittest
 
 import crash_points
 import skerry_host
-from skerry_host import Host, busybox_image, eventually
+from skerry_host import PROGRAMS, Host, busybox_image, eventually
 
-PROGRAMS = ""
 # The remains of the first, which nobody waits for, are cleaned up beside the second: then steps change places.
 LIFE = (("run", "--rm", "--name", "short", "IMAGE", "true"), ("run", "-d", "--name", "c", "IMAGE"), ("exec", "c", "--", "true"), ("stop", "--time", "0", "c"), ("start", "c"),
         ("rm", "--force", "c"))
@@ -28,19 +25,13 @@ class Crash(unittest.TestCase):
     life = LIFE
 
     def setUp(self):
-        self.host = Host(PROGRAMS)
+        self.host = Host()
         self.addCleanup(self.host.close)
         self.host.start()
         self.image = self.host.registry.add("test/crash", busybox_image())
         self.host.skerry("images", "pull", self.image)
         # In order, as it is ended before each of the lives: all of them begin with the same steps.
         self.host.kill(skerry_host.signal.SIGTERM)
-
-    def start_daemon(self, crash_at=None):
-        self.host.environment.pop("SKERRY_CRASH_AT", None)
-        if crash_at is not None:
-            self.host.environment["SKERRY_CRASH_AT"] = str(crash_at)
-        self.host.start()
 
     def lead_life(self):
         """Runs the commands until the daemon dies; which one it was, None for none."""
@@ -54,26 +45,15 @@ class Crash(unittest.TestCase):
 
     def points(self):
         """The steps of one life, in order: as the log of a whole one tells them."""
-        log = f"{self.host.place}/skerryd.log"
-        begin = os.path.getsize(log)
-        self.start_daemon(0)
+        begin = crash_points.log_size(self.host)
+        crash_points.start(self.host, 0)
         self.assertIsNone(self.lead_life())
-        with open(log, errors="replace") as file:
-            file.seek(begin)
-            told = file.read()
+        told = crash_points.passed(self.host, begin)
         self.host.kill(skerry_host.signal.SIGTERM)
-        return re.findall(r'crash point.*?step="?([^"\n]*)"?', told)
+        return told
 
     def keepers(self):
-        count = 0
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            count += os.path.basename(words[0]) == "skerry-keeper" and any(self.host.place in word for word in words)
-        return count
+        return sum(os.path.basename(words[0]) == "skerry-keeper" for _, words in skerry_host.processes(self.host.place))
 
     def rest(self):
         """The environments, in a list, when they are at rest: the short-lived one is gone with its remains."""
@@ -107,16 +87,10 @@ class Crash(unittest.TestCase):
 
     def kill_at(self, number, step):
         """One life up to that point, and all there is after it; in which command it ended, None before the first."""
-        try:
-            self.start_daemon(number)
-            died_in = self.lead_life()
-        except AssertionError:
-            if self.host.daemon.poll() is None:
-                raise
-            died_in = None
+        died_in = self.lead_life() if crash_points.start_up_to(self.host, number) else None
         self.assertIsNotNone(self.host.daemon.poll(), "it reached the point")
         self.host.daemon.wait()
-        self.start_daemon()
+        crash_points.start(self.host)
         self.check(f"killed after {number}: {step}")
         self.host.kill(skerry_host.signal.SIGTERM)
         self.assertEqual(self.host.residue(), [])
@@ -162,7 +136,7 @@ class DamagedDatabase(unittest.TestCase):
     """skerryd refuses what it cannot use and says why; what runs goes on, and is adopted once the database is well."""
 
     def setUp(self):
-        self.host = Host(PROGRAMS)
+        self.host = Host()
         self.addCleanup(self.host.close)
         self.host.start()
         image = self.host.registry.add("test/damage", busybox_image())
@@ -221,6 +195,4 @@ class DamagedDatabase(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,9 +17,8 @@ import unittest
 import urllib.request
 
 import skerry_host
-from skerry_host import Host, busybox_image, entry, eventually
+from skerry_host import PROGRAMS, Host, busybox_image, entry, eventually
 
-PROGRAMS = ""
 HTTPD = ("sh", "-c", "echo serving; exec httpd -f -p 80 -h /www")
 
 
@@ -451,7 +449,7 @@ class BadInput(DaemonCase):
 
 class DiskFull(unittest.TestCase):
     def test_a_full_state_directory_is_said_and_leaves_nothing(self):
-        host = Host(PROGRAMS)
+        host = Host()
         os.mkdir(f"{host.place}/state")
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", f"{host.place}/state"], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", f"{host.place}/state"], check=True)
@@ -468,6 +466,4 @@ class DiskFull(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -4,8 +4,6 @@
 import json
 import os
 import signal
-import sys
-import unittest
 
 import skerry_host
 from skerry_host import eventually
@@ -87,5 +85,4 @@ class Deployments(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -23,7 +23,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import skerry_host  # noqa: E402
 from skerry_host import Host, eventually  # noqa: E402
 
-PROGRAMS = ""
 PORT = 18444
 CHROMIUM = shutil.which("chromium")
 # Of the stream, before a connection is cut: in the middle of an event.
@@ -105,7 +104,7 @@ class Passage(http.server.BaseHTTPRequestHandler):
 
 class BrowserTest(unittest.TestCase):
     def setUp(self):
-        self.host = Host(PROGRAMS, SKERRY_LISTEN=f"127.0.0.1:{PORT}")
+        self.host = Host(SKERRY_LISTEN=f"127.0.0.1:{PORT}")
         self.addCleanup(self.host.close)
         self.host.start()
         self.token = self.host.document("token", "create", "browser", "--role", "viewer")["token"]
@@ -171,6 +170,4 @@ if __name__ == "__main__":
     if CHROMIUM is None:
         print("SKIP: no browser here: apt install chromium")
         sys.exit(77)
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv.pop(1))
-    unittest.main(verbosity=2)
+    skerry_host.main()

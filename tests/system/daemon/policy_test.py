@@ -6,12 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import unittest
 
 import skerry_host
 from outside import BEYOND, PAGE, Outside
-from skerry_host import eventually
+from skerry_host import PROGRAMS, eventually
 
 SERVE = ("sh", "-c", "hostname > /www/index.html; httpd -p 8080 -h /www; httpd -p 9090 -h /www; exec sleep 86400")
 
@@ -188,6 +186,4 @@ class Policies(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -2,13 +2,13 @@
 
 import collections
 import hashlib
-import http.client
 import json
 import os
 import re
-import socket
 import sqlite3
 import subprocess
+
+import skerry_host
 
 ALIVE = ("running", "paused")
 AT_REST = {"running", "paused", "stopped", "failed", "created", "suspended"}
@@ -27,31 +27,8 @@ def listed(path):
     return sorted(os.listdir(path)) if os.path.isdir(path) else []
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("skerry", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-def ask(host, method, path, body=None):
-    """The status and the text of the answer, over skerryd's socket; sooner there than a command line."""
-    connection = Connection(host.environment["SKERRY_SOCKET"])
-    try:
-        connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body),
-                           {} if body is None else {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
-
-
 def listing(host, what):
-    status, text = ask(host, "GET", f"/{what}?limit=1000")
+    status, text, _ = host.ask("GET", f"/api/v1/{what}?limit=1000")
     assert status == 200, text
     return json.loads(text)
 
@@ -92,14 +69,7 @@ class Reality:
 
     def processes(self):
         keepers = collections.Counter()
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if not any(self.host.place in word for word in words):
-                continue
+        for _, words in skerry_host.processes(self.host.place):
             name = os.path.basename(words[0])
             if name == "skerry-keeper":
                 found = re.search(r"/run/environments/([0-9a-f]+)", " ".join(words))

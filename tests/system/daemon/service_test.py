@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import unittest
 
 import skerry_host
 from skerry_host import eventually
@@ -252,5 +251,4 @@ class Services(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
 import skerry_host
+from skerry_host import PROGRAMS
 
-PROGRAMS = ""
 FILES = ("/etc/sysctl.d/60-skerry.conf", "/etc/modules-load.d/skerry.conf", "/etc/systemd/system/skerryd.service")
 
 
@@ -121,6 +120,4 @@ class Doctor(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

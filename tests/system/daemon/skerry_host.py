@@ -1,10 +1,12 @@
 """A host of its own for a test: network namespace, directories, a registry that can lie, skerryd, and the command line."""
 
+import http.client
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "image"))
 from oci_fixture import ImageFixture, LyingRegistry, entry, tar  # noqa: E402
 
+# Where skerry and skerryd are: the first argument of every test.
+PROGRAMS = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
 BUSYBOX = "/bin/busybox"
 DEADLINE = 60
 
@@ -24,6 +28,37 @@ def enter_network_namespace():
         os.environ["SKERRY_TEST_NETNS"] = "1"
         os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "slave", sys.executable, *sys.argv])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def main(own=2):
+    """Runs the tests of the program, in a network of their own. Behind its `own` arguments come those of unittest."""
+    enter_network_namespace()
+    unittest.main(argv=[sys.argv[0], *sys.argv[own:]], verbosity=2)
+
+
+def processes(naming):
+    """(pid, words of the command line) of each process that has that in one of the words."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(naming in word for word in words):
+            yield int(pid), words
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=DEADLINE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 def eventually(question, what, seconds=DEADLINE):
@@ -56,7 +91,7 @@ def busybox_image(command=("sleep", "86400"), extra=(), config=None):
 class Host:
     """One skerryd with everything it needs. Use close() (addCleanup) to end it."""
 
-    def __init__(self, programs, **settings):
+    def __init__(self, programs=PROGRAMS, **settings):
         self.programs = programs
         self.place = tempfile.mkdtemp(prefix="skerry-test.")
         os.mkdir(f"{self.place}/policy", 0o755)  # named, so it has to be there
@@ -105,6 +140,17 @@ class Host:
     def show(self, name):
         return self.document("show", name)
 
+    def ask(self, method, path, body=None):
+        """Status, text and content type of what skerryd's socket answers; sooner there than a command line."""
+        connection = UnixConnection(self.environment["SKERRY_SOCKET"])
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body),
+                               {} if body is None else {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), answer.headers.get("Content-Type", "")
+        finally:
+            connection.close()
+
     def close(self):
         if self.daemon is None:
             self.start()
@@ -127,14 +173,7 @@ class Host:
         links = subprocess.run(["ip", "-o", "link"], stdout=subprocess.PIPE, text=True, check=True).stdout
         left += [f"device {line}" for line in links.splitlines() if ": lo:" not in line]
         left += subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if any(self.place in word for word in words):
-                left.append(f"process {pid} {' '.join(words)}")
+        left += [f"process {pid} {' '.join(words)}" for pid, words in processes(self.place)]
         for folder, _, files in os.walk(f"{self.place}/run"):
             left += [f"file {folder}/{name}" for name in files]
         environments = f"{self.place}/state/environments"
@@ -151,7 +190,7 @@ class HostCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.host = Host(os.path.abspath(sys.argv[1]), **cls.settings)
+        cls.host = Host(**cls.settings)
         cls.addClassCleanup(cls.host.close)
         cls.host.start()
         cls.image = cls.host.registry.add(cls.image_name, cls.make_image())
@@ -160,3 +199,13 @@ class HostCase(unittest.TestCase):
     @classmethod
     def make_image(cls):
         return busybox_image()
+
+    def start_microvm(self, name, *options, memory=128, command=()):
+        """One that is gone at the end of the test."""
+        self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", str(memory), "--name", name, *options, self.image,
+                         *command)
+        self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
+
+    def inside(self, name, command):
+        """What the command of the shell there writes."""
+        return self.host.skerry("exec", name, "sh", "-c", command).stdout.strip()

@@ -3,19 +3,18 @@
 lost or there twice, and the command, when repeated, works. One suite for each command; crash_test.py has those of an
 environment's life. Usage: steps_test.py PROGRAM_DIR [unittest arguments]. Needs root."""
 
+import http.client
 import json
 import os
 import re
 import subprocess
-import sys
 import unittest
 
 import crash_points
 import reality
 import skerry_host
-from skerry_host import Host, busybox_image, eventually
+from skerry_host import PROGRAMS, Host, busybox_image, eventually
 
-PROGRAMS = ""
 # What a command says that finds its work done: by itself, before the daemon was killed.
 DONE_ALREADY = re.compile(r"exists|already|does not exist|no image|not here|no token|is not installed|is running|paused|is stopped")
 
@@ -31,7 +30,7 @@ class Steps(unittest.TestCase):
     with_start = False  # also those of the daemon's start, which are the same for all
 
     def setUp(self):
-        self.host = Host(PROGRAMS)
+        self.host = Host()
         self.addCleanup(self.clear)
         self.host.start()
         self.image = self.host.registry.add("test/steps", busybox_image())
@@ -50,6 +49,7 @@ class Steps(unittest.TestCase):
         crash_points.start(self.host)
         for each in reality.listing(self.host, "deployments"):
             self.host.skerry("deployments", "rm", each["name"])
+        eventually(lambda: not any(each.get("deployment") for each in reality.listing(self.host, "environments")), "no replica")
         self.host.close()
 
     def words(self, command):
@@ -85,8 +85,7 @@ class Steps(unittest.TestCase):
         crash_points.start(self.host, 0)
         self.at_start = 0 if self.with_start else len(crash_points.passed(self.host, begin))
         self.before_life()
-        for command in self.life:
-            self.host.skerry(*self.words(command))
+        self.assertIsNone(self.lead(self.life), self.host.log())
         points = crash_points.passed(self.host, begin)
         self.agrees("undisturbed")
         self.host.kill()
@@ -101,6 +100,14 @@ class Steps(unittest.TestCase):
             self.assertEqual(index, died_in, f"{where}: {self.life[index]}: {done.stderr}")
             self.assertRegex(done.stderr, DONE_ALREADY, where)
 
+    def choose(self, points):
+        """(place, step) of those to try; the place is what crash_points.start() takes."""
+        some = [(number, step) for number, step in enumerate(points, 1) if step in self.only]
+        return some or crash_points.chosen(points, self.most, self.at_start)
+
+    def die(self, where, died_in):
+        crash_points.die(self.host)
+
     def kill_at(self, number, step):
         where = f"killed after {number}: {step}"
         died_in = 0
@@ -109,7 +116,7 @@ class Steps(unittest.TestCase):
             died_in = self.lead(self.life)
             # After its answer, at the very end.
             died_in = len(self.life) if died_in is None else died_in
-        crash_points.die(self.host)
+        self.die(where, died_in)
         crash_points.start(self.host)
         self.agrees(where)
         self.again(died_in, where)
@@ -120,8 +127,7 @@ class Steps(unittest.TestCase):
         points = self.points()
         for step in self.steps:
             self.assertIn(step, points)
-        some = [(number, step) for number, step in enumerate(points, 1) if step in self.only]
-        for number, step in some or crash_points.chosen(points, self.most, self.at_start):
+        for number, step in self.choose(points):
             self.kill_at(number, step)
 
 
@@ -356,12 +362,14 @@ class Kernels(Steps):
 
 
 class Deployments(Steps):
+    """Its replicas come and go beside the commands, so in another order each time: a point is how often its step came.
+    A life may come to its end without that one; then it is killed there."""
     life = (("deployments", "create", "web", "--config", "PLACE/old.json", "--replicas", "2", "--service-port", "80:8080"),
             ("deployments", "scale", "web", "--replicas", "1"), ("deployments", "update", "web", "--config", "PLACE/new.json"),
             ("deployments", "rm", "web"))
     steps = ("store deployment web", "the services stand", "create environment web-1", "create environment web-2",
              "remove deployment web")
-    replicas = {0: ["web-1", "web-2"], 1: ["web-1"], 2: ["web-1"], 3: []}
+    most = 10
 
     def prepare(self):
         super().prepare()
@@ -369,34 +377,63 @@ class Deployments(Steps):
             with open(f"{self.host.place}/{name}.json", "w") as file:
                 json.dump({"image": self.image, "memory_mb": 64, "env": {"WORD": name}}, file)
 
-    def settles(self, where):
-        """As many as are wanted, of the newest configuration."""
-        def look():
-            wanted = reality.listing(self.host, "deployments")
-            shown = reality.listing(self.host, "environments")
-            names = [f"{each['name']}-{number + 1}" for each in wanted for number in range(each["replicas"])]
-            return sorted(each["name"] for each in shown) == names and all(
-                each["state"] == "running" for each in shown) and not any(each["rolling"] for each in wanted)
-        eventually(look, f"{where}: the replicas that are wanted, {self.host.document('ls')}")
+    def is_settled(self):
+        """As many as are wanted run, of the newest configuration."""
+        wanted = reality.listing(self.host, "deployments")
+        shown = reality.listing(self.host, "environments")
+        names = [f"{each['name']}-{number + 1}" for each in wanted for number in range(each["replicas"])]
+        return (sorted(each["name"] for each in shown) == names and all(each["state"] == "running" for each in shown)
+                and not any(each["rolling"] for each in wanted))
+
+    def has_died(self):
+        return self.host.daemon.poll() is not None
 
     def lead(self, commands):
+        """One command after the other has had its effect, or the daemon has died of it."""
+        def has_come_to_an_end():
+            try:
+                return self.is_settled() or self.has_died()
+            except (OSError, http.client.HTTPException):
+                return self.has_died()
+
+        self.ends = [len(crash_points.passed(self.host, 0))]  # of the start and of each command: points up to there
         for index, command in enumerate(commands):
             if self.host.skerry(*self.words(command), check=False).returncode != 0:
                 return index
-            try:
-                self.settles(command)
-            except (AssertionError, ValueError):
-                if self.host.daemon.poll() is None:
-                    raise
+            eventually(has_come_to_an_end, f"{command}: the replicas that are wanted")
+            if self.has_died():
                 return index
+            self.ends.append(len(crash_points.passed(self.host, 0)))
         return None
 
     def agrees(self, where):
-        self.settles(where)
+        eventually(self.is_settled, f"{where}: the replicas that are wanted")
         super().agrees(where)
 
+    def choose(self, points):
+        """Of each command the first of each step."""
+        firsts, places = {}, []
+        for number, step in enumerate(points):
+            beginning = re.sub("[0-9a-f]{16}.*", "", step)
+            count = sum(each.startswith(beginning) for each in points[:number + 1])
+            places.append((f"{count} {beginning}", step))
+            firsts.setdefault((sum(number >= end for end in self.ends), beginning), places[-1])
+        if os.environ.get(crash_points.EVERY_STEP):
+            return places[self.at_start:]
+        some = list(firsts.values())[self.at_start:]
+        return [some[index * len(some) // self.most] for index in range(self.most)]
+
+    def die(self, where, died_in):
+        if died_in < len(self.life) or self.has_died():
+            super().die(where, died_in)
+        else:
+            self.host.kill()
+            self.missed.append(where)
+
     def test_steps(self):
+        self.missed = []
         self.run_all()
+        self.assertLess(len(self.missed), self.most // 2, self.missed)
 
 
 class Tokens(Steps):
@@ -423,6 +460,4 @@ class Policy(Steps):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -8,15 +8,13 @@ import errno
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import unittest
 
 import reality
 import skerry_host
-from skerry_host import Host, busybox_image, eventually
+from skerry_host import PROGRAMS, Host, busybox_image, eventually
 
-PROGRAMS = ""
 COUNTS = "trap 'exit 0' TERM; i=0; while :; do i=$((i+1)); echo line $i; usleep 20000; done"
 
 
@@ -25,7 +23,7 @@ class Storage(unittest.TestCase):
     file_system = ("-t", "tmpfs", "-o", "size=48m", "none")
 
     def setUp(self):
-        self.host = Host(PROGRAMS)
+        self.host = Host()
         self.state = f"{self.host.place}/state"
         os.mkdir(self.state)
         subprocess.run(["mount", *self.file_system, self.state], check=True)
@@ -59,7 +57,7 @@ class Storage(unittest.TestCase):
                     self.assertEqual(error.errno, errno.ENOSPC)
                     size //= 2
             # What its write-ahead log has already been given may be used again: not for long.
-        while reality.ask(self.host, "POST", "/plugins", self.plugin("filler"))[0] == 201:
+        while self.host.ask("POST", "/api/v1/plugins", self.plugin("filler"))[0] == 201:
             pass
 
     def repair(self):
@@ -74,10 +72,10 @@ class Storage(unittest.TestCase):
                 "workload": {"entrypoint": ["/bin/true"], "env": {"PAD": "x" * 20000}}}
 
     def changes(self):
-        return (("POST", "/plugins", self.plugin("p")), ("POST", "/environments", {"name": "new", "image": self.image}),
-                ("POST", "/deployments", {"name": "web", "replicas": 1, "config": {"image": self.image}}),
-                ("POST", "/environments/one/stop", {}), ("PATCH", "/environments/one", {"memory_mb": 111}),
-                ("POST", "/zones", {"name": "fresh"}), ("POST", "/tokens", {"name": "ci", "role": "viewer"}))
+        return (("POST", "/api/v1/plugins", self.plugin("p")), ("POST", "/api/v1/environments", {"name": "new", "image": self.image}),
+                ("POST", "/api/v1/deployments", {"name": "web", "replicas": 1, "config": {"image": self.image}}),
+                ("POST", "/api/v1/environments/one/stop", {}), ("PATCH", "/api/v1/environments/one", {"memory_mb": 111}),
+                ("POST", "/api/v1/zones", {"name": "fresh"}), ("POST", "/api/v1/tokens", {"name": "ci", "role": "viewer"}))
 
     def unharmed(self, *names):
         for name in names:
@@ -88,7 +86,7 @@ class Storage(unittest.TestCase):
     def refused(self, status, reason):
         for change in self.changes():
             with self.subTest(change=change[:2]):
-                code, text = reality.ask(self.host, *change)
+                code, text, _ = self.host.ask(*change)
                 self.assertIn(code, status, text)
                 self.assertRegex(text.lower(), reason)
         self.assertEqual({each["name"] for each in self.host.document("ls")}, set(self.before), "nothing by halves")
@@ -214,6 +212,4 @@ class Damaged(Storage):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -3,7 +3,6 @@
 Usage: trust_test.py PROGRAM_DIR [unittest arguments]. Needs root, openssl, curl, jq and minisign."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -12,9 +11,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import skerry_host  # noqa: E402
-from skerry_host import Host, busybox_image  # noqa: E402
+from skerry_host import PROGRAMS, Host, busybox_image  # noqa: E402
 
-PROGRAMS = ""
 PORT = 18443
 
 
@@ -29,7 +27,7 @@ class Trust(unittest.TestCase):
         self.dir = directory.name
 
     def host(self, **settings):
-        host = Host(PROGRAMS, **settings)
+        host = Host(**settings)
         self.addCleanup(host.close)
         host.start()
         return host
@@ -117,6 +115,4 @@ class Trust(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv.pop(1))
-    unittest.main(verbosity=2)
+    skerry_host.main()

@@ -3,13 +3,12 @@
 creation or removal leaves nothing. Usage: zone_test.py PROGRAM_DIR. Needs root."""
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import unittest
 
+import crash_points
 import skerry_host
 from outside import BEYOND, HOST, PAGE, Outside
 from skerry_host import Host, eventually
@@ -162,30 +161,21 @@ class Killed(unittest.TestCase):
     LIFE = (("zones", "create", "work"), ("zones", "rm", "work"))
 
     def setUp(self):
-        self.host = Host(PROGRAMS)
+        self.host = Host()
         self.addCleanup(self.host.close)
-
-    def start(self, crash_at=None):
-        self.host.environment.pop("SKERRY_CRASH_AT", None)
-        if crash_at is not None:
-            self.host.environment["SKERRY_CRASH_AT"] = str(crash_at)
-        self.host.start()
 
     def points(self):
         """How many there are when the daemon starts, and all. Its very first start has some of its own."""
-        self.start()
+        crash_points.start(self.host)
         self.host.kill(signal.SIGTERM)
-        self.start(0)
-        before = len(self.passed())
+        begin = crash_points.log_size(self.host)
+        crash_points.start(self.host, 0)
+        before = len(crash_points.passed(self.host, begin))
         for words in self.LIFE:
             self.host.skerry(*words)
-        points = self.passed()
+        points = crash_points.passed(self.host, begin)
         self.host.kill(signal.SIGTERM)
         return before, points
-
-    def passed(self):
-        with open(f"{self.host.place}/skerryd.log", errors="replace") as file:
-            return re.findall(r'crash point.*?step="?([^"\n]*)"?', file.read())
 
     def test_leaves_nothing_by_halves(self):
         before, points = self.points()
@@ -196,12 +186,12 @@ class Killed(unittest.TestCase):
         ours = self.host.environment["SKERRY_BRIDGE"]
         for number, step in enumerate(life, before + 1):
             with self.subTest(number=number, step=step):
-                self.start(number)
+                crash_points.start(self.host, number)
                 for words in self.LIFE:
                     if self.host.skerry(*words, check=False).returncode != 0:
                         break
                 self.assertEqual(self.host.daemon.wait(skerry_host.DEADLINE), -signal.SIGKILL, "it reached the point")
-                self.start()
+                crash_points.start(self.host)
                 stored = [each["name"] for each in self.host.document("zones", "ls")]
                 self.assertEqual(bridges(), {ours} | ({"vbr-work"} if "work" in stored else set()))
                 ruled = subprocess.run(["nft", "list", "ruleset"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -215,6 +205,4 @@ class Killed(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

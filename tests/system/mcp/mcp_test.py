@@ -12,16 +12,14 @@ import socket
 import subprocess
 import sys
 import threading
-import unittest
 import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import eventually  # noqa: E402
+from skerry_host import PROGRAMS, eventually  # noqa: E402
 
-PROGRAMS = ""
 MODULES = ""
 PORT = 8097
 STATELESS = "2026-07-28"
@@ -313,6 +311,4 @@ class Runs(McpCase):
 if __name__ == "__main__":
     MODULES = os.environ.get("SKERRY_TEST_MODULES") or install(os.path.abspath(sys.argv[2]))
     os.environ["SKERRY_TEST_MODULES"] = MODULES
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    skerry_host.main(3)

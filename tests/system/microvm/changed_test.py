@@ -7,7 +7,6 @@ Who runs goes on; who comes next gets what was meant, or a clear error; nothing 
 import os
 import pathlib
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
@@ -18,13 +17,6 @@ class Changed(skerry_host.HostCase):
     def make_image(cls):
         # Some of it is read only later.
         return skerry_host.busybox_image(extra=[skerry_host.entry("late", data=b"late\n" * 1000)])
-
-    def start(self, name):
-        self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", "128", "--name", name, self.image)
-        self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
-
-    def inside(self, name, command):
-        return self.host.skerry("exec", name, "sh", "-c", command).stdout.strip()
 
     def fails(self, *words, said):
         done = self.host.skerry(*words, check=False)
@@ -53,18 +45,18 @@ class Changed(skerry_host.HostCase):
         return found
 
     def test_the_images_disk_under_its_forks(self):
-        self.start("one")
+        self.start_microvm("one")
         disk = self.file("images/disks/*.erofs")
         good = disk.read_bytes()
         self.replace(disk, b"another file system")
-        self.start("two")
+        self.start_microvm("two")
         self.assertEqual(disk.read_bytes(), good)
         self.assertIn("not what it was", pathlib.Path(f"{self.host.place}/skerryd.log").read_text())
         # Both have all of it, also what they had not read before.
         for name in ("one", "two"):
             self.assertEqual(self.inside(name, "wc -l < /late"), "1000")
         os.truncate(disk, 4096)
-        self.start("three")
+        self.start_microvm("three")
         self.assertEqual(disk.read_bytes(), good)
         self.assertEqual(self.inside("three", "wc -l < /late"), "1000")
         # With the layers gone too there is nothing to make it from.
@@ -81,7 +73,7 @@ class Changed(skerry_host.HostCase):
         self.assertEqual(self.inside("one", "echo well"), "well")
 
     def test_a_snapshot_under_its_forks(self):
-        self.start("base")
+        self.start_microvm("base")
         self.inside("base", "echo mine > /root/file; sync")
         self.host.skerry("snapshot", "create", "base", "then")
         self.addCleanup(self.host.skerry, "snapshot", "rm", "then", check=False)
@@ -116,7 +108,7 @@ class Changed(skerry_host.HostCase):
         self.assertEqual(self.inside("base", "cat /root/file"), "mine", "its own disk is what it was")
 
     def test_what_a_suspended_run_left(self):
-        self.start("sleeper")
+        self.start_microvm("sleeper")
         self.inside("sleeper", "echo kept > /root/file; echo lost > /dev/shm/mark; sync")
         for name in ("suspended/memory", "overlay.img"):
             self.host.skerry("suspend", "sleeper")
@@ -133,7 +125,7 @@ class Changed(skerry_host.HostCase):
             self.assertEqual(self.inside("sleeper", "cat /root/file; ls /dev/shm"), "kept")
 
     def test_the_disk_of_a_stopped_one_cut_off(self):
-        self.start("cut")
+        self.start_microvm("cut")
         self.host.skerry("stop", "--time", "1", "cut")
         os.truncate(self.file(f"environments/{self.host.show('cut')['id']}/overlay.img"), 1 << 20)
         before = self.vmm_count()
@@ -143,5 +135,4 @@ class Changed(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -11,7 +11,6 @@ import os
 import pathlib
 import struct
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
@@ -157,5 +156,4 @@ class Hostile(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -7,12 +7,9 @@ import json
 import os
 import pathlib
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
@@ -83,24 +80,6 @@ class PluginCase(skerry_host.HostCase):
         self.host.skerry("run", "-d", "--name", name, "--plugin", plugin, *more)
         self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
         return self.host.show(name)
-
-    def api(self, method, path, body=None):
-        connection = UnixHttp(self.host.environment["SKERRY_SOCKET"])
-        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-        answer = connection.getresponse()
-        self.addCleanup(connection.close)
-        return answer.status, answer.read().decode()
-
-
-class UnixHttp(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
 
 
 def fetch(ip, port, path="/index.html"):
@@ -185,8 +164,8 @@ class Runs(PluginCase):
             self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
         said = self.host.skerry("vms", "create", "words-cli", "--plugin", plugin).stdout
         self.assertEqual(said, f"VM words-cli created with IP {self.host.show('words-cli')['ip']}\n")
-        status, body = self.api("POST", "/api/v1/vms", json.dumps(
-            {"name": "words-api", "plugin": plugin, "cpu_cores": 1, "memory_mb": 512}))
+        status, body, _ = self.host.ask("POST", "/api/v1/vms",
+                                        {"name": "words-api", "plugin": plugin, "cpu_cores": 1, "memory_mb": 512})
         self.assertEqual(status, 201, body)
         made = json.loads(body)
         self.assertEqual(list(made)[:5], ["name", "plugin", "ip", "state", "resources"])
@@ -227,5 +206,4 @@ class Runs(PluginCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -1,28 +1,20 @@
 #!/usr/bin/env python3
 """Suspending, snapshots and forks of microVMs, from the command line. Usage: snapshot_test.py BIN_DIR. Needs root."""
 
-import os
 import pathlib
 import subprocess
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import eventually  # noqa: E402
+from skerry_host import PROGRAMS, eventually  # noqa: E402
 
-PROGRAMS = ""
 COUNT = "n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done"
 
 
 class Saved(skerry_host.HostCase):
     def start(self, name, *options, memory=128):
-        self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", str(memory), "--name", name, *options,
-                         self.image, "--", "sh", "-c", COUNT)
-        self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
-
-    def inside(self, name, command):
-        return self.host.skerry("exec", name, "sh", "-c", command).stdout.strip()
+        self.start_microvm(name, *options, memory=memory, command=("--", "sh", "-c", COUNT))
 
     def count(self, name):
         # The file is empty for a moment with each number.
@@ -149,6 +141,4 @@ class Saved(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

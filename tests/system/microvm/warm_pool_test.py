@@ -5,13 +5,11 @@ import json
 import os
 import pathlib
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
 from skerry_host import eventually  # noqa: E402
 
-PROGRAMS = ""
 
 
 class WarmPool(skerry_host.HostCase):
@@ -108,6 +106,4 @@ class WarmPool(skerry_host.HostCase):
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()

@@ -2,12 +2,9 @@
 """What skerryd answers, held against the OpenAPI document that it serves; and the command line's requests against its
 paths. Usage: openapi_test.py PROGRAM_DIR [unittest arguments]. Needs root."""
 
-import http.client
 import json
-import os
 import pathlib
 import re
-import socket
 import socketserver
 import subprocess
 import sys
@@ -17,9 +14,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
 import skerry_host  # noqa: E402
-from skerry_host import Host, eventually  # noqa: E402
+from skerry_host import PROGRAMS, Host, eventually  # noqa: E402
 
-PROGRAMS = ""
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "number": (int, float),
          "integer": int}
 
@@ -79,17 +75,6 @@ class Schemas:
         return True
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
-
-
 # What stands for {name} below each path, and the bodies of the calls that are to succeed. Everything else is called
 # too: its refusal has to be a problem document.
 NAMES = {"environments": "web", "vms": "none", "plugins": "plug", "deployments": "dep", "tokens": "tok", "zones": "default"}
@@ -113,13 +98,7 @@ class Answers(skerry_host.HostCase):
 
     @classmethod
     def ask(cls, method, path, body=None):
-        connection = UnixConnection(cls.host.environment["SKERRY_SOCKET"])
-        text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
-        answer = connection.getresponse()
-        status, content, text = answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
-        connection.close()
-        cls.kind = content
+        status, text, cls.kind = cls.host.ask(method, path, body)
         return status, text
 
     def call(self, method, template, body=None):
@@ -216,17 +195,11 @@ class CommandLine(unittest.TestCase):
             server.shutdown()
 
     def document_of_a_daemon(self):
-        host = Host(PROGRAMS)
+        host = Host()
         self.addCleanup(host.close)
         host.start()
-        connection = UnixConnection(host.environment["SKERRY_SOCKET"])
-        connection.request("GET", "/openapi.json")
-        document = json.loads(connection.getresponse().read())
-        connection.close()
-        return document
+        return json.loads(host.ask("GET", "/openapi.json")[1])
 
 
 if __name__ == "__main__":
-    skerry_host.enter_network_namespace()
-    PROGRAMS = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
+    skerry_host.main()
