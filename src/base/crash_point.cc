@@ -14,11 +14,18 @@
 namespace skerry {
 namespace {
 
-std::optional<std::uint64_t> chosen_point() {
-  const char* text = std::getenv("SKERRY_CRASH_AT");
-  if (text == nullptr) return std::nullopt;
-  const auto number = parse_int<std::uint64_t>(text, "SKERRY_CRASH_AT");
-  if (number) return *number;
+struct Chosen {
+  std::uint64_t number = 0;
+  std::string_view step;  // its beginning
+};
+
+std::optional<Chosen> chosen_point() {
+  const char* variable = std::getenv("SKERRY_CRASH_AT");
+  if (variable == nullptr) return std::nullopt;
+  const std::string_view text(variable);
+  const auto space = text.find(' ');
+  const auto number = parse_int<std::uint64_t>(text.substr(0, space), "SKERRY_CRASH_AT");
+  if (number) return Chosen{*number, space == std::string_view::npos ? std::string_view() : text.substr(space + 1)};
   log::error("ignored", {{"error", number.error().message()}});
   return std::nullopt;
 }
@@ -27,12 +34,12 @@ std::optional<std::uint64_t> chosen_point() {
 
 void crash_point(std::string_view step) {
   // Each time: a test that forks tells its child.
-  const std::optional<std::uint64_t> chosen = chosen_point();
+  const std::optional<Chosen> chosen = chosen_point();
   if (!chosen) return;
   static std::atomic<std::uint64_t> reached{0};
-  const std::uint64_t number = ++reached;
-  log::info("crash point", {{"number", cat(number)}, {"step", step}});
-  if (number == *chosen) ::kill(::getpid(), SIGKILL);
+  static std::atomic<std::uint64_t> matching{0};
+  log::info("crash point", {{"number", cat(++reached)}, {"step", step}});
+  if (step.starts_with(chosen->step) && ++matching == chosen->number) ::kill(::getpid(), SIGKILL);
 }
 
 }  // namespace skerry
