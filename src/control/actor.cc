@@ -382,12 +382,11 @@ Status Actor::adopt(const Observation& observed) {
 }
 
 void Actor::arm_watch() {
-  auto watched = driver_.watch(place_);
-  // No descriptor: the run has just ended, and the next observation sees that.
-  if (!watched) return;
-  if (auto armed = context_.wakeups.watch(place_.id, std::move(*watched)); !armed) {
-    log::error("cannot watch a run", {{"name", place_.name}, {"error", armed.error().message()}});
-  }
+  const auto armed = [&]() -> Status { return context_.wakeups.watch(place_.id, TRY(driver_.watch(place_))); }();
+  if (armed) return;
+  // The run has just ended, or nobody would hear of its end: looked at again either way.
+  log::debug("cannot watch a run", {{"name", place_.name}, {"error", armed.error().message()}});
+  context_.wakeups.at(place_.id, context_.clock.monotonic() + kRetryAfter);
 }
 
 void Actor::set_last(const Environment& environment, bool gone) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/file_io.h"
+#include "control/controller_parts.h"
 #include "core/plan.h"
 #include "testing/controller_fixture.h"
 
@@ -352,6 +353,28 @@ TEST_F(ControllerTest, AFailedDeletionIsFinishedByTheNextDaemon) {
   restart_daemon();
   // No longer listed a moment before it is no longer stored.
   EXPECT_TRUE(eventually([&] { return controller_->environments().empty() && store_->leases()->empty(); }));
+}
+
+class MovedClockTest : public ControllerTest {
+ protected:
+  Clock& clock() override { return time_; }
+  void advance(Duration by) {
+    time_.advance(by);
+    static_cast<LiveController&>(*controller_).look_at_clock();
+  }
+  ManualClock time_;
+};
+
+// Its end would be heard of by nobody.
+TEST_F(MovedClockTest, ARunThatCannotBeWatchedIsLookedAtAgain) {
+  driver_.fail_next(DriverCall::kWatch, Error{ErrorCode::kIo, 24, "pidfd_open", {}}, 100);
+  const auto web = run(spec("web"));
+  ASSERT_TRUE(web) << web.error().message();
+  driver_.end_run(web->id, 1);
+  EXPECT_TRUE(eventually([&] {
+    advance(std::chrono::seconds(5));
+    return state_of("web") == State::kFailed;
+  }));
 }
 
 // The first of them are forgotten while the last are still to be woken.

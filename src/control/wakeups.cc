@@ -82,6 +82,8 @@ void Wakeups::at(const std::string& id, MonoTime when) {
   poke(wake_.get());
 }
 
+void Wakeups::look() { poke(wake_.get()); }
+
 void Wakeups::forget(const std::string& id) {
   const std::lock_guard lock(mutex_);
   timers_.erase(id);

@@ -29,6 +29,8 @@ class Wakeups {
   Status watch(const std::string& id, Fd fd);
   // Calls back at `when`, by the clock's monotonic time.
   void at(const std::string& id, MonoTime when);
+  // Looks at the clock again: it waits in the kernel's time, which does not tell of a clock that was moved.
+  void look();
   // Forgets both.
   void forget(const std::string& id);
 

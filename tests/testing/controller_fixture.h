@@ -35,8 +35,12 @@ class ControllerTest : public ::testing::Test {
     EXPECT_EQ(driver_.violations(), std::vector<std::string>{});
   }
 
+  // What the daemons of a test run by, and where they write.
+  virtual Clock& clock() { return clock_; }
+  virtual std::unique_ptr<Store> open_store() { return Store::open(dir_ / "skerry.db").value(); }
+
   void boot() {
-    store_ = Store::open(dir_ / "skerry.db").value();
+    store_ = open_store();
     feed_ = std::make_unique<EventFeed>(*store_);  // before anybody stores events
     images_ = ImageStore::open({dir_ / "images", {}}).value();
     ControllerConfig config;
@@ -47,9 +51,9 @@ class ControllerTest : public ::testing::Test {
     config.warm_pool_mib = warm_pool_mib_;
     Zone zone;
     zone.pool_last = pool_last_;
-    zones_ = Zones::create(zone, *store_, network_, clock_).value();
-    policy_ = std::make_unique<PolicyBook>(dir_ / "policy", *store_, clock_);
-    auto made = Controller::create(config, {clock_, *store_, *images_, network_, *zones_, *policy_, drivers_});
+    zones_ = Zones::create(zone, *store_, network_, clock()).value();
+    policy_ = std::make_unique<PolicyBook>(dir_ / "policy", *store_, clock());
+    auto made = Controller::create(config, {clock(), *store_, *images_, network_, *zones_, *policy_, drivers_});
     ASSERT_TRUE(made) << made.error().message();
     controller_ = std::move(*made);
     policy_->on_reload([this] { return controller_->refresh_network(); });
