@@ -29,6 +29,8 @@ inline constexpr auto kDeadline = std::chrono::seconds(20);
 // A host: directories, a driver and a network that outlive the daemons a test starts on it.
 class ControllerTest : public ::testing::Test {
  protected:
+  // Below `parent`, or where temporary files are.
+  explicit ControllerTest(const std::string& parent = {}) : dir_(TempDir::create("controller", parent).value()) {}
   void SetUp() override { boot(); }
   void TearDown() override {
     controller_.reset();
@@ -127,7 +129,7 @@ class ControllerTest : public ::testing::Test {
   PluginCheck check_plugin_;
   std::string pool_last_ = "192.168.127.102";
   SystemClock clock_;
-  TempDir dir_ = TempDir::create("controller").value();
+  TempDir dir_;
   FakeDriver driver_;
   std::vector<Driver*> drivers_{&driver_};
   std::uint64_t warm_pool_mib_ = 0;

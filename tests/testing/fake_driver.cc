@@ -90,6 +90,7 @@ Result<FakeDriver::Turn> FakeDriver::enter(DriverCall call, const std::string& i
   }
   Turn turn(*this, std::move(lock), id, counted);
   if (!released) return fail(ErrorCode::kDeadlineExceeded, cat("held ", to_text(call), " was never released"));
+  if (cut_off_) return fail(ErrorCode::kUnavailable, cat(to_text(call), " of a daemon that was killed"));
   if (const auto failure = failures_.find(call); failure != failures_.end() && failure->second.times > 0) {
     --failure->second.times;
     return fail(failure->second.error);
@@ -107,6 +108,25 @@ void FakeDriver::set_availability(Availability availability) {
 void FakeDriver::fail_next(DriverCall call, Error error, int times) {
   const std::lock_guard lock(mutex_);
   failures_[call] = {std::move(error), times};
+}
+
+void FakeDriver::cut_off() {
+  const std::lock_guard lock(mutex_);
+  cut_off_ = true;
+}
+
+void FakeDriver::reconnect() {
+  const std::lock_guard lock(mutex_);
+  cut_off_ = false;
+}
+
+void FakeDriver::heal() {
+  const std::lock_guard lock(mutex_);
+  failures_.clear();
+  cut_short_ = false;
+  end_with_.reset();
+  exec_code_ = 0;
+  exec_hangs_ = false;
 }
 
 void FakeDriver::cut_next_start_short() {
@@ -163,6 +183,13 @@ Phase FakeDriver::phase(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto run = runs_.find(id);
   return run == runs_.end() ? Phase::kAbsent : run->second.observed.phase;
+}
+
+std::set<std::string> FakeDriver::runs() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> ids;
+  for (const auto& [id, run] : runs_) ids.insert(id);
+  return ids;
 }
 
 std::vector<Launch> FakeDriver::launches(const std::string& id) const {

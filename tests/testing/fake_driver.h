@@ -49,6 +49,11 @@ class FakeDriver final : public Driver {
   void set_availability(Availability availability);
   // The next `times` calls of this kind fail and change nothing.
   void fail_next(DriverCall call, Error error, int times = 1);
+  // Every call fails and changes nothing, as after the death of the daemon, until reconnect().
+  void cut_off();
+  void reconnect();
+  // Takes back what was to fail, end or be cut short and has not been yet; every command succeeds.
+  void heal();
   // The next start is cut short: it fails and leaves half a start (kBroken), as a killed daemon does.
   void cut_next_start_short();
   // The next started run ends at once with this code.
@@ -67,6 +72,8 @@ class FakeDriver final : public Driver {
   void reboot();
 
   [[nodiscard]] Phase phase(const std::string& id) const;
+  // Ids of all runs that something is left of.
+  [[nodiscard]] std::set<std::string> runs() const;
   // The launches of environment `id`, oldest first.
   [[nodiscard]] std::vector<Launch> launches(const std::string& id) const;
   // The calls that changed or tried to change environment `id`: "start", "stop 10000", "signal 1", "collect", ….
@@ -150,6 +157,7 @@ class FakeDriver final : public Driver {
   std::vector<Fd> hanging_;           // our ends of their conversations
   std::map<std::string, Fd> guests_;  // our ends of their channels
   int exec_code_ = 0;
+  bool cut_off_ = false;
   bool cut_short_ = false;
   std::optional<int> end_with_;
   std::int64_t next_pid_ = 1000;
