@@ -84,7 +84,10 @@ class ObjectReader {
   void word(const char* name, std::size_t& into, const std::vector<std::string_view>& words);
   void object(const char* name, const std::function<void(ObjectReader&)>& read);
   void objects(const char* name, const std::function<void(ObjectReader&)>& read, std::size_t max_count = 1024);
-  [[nodiscard]] bool has(const char* name) const { return json_->is_object() && json_->contains(name); }
+  // Whether it says something: null stands for a field that is missing, as clients write what they leave open.
+  [[nodiscard]] bool has(const char* name) const { return mentions(name) && !json_->at(name).is_null(); }
+  // Also as null.
+  [[nodiscard]] bool mentions(const char* name) const { return json_->is_object() && json_->contains(name); }
   // An object whose values are all strings.
   void pairs(const char* name, std::map<std::string, std::string>& into, std::size_t max_count = 4096);
   // A number that may have a fraction.

@@ -42,8 +42,12 @@ void read_workload(ObjectReader& fields, ManifestWorkload& workload) {
 
 void read_manifest_resources(ObjectReader& fields, ManifestResources& resources) {
   fields.object("resources", [&](ObjectReader& inner) {
-    if (inner.has("cpu_cores")) read_cores(inner, "cpu_cores", resources.cpu_milli.emplace(0));
-    if (inner.has("memory_mb")) inner.number("memory_mb", resources.memory_mib.emplace(0), 1U);
+    std::uint32_t cpu_milli = 0;
+    read_cores(inner, "cpu_cores", cpu_milli);
+    if (inner.has("cpu_cores")) resources.cpu_milli = cpu_milli;
+    std::uint32_t memory_mib = 0;
+    inner.number("memory_mb", memory_mib, 1U);
+    if (inner.has("memory_mb")) resources.memory_mib = memory_mib;
     inner.finish(Unknown::kRefuse);
   });
 }
@@ -91,7 +95,9 @@ void read_manifest(ObjectReader& fields, PluginManifest& manifest) {
   read_disks(fields, manifest.disks);
   read_workload(fields, manifest.workload);
   read_health_check(fields, manifest.health_check);
-  if (fields.has("restart")) read_restart(fields, manifest.restart.emplace());
+  RestartPolicy restart;
+  read_restart(fields, restart);
+  if (fields.has("restart")) manifest.restart = restart;
   read_actions(fields, manifest.actions);
   read_network(fields, manifest);
   read_devices(fields, manifest.devices);

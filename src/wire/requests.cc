@@ -204,7 +204,7 @@ Result<BuildImageRequest> parse_build_image_request(std::string_view body) {
 namespace {
 void read_service(ObjectReader& fields, DeploymentRequest& into) {
   // A null reads as missing; here it says something.
-  if (fields.has("service")) into.service.emplace(std::nullopt);
+  if (fields.mentions("service")) into.service.emplace(std::nullopt);
   fields.value("service", [&](const Json& value, const std::string& path) {
     ServiceSpec service;
     ObjectReader inside(value, path, fields.errors());
