@@ -18,6 +18,8 @@ Event environment_event(const Environment& environment, std::string_view what, W
   if (!environment.spec.image.empty()) data["image"] = environment.spec.image;
   if (!environment.ip.empty()) data["ip"] = environment.ip;
   if (!environment.status.reason.empty()) data["reason"] = environment.status.reason;
+  // The microVM document's word for it.
+  if (what == "healthy" || what == "unhealthy") data["health_check"] = what == "healthy" ? "passed" : "failed";
   if (environment.status.exit_code) data["exit_code"] = cat(*environment.status.exit_code);
   return event;
 }

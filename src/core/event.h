@@ -20,8 +20,8 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
-// An event about an environment, with the fields every client expects: name, plugin, image, ip, state.
-// `what` is the past participle: "created", "started", …
+// An event about an environment, with the fields every client expects: name, plugin, image, ip, state; of its health
+// also health_check, "passed" or "failed". `what` is the past participle: "created", "started", …
 Event environment_event(const Environment& environment, std::string_view what, WallTime time);
 
 }  // namespace skerry

@@ -45,6 +45,16 @@ TEST(EnvironmentEvent, AnEndTellsCodeAndReason) {
                               {"reason", "out of memory"}}));
 }
 
+// The microVM document's words.
+TEST(EnvironmentEvent, HealthTellsHowTheCheckWent) {
+  Environment vm;
+  vm.spec.name = "nginx-demo";
+  vm.spec.isolation = Isolation::kMicrovm;
+  EXPECT_EQ(environment_event(vm, "healthy", WallTime{1}).data.at("health_check"), "passed");
+  EXPECT_EQ(environment_event(vm, "unhealthy", WallTime{1}).data.at("health_check"), "failed");
+  EXPECT_FALSE(environment_event(vm, "started", WallTime{1}).data.contains("health_check"));
+}
+
 TEST(EventNoun, MicrovmsAndVmsAreBothVms) {
   EXPECT_EQ(event_noun(Isolation::kContainer), "container");
   EXPECT_EQ(event_noun(Isolation::kMicrovm), "vm");
