@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto answer = parse_http_answer(text);
   if (!answer) return 0;
   if (answer->body.size() > size) std::abort();
+  if (!parse_http_answer(text, HttpAsked::kHead)) std::abort();
   for (const auto& [name, value] : answer->headers) {
     if (name.empty() || name.find_first_of(": \t\r\n") != std::string_view::npos) std::abort();
     if (value.find_first_of("\r\n") != std::string_view::npos) std::abort();

@@ -59,9 +59,10 @@ Status start_action(Context& context, Request request, const Reply& reply) {
 
 Result<Response> list_actions(Context& context, const Request& request) {
   const auto environment = TRY(find_environment(context, request));
-  wire::JsonWriter json;
-  json.begin_array();
-  for (const auto& [name, action] : environment.spec.actions) {
+  const std::vector<std::pair<std::string, WorkloadAction>> all(environment.spec.actions.begin(),
+                                                                environment.spec.actions.end());
+  return list_page(request, all, [](wire::JsonWriter& json, const auto& each) {
+    const auto& [name, action] = each;
     json.begin_object()
         .field("name", name)
         .field("description", action.description)
@@ -69,8 +70,7 @@ Result<Response> list_actions(Context& context, const Request& request) {
         .field("path", action.path)
         .field("timeout_ms", action.timeout_ms)
         .end_object();
-  }
-  return json_response(std::move(json.end_array()).text());
+  });
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of all handlers that answer later

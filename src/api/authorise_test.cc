@@ -174,7 +174,7 @@ TEST_F(TcpTest, AZonesTokenIsToldOnlyOfItsZones) {
   events.push_back(hidden);
   ASSERT_TRUE(store_->append_events(events));
   const auto header = bearer(token("viewer", R"(["work"])"));
-  const auto told = body("/api/v1/events?limit=5", header);
+  const auto told = body("/api/v1/events?limit=5", header + "Accept: application/json\r\n");
   EXPECT_EQ(told.find("other"), std::string::npos);
   EXPECT_EQ(told.find("secret"), std::string::npos);
   EXPECT_NE(told.find(R"("resource":"mine")"), std::string::npos) << "the limit counts what may be seen";
@@ -309,6 +309,27 @@ TEST_F(TcpTest, SecretsAreForThoseWhoMayBeInside) {
   EXPECT_TRUE(tells("/api/v1/deployments/web", inside));
   EXPECT_FALSE(tells("/api/v1/plugins/seed/manifest", inside));
   EXPECT_TRUE(tells("/api/v1/plugins/seed/manifest", bearer(token("admin"))));
+}
+
+// The one verb that viewers may call.
+TEST_F(TcpTest, WhoOnlyWaitsIsToldNoSecrets) {
+  Environment environment = add_running("plain");
+  environment.id = "fedcba9876543210";
+  environment.spec.name = "job";
+  environment.spec.env["TOKEN"] = "t-s3cret";
+  environment.status.state = State::kStopped;
+  controller_.add(environment);
+  const auto said = [&](std::string_view role) {
+    auto socket = tcp();
+    socket.send(cat("POST /api/v1/environments/job/wait HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
+                    "Content-Length: 0\r\n", bearer(token(role)), "\r\n"));
+    return socket.read_all();
+  };
+  const auto viewer = said("viewer");
+  EXPECT_TRUE(viewer.starts_with("HTTP/1.1 200")) << viewer;
+  EXPECT_EQ(viewer.find("s3cret"), std::string::npos) << viewer;
+  EXPECT_NE(viewer.find(R"("TOKEN":null)"), std::string::npos) << viewer;
+  EXPECT_NE(said("operator").find("t-s3cret"), std::string::npos);
 }
 
 TEST_F(TcpTest, OnlyAdminsPullUnchecked) {

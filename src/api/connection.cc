@@ -32,6 +32,11 @@ std::string header(const RawRequest& raw, http::field name) {
   return found == raw.end() ? std::string{} : text_of(found->value());
 }
 
+// A media type is the same in capitals, and with parameters behind it (RFC 9110 section 8.3.1).
+bool is_json(std::string_view content_type) {
+  return beast::iequals(trim(content_type.substr(0, content_type.find(';'))), "application/json");
+}
+
 // One that was sent twice has two values, and agrees with neither.
 template <typename Field>
 void add_mcp_header(Request& request, const Field& field) {
@@ -93,6 +98,7 @@ class Session {
     parser.header_limit(kMaxHeader);
     parser.body_limit(kMaxBody);
     auto failure = co_await read_header(parser);
+    head_only_ = !failure && parser.get().method() == http::verb::head;
     std::optional<BodyBudget::Share> share;
     if (!failure && !parser.is_done()) {
       if (const auto answer = refusal_of(parser, share)) {
@@ -290,7 +296,7 @@ class Session {
     if (route->handler == ask_workload) {
       request.raw_query = question == std::string::npos ? "" : target.substr(question + 1);
       for (const auto& each : raw) request.headers.emplace_back(text_of(each.name_string()), text_of(each.value()));
-    } else if (!request.body.empty() && !std::string_view(request.content_type).starts_with("application/json")) {
+    } else if (!request.body.empty() && !is_json(request.content_type)) {
       return refuse_with(Error{ErrorCode::kInvalidArgument, 0, "the body must be application/json", {}}, 415);
     }
     return std::nullopt;
@@ -336,14 +342,15 @@ class Session {
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
     // What only looks is many, and changes nothing. A GET that becomes a console is typed into.
     const bool talks = status == 101;
-    const bool looks = status < 500 && !talks && (route == nullptr || route->method == "GET");
+    const bool asks = route != nullptr && (route->method == "GET" || route->method == "HEAD");
+    const bool looks = status < 500 && !talks && (route == nullptr || asks);
     log::write(looks ? log::Level::kDebug : log::Level::kInfo, "request",
                {{"request_id", id}, {"what", subject}, {"who", who}, {"status", cat(status)}, {"us", cat(micros)}});
     // What MCP's calls do is recorded where it is done, by its own name.
     const bool told = route != nullptr && route->path == kMcpPath;
     if (status == 401) {
       core_.audit->denied();
-    } else if (route != nullptr && (route->method != "GET" || talks) && !told) {
+    } else if (route != nullptr && (!asks || talks) && !told) {
       core_.audit->record({subject, who, id, status});
     }
   }
@@ -353,7 +360,7 @@ class Session {
       co_await become_frames(std::move(response), id);
       co_return false;
     }
-    if (!response.source) co_return co_await write_plain(response, keep_alive, id);
+    if (!response.source || head_only_) co_return co_await write_plain(response, keep_alive, id);
     auto head = make_head<http::empty_body>(response, keep_alive, id);
     head.chunked(true);
     http::response_serializer<http::empty_body> serializer(head);
@@ -366,12 +373,27 @@ class Session {
 
   // Takes the body away.
   asio::awaitable<bool> write_plain(Response& response, bool keep_alive, const std::string& id) {
+    if (head_only_) co_return co_await write_head(response, keep_alive, id);
     auto message = make_head<http::string_body>(response, keep_alive, id);
     message.body() = std::move(response.body);
     message.prepare_payload();
     make_room(message.body().size());
     arm_write_timer();
     const auto [ec, size] = co_await http::async_write(stream_, message, kAwait);
+    co_return !ec && keep_alive;
+  }
+
+  // The answer to HEAD has no body, whatever its head tells of one: who asked takes the next byte for the next answer
+  // (RFC 9110 section 9.3.2).
+  asio::awaitable<bool> write_head(const Response& response, bool keep_alive, const std::string& id) {
+    auto head = make_head<http::empty_body>(response, keep_alive, id);
+    if (response.length) {
+      head.content_length(*response.length);
+    } else if (!response.body.empty()) {
+      head.content_length(response.body.size());
+    }
+    arm_write_timer();
+    const auto [ec, size] = co_await http::async_write(stream_, head, kAwait);
     co_return !ec && keep_alive;
   }
 
@@ -420,6 +442,7 @@ class Session {
   std::optional<Result<Caller>> local_;
   beast::flat_buffer buffer_;
   bool known_ = local_.has_value();  // it has shown who it is
+  bool head_only_ = false;           // the request under way is a HEAD
   std::size_t room_ = kUsualRoom;    // in the socket for what is sent
 };
 

@@ -10,19 +10,11 @@
 #include "base/text.h"
 #include "core/plan.h"
 #include "wire/environment_json.h"
-#include "wire/hidden_texts.h"
 
 namespace skerry::api {
 namespace {
 
 constexpr std::uint64_t kMaxGraceMs = 3'600'000;
-
-Response created(const Environment& environment, const Request& request) {
-  Response response = json_response(wire::environment_json(environment), 201);
-  response.headers.emplace_back(
-      "Location", cat(request.vms_only ? "/api/v1/vms/" : "/api/v1/environments/", environment.spec.name));
-  return response;
-}
 
 struct Filter {
   std::string_view name;
@@ -158,9 +150,7 @@ Result<Response> list_environments(Context& context, const Request& request) {
 }
 
 Result<Response> show_environment(Context& context, const Request& request) {
-  auto document = wire::environment_json(TRY(find_environment(context, request)));
-  return json_response(request.caller.may_read_secrets() ? std::move(document)
-                                                         : wire::without_secrets(std::move(document)));
+  return environment_response(request.caller, TRY(find_environment(context, request)));
 }
 
 // NOLINTBEGIN(performance-unnecessary-value-param): Handlers
@@ -172,11 +162,12 @@ void create_environment(Context& context, Request request, Reply reply) {
   const std::string name = create->command.spec.name;
   controller.submit(std::move(create->command), [&context, request, reply](Result<Environment> environment) {
     if (!environment) return reply(fail(std::move(environment).error()));
-    reply(when_healthy(context, *environment, [request](const Environment& now) { return created(now, request); }));
+    reply(
+        when_healthy(context, *environment, [request](const Environment& now) { return made_response(request, now); }));
   });
   if (create->wait) return;
   // Stored and on its way; a refusal has been answered already, and only the first answer counts.
-  if (auto environment = controller.find(name); environment) reply(created(*environment, request));
+  if (auto environment = controller.find(name); environment) reply(made_response(request, *environment));
 }
 
 void update_environment(Context& context, Request request, Reply reply) {
@@ -188,10 +179,11 @@ void update_environment(Context& context, Request request, Reply reply) {
   command.name = current->spec.name;
   command.verb = Verb::kUpdate;
   command.resources = *resources;
-  context.ports.controller.submit(std::move(command), [reply](Result<Environment> environment) {
-    if (!environment) return reply(fail(std::move(environment).error()));
-    reply(json_response(wire::environment_json(*environment)));
-  });
+  context.ports.controller.submit(std::move(command),
+                                  [caller = request.caller, reply](Result<Environment> environment) {
+                                    if (!environment) return reply(fail(std::move(environment).error()));
+                                    reply(environment_response(caller, *environment));
+                                  });
 }
 
 void delete_environment(Context& context, Request request, Reply reply) {

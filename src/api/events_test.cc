@@ -35,6 +35,23 @@ TEST_F(EventsTest, StreamsWhatHappensFromNowOn) {
   EXPECT_EQ(text.find("old"), std::string::npos);
 }
 
+// `curl http://localhost:8080/api/v1/events`, as the microVM document has it, and clients that send no Accept at all.
+TEST_F(EventsTest, StreamsUnlessJsonIsAskedFor) {
+  store("vm.created", "old");
+  for (const auto* accept : {"", "Accept: */*\r\n", "Accept: application/json, text/event-stream\r\n"}) {
+    auto reader = raw();
+    reader.send(cat("GET /api/v1/events?after=0 HTTP/1.1\r\nHost: x\r\n", accept, "\r\n"));
+    const auto text = reader.read_until("\"old\"}\n\n");
+    EXPECT_NE(text.find("Content-Type: text/event-stream\r\n"), std::string::npos) << accept << text;
+    EXPECT_NE(text.find("id: 1\nevent: vm.created\ndata: {\"name\":\"old\"}\n\n"), std::string::npos) << text;
+  }
+  auto lister = raw();
+  lister.send("GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: application/json, */*\r\nConnection: close\r\n\r\n");
+  const auto list = lister.read_all();
+  EXPECT_NE(list.find("Content-Type: application/json\r\n"), std::string::npos) << list;
+  EXPECT_TRUE(list.ends_with("}]")) << list;
+}
+
 TEST_F(EventsTest, ReplaysAfterTheLastEventId) {
   for (const auto* name : {"a", "b", "c"}) store("vm.created", name);
   const auto text = stream("", "Last-Event-ID: 1\r\n").read_until("id: 3\n");

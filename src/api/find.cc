@@ -4,6 +4,8 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "wire/environment_json.h"
+#include "wire/hidden_texts.h"
 #include "wire/json_node.h"
 
 namespace skerry::api {
@@ -24,6 +26,19 @@ Result<Environment> find_environment(Context& context, const Request& request) {
                 request.vms_only ? "see: skerry vms list" : "see: skerry ls");
   }
   return environment;
+}
+
+Response environment_response(const Caller& caller, const Environment& environment, int status) {
+  auto document = wire::environment_json(environment);
+  return json_response(caller.may_read_secrets() ? std::move(document) : wire::without_secrets(std::move(document)),
+                       status);
+}
+
+Response made_response(const Request& request, const Environment& environment) {
+  Response response = environment_response(request.caller, environment, 201);
+  response.headers.emplace_back(
+      "Location", cat(request.vms_only ? "/api/v1/vms/" : "/api/v1/environments/", environment.spec.name));
+  return response;
 }
 
 Result<Page> read_page(const Request& request) {
@@ -51,6 +66,12 @@ bool is_one_value(const wire::JsonNode& document, const std::string& key) {
   return std::ranges::any_of(members, [&](const auto& each) {
     return each.first == key && !each.second.is_object() && !each.second.is_array();
   });
+}
+
+bool has_value(const wire::JsonNode& field, const std::string& value) {
+  if (!field.is_array()) return field.text() == value;
+  const auto items = field.items();
+  return std::ranges::any_of(items, [&](const auto& each) { return each.text() == value; });
 }
 
 std::string field_names(const wire::JsonNode& document) {
@@ -82,6 +103,21 @@ Status sort_documents(std::vector<std::string>& documents, const std::string& ke
   }
   std::ranges::stable_sort(keyed, {}, [](const auto& each) -> const SortKey& { return each.first; });
   std::ranges::transform(keyed, documents.begin(), [](auto& each) { return std::move(each.second); });
+  return {};
+}
+
+Status filter_documents(std::vector<std::string>& documents, const std::map<std::string, std::string>& query) {
+  auto wanted = query;
+  for (const auto* name : {"limit", "offset", "sort", "order"}) wanted.erase(name);
+  if (wanted.empty()) return {};
+  std::vector<std::string> kept;
+  for (auto& text : documents) {
+    const auto document = TRY(wire::JsonNode::parse(text));
+    const bool fits = std::ranges::all_of(
+        wanted, [&](const auto& each) { return has_value(document.member(each.first), each.second); });
+    if (fits) kept.push_back(std::move(text));
+  }
+  documents = std::move(kept);
   return {};
 }
 

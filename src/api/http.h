@@ -87,9 +87,10 @@ struct Response {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::unique_ptr<BodySource> source;  // instead of body
-  std::optional<Upgrade> upgrade;      // instead of both; status 101
-  std::optional<Later> later;          // instead of everything
+  std::optional<std::uint64_t> length;  // of an answer to HEAD: of the body that it would have
+  std::unique_ptr<BodySource> source;   // instead of body
+  std::optional<Upgrade> upgrade;       // instead of both; status 101
+  std::optional<Later> later;           // instead of everything
 };
 
 Response json_response(std::string body, int status = 200);

@@ -2,24 +2,23 @@
 #include "api/find.h"
 #include "api/handlers.h"
 #include "api/health_wait.h"
-#include "wire/environment_json.h"
 #include "wire/requests.h"
 
 namespace skerry::api {
 namespace {
 
-void answer_with_environment(const Reply& reply, Result<Environment> environment) {
-  if (!environment) return reply(fail(std::move(environment).error()));
-  reply(json_response(wire::environment_json(*environment)));
+Completion answer_with_environment(const Request& request, Reply reply) {
+  return [caller = request.caller, reply = std::move(reply)](Result<Environment> environment) {
+    if (!environment) return reply(fail(std::move(environment).error()));
+    reply(environment_response(caller, *environment));
+  };
 }
 
 void submit(Context& context, const Request& request, VerbCommand command, Reply reply) {
   auto current = find_environment(context, request);
   if (!current) return reply(fail(std::move(current).error()));
   command.name = current->spec.name;
-  context.ports.controller.submit(std::move(command), [reply = std::move(reply)](Result<Environment> environment) {
-    answer_with_environment(reply, std::move(environment));
-  });
+  context.ports.controller.submit(std::move(command), answer_with_environment(request, std::move(reply)));
 }
 
 void submit_plain(Context& context, const Request& request, Verb verb, Reply reply) {
@@ -49,12 +48,12 @@ void start_environment(Context& context, Request request, Reply reply) {
   VerbCommand command;
   command.verb = Verb::kStart;
   command.name = current->spec.name;
-  context.ports.controller.submit(
-      std::move(command), [&context, reply = std::move(reply)](const Result<Environment>& environment) {
-        if (!environment) return reply(fail(Error(environment.error())));
-        reply(when_healthy(context, *environment,
-                           [](const Environment& now) { return json_response(wire::environment_json(now)); }));
-      });
+  context.ports.controller.submit(std::move(command), [&context, caller = request.caller, reply = std::move(reply)](
+                                                          const Result<Environment>& environment) {
+    if (!environment) return reply(fail(Error(environment.error())));
+    reply(when_healthy(context, *environment,
+                       [caller](const Environment& now) { return environment_response(caller, now); }));
+  });
 }
 void pause_environment(Context& context, Request request, Reply reply) {
   submit_plain(context, request, Verb::kPause, std::move(reply));
@@ -84,9 +83,7 @@ void kill_environment(Context& context, Request request, Reply reply) {
 void wait_environment(Context& context, Request request, Reply reply) {
   auto current = find_environment(context, request);
   if (!current) return reply(fail(std::move(current).error()));
-  context.ports.controller.wait_exit(current->spec.name, [reply = std::move(reply)](Result<Environment> environment) {
-    answer_with_environment(reply, std::move(environment));
-  });
+  context.ports.controller.wait_exit(current->spec.name, answer_with_environment(request, std::move(reply)));
 }
 // NOLINTEND(performance-unnecessary-value-param)
 

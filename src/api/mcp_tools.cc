@@ -209,6 +209,7 @@ Result<Request> request_of(const Tool& tool, const JsonNode& arguments, const Re
   request.id = from.id;
   request.caller = from.caller;
   request.method = route->method;
+  request.accept = "application/json";  // no tool follows a stream
   request.path = TRY(path_for(tool, arguments, used));
   JsonWriter body;
   body.begin_object();

@@ -22,13 +22,18 @@ void write_schema(JsonWriter& json, std::string_view name) {
   json.end_object();
 }
 
+// `media`: one or several, separated by spaces.
 void write_content(JsonWriter& json, std::string_view media, std::string_view schema) {
-  json.key("content").begin_object().key(media).begin_object();
-  if (!schema.empty()) {
-    json.key("schema");
-    write_schema(json, schema);
+  json.key("content").begin_object();
+  for (const auto each : split(media, ' ')) {
+    json.key(each).begin_object();
+    if (!schema.empty() && each.ends_with("json")) {
+      json.key("schema");
+      write_schema(json, schema);
+    }
+    json.end_object();
   }
-  json.end_object().end_object();
+  json.end_object();
 }
 
 void write_parameter(JsonWriter& json, std::string_view name, std::string_view where) {

@@ -30,11 +30,12 @@ struct Route {
   Role role;              // the least that may call it
   Handler handler;
   std::string_view summary;
-  int status;                                   // of success
-  std::string_view request;                     // schema of the body, by name in schemas.cc; empty: none
-  std::string_view response;                    // the same of the answer; "Xs" is not implied: arrays have "[]X"
-  std::string_view query;                       // names of the query's options, separated by spaces
-  std::string_view media = "application/json";  // of the answer
+  int status;                 // of success
+  std::string_view request;   // schema of the body, by name in schemas.cc; empty: none
+  std::string_view response;  // the same of the answer; "Xs" is not implied: arrays have "[]X"
+  std::string_view query;     // names of the query's options, separated by spaces
+  // Of the answer, separated by spaces when it has several forms; the schema is that of the JSON one.
+  std::string_view media = "application/json";
 };
 
 // Every route there is: the one table that serves, authorises and documents.

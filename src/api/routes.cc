@@ -8,9 +8,9 @@
 namespace skerry::api {
 namespace {
 
-constexpr std::string_view kPageQuery = "limit offset sort order";
-constexpr std::string_view kEnvironmentQuery =
-    "limit offset sort order state isolation kind zone plugin deployment image label";
+// Of every list; what a route knows besides is a filter: a field of its documents (find.h).
+#define SKERRY_LIST "limit offset sort order"
+constexpr std::string_view kEnvironmentQuery = SKERRY_LIST " state isolation kind zone plugin deployment image label";
 
 // The verbs of an environment, below /api/v1/environments and again below /api/v1/vms.
 struct VerbRoute {
@@ -53,13 +53,13 @@ constexpr VerbRoute kEnvironmentRoutes[] = {
     {"POST", SKERRY_BOTH("/{name}/suspend"), Role::kOperator, suspend_environment, "Freeze it to disk", 200, "",
      "Environment", ""},
     {"GET", SKERRY_BOTH("/{name}/snapshots"), Role::kViewer, plain<environment_snapshots>, "Its snapshots", 200, "",
-     "[]Snapshot", "limit offset sort order"},
+     "[]Snapshot", SKERRY_LIST " memory"},
     {"POST", SKERRY_BOTH("/{name}/snapshots"), Role::kOperator, take_snapshot,
      "Keep it as it is at this moment, disk and memory, under a name", 201, "TakeSnapshot", "Snapshot", ""},
     {"POST", SKERRY_BOTH("/{name}/clone"), Role::kOperator, fork_environment,
      "Make another one that goes on from here, with an identity of its own", 201, "Fork", "Environment", ""},
     {"GET", SKERRY_BOTH("/{name}/actions"), Role::kViewer, plain<list_actions>, "What its workload can be asked", 200,
-     "", "[]Action", ""},
+     "", "[]Action", SKERRY_LIST " method"},
     {"POST", SKERRY_BOTH("/{name}/actions/{action}"), Role::kOperator, call_action,
      "Ask its workload: the body goes to it, its answer comes back in a document", 200, "", "ActionResult", ""},
     {"POST", SKERRY_BOTH("/{name}/kill"), Role::kOperator, kill_environment, "Send its main process a signal", 200,
@@ -80,7 +80,8 @@ constexpr VerbRoute kEnvironmentRoutes[] = {
      "{columns, rows} resizes",
      101, "", "", "serial"},
     {"GET", SKERRY_BOTH("/{name}/logs"), Role::kViewer, plain<environment_logs>,
-     "What it wrote; with follow also what it will write", 200, "", "", "follow tail since format", "text/plain"},
+     "What it wrote; with follow also what it will write", 200, "", "", "follow tail since format",
+     "text/plain application/x-ndjson"},
     {"GET", SKERRY_BOTH("/{name}/stats"), Role::kViewer, plain<environment_stats>, "What it uses", 200, "", "Stats",
      ""},
 };
@@ -96,7 +97,8 @@ constexpr Route kOtherRoutes[] = {
     {"GET", "/api/v1/system", Role::kViewer, plain<show_system>, "Version, what this host can do, counts", 200, "",
      "System", ""},
 
-    {"GET", "/api/v1/images", Role::kViewer, plain<list_images>, "List images", 200, "", "[]Image", kPageQuery},
+    {"GET", "/api/v1/images", Role::kViewer, plain<list_images>, "List images", 200, "", "[]Image",
+     SKERRY_LIST " name id digest"},
     {"POST", "/api/v1/images", Role::kOperator, plain<pull_image>, "Pull an image (an operation)", 202, "Pull",
      "Operation", ""},
     {"POST", "/api/v1/images/push", Role::kAdmin, plain<push_image>, "Send an image to a registry (an operation)", 202,
@@ -118,7 +120,7 @@ constexpr Route kOtherRoutes[] = {
      ""},
 
     {"GET", "/api/v1/kernels", Role::kViewer, plain<list_kernels>, "List the kernels that microVMs can boot", 200, "",
-     "[]Kernel", kPageQuery},
+     "[]Kernel", SKERRY_LIST " release origin chosen"},
     {"POST", "/api/v1/kernels", Role::kAdmin, plain<add_kernel>, "Add a kernel of this host's files (an operation)",
      202, "AddKernel", "Operation", ""},
     {"POST", "/api/v1/kernels/build", Role::kAdmin, plain<build_kernel>,
@@ -129,11 +131,11 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", "/api/v1/kernels/{name}", Role::kAdmin, plain<remove_kernel>, "Remove a kernel", 204, "", "", ""},
 
     {"GET", "/api/v1/events", Role::kViewer, plain<list_events>,
-     "The event log; a stream when the client accepts text/event-stream", 200, "", "[]Event",
-     "after limit type resource"},
+     "The event log, followed as server-sent events; a list for who accepts application/json and no stream", 200, "",
+     "[]Event", "after limit type resource", "application/json text/event-stream"},
 
     {"GET", "/api/v1/operations", Role::kViewer, plain<list_operations>, "List long work", 200, "", "[]Operation",
-     kPageQuery},
+     SKERRY_LIST " kind subject state"},
     {"GET", "/api/v1/operations/{id}", Role::kViewer, plain<show_operation>, "Show an operation", 200, "", "Operation",
      ""},
     {"GET", "/api/v1/operations/{id}/watch", Role::kViewer, plain<watch_operation>,
@@ -141,7 +143,8 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", "/api/v1/operations/{id}", Role::kOperator, plain<cancel_operation>, "Ask it to stop", 200, "",
      "Operation", ""},
 
-    {"GET", "/api/v1/plugins", Role::kViewer, plain<list_plugins>, "List plugins", 200, "", "[]Plugin", kPageQuery},
+    {"GET", "/api/v1/plugins", Role::kViewer, plain<list_plugins>, "List plugins", 200, "", "[]Plugin",
+     SKERRY_LIST " name version runtime enabled default"},
     {"POST", "/api/v1/plugins", Role::kAdmin, plain<install_plugin>, "Install a plugin: its manifest", 201, "Manifest",
      "Plugin", ""},
     {"GET", "/api/v1/plugins/{name}", Role::kViewer, plain<show_plugin>, "Show a plugin", 200, "", "Plugin", ""},
@@ -155,7 +158,7 @@ constexpr Route kOtherRoutes[] = {
      204, "", "", "force"},
 
     {"GET", "/api/v1/deployments", Role::kViewer, plain<list_deployments>, "List deployments", 200, "", "[]Deployment",
-     kPageQuery},
+     SKERRY_LIST " plugin plugin_version rolling"},
     {"POST", "/api/v1/deployments", Role::kOperator, plain<create_deployment>, "Keep a number of replicas", 201,
      "CreateDeployment", "Deployment", ""},
     {"GET", "/api/v1/deployments/{name}", Role::kViewer, plain<show_deployment>, "Show a deployment", 200, "",
@@ -168,7 +171,7 @@ constexpr Route kOtherRoutes[] = {
      "Delete it and, in the background, its replicas", 204, "", "", ""},
 
     {"GET", "/api/v1/snapshots", Role::kViewer, plain<list_snapshots>, "List snapshots", 200, "", "[]Snapshot",
-     kPageQuery},
+     SKERRY_LIST " environment zone image plugin memory"},
     {"GET", "/api/v1/snapshots/{name}", Role::kViewer, plain<show_snapshot>, "Show a snapshot", 200, "", "Snapshot",
      ""},
     {"POST", "/api/v1/snapshots/{name}/restore", Role::kOperator, restore_snapshot,
@@ -183,7 +186,8 @@ constexpr Route kOtherRoutes[] = {
     {"DELETE", kMcpPath, Role::kViewer, plain<end_mcp_session>, "End a session of the Model Context Protocol", 204, "",
      "", ""},
 
-    {"GET", "/api/v1/zones", Role::kViewer, plain<list_zones>, "List zones", 200, "", "[]Zone", kPageQuery},
+    {"GET", "/api/v1/zones", Role::kViewer, plain<list_zones>, "List zones", 200, "", "[]Zone",
+     SKERRY_LIST " colour egress isolated"},
     {"POST", "/api/v1/zones", Role::kAdmin, plain<create_zone>, "Make a zone: its bridge, subnet and rules", 201,
      "CreateZone", "Zone", ""},
     {"GET", "/api/v1/zones/{name}", Role::kViewer, plain<show_zone>, "Show a zone", 200, "", "Zone", ""},
@@ -199,14 +203,14 @@ constexpr Route kOtherRoutes[] = {
     {"POST", "/api/v1/policy/reload", Role::kAdmin, plain<reload_policy>, "Let the rules hold as their files are now",
      200, "", "Policy", ""},
 
-    {"GET", "/api/v1/tokens", Role::kAdmin, plain<list_tokens>, "List tokens", 200, "", "[]Token", kPageQuery},
+    {"GET", "/api/v1/tokens", Role::kAdmin, plain<list_tokens>, "List tokens", 200, "", "[]Token", SKERRY_LIST " role"},
     {"POST", "/api/v1/tokens", Role::kAdmin, plain<create_token>, "Make a token; its secret is told once", 201,
      "CreateToken", "NewToken", ""},
     {"DELETE", "/api/v1/tokens/{name}", Role::kAdmin, plain<revoke_token>, "Revoke a token", 204, "", "", ""},
 };
 
-// HEAD is not among them: what it asks for could not be told from the workload's answer over HTTP/1.0.
-constexpr std::string_view kAnyMethod[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+// Of a workload alone HEAD can be asked: what it may say of its own resources is its matter.
+constexpr std::string_view kAnyMethod[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 constexpr std::string_view kWorkloads[] = {"/api/v1/environments/{name}/agent",
                                            "/api/v1/environments/{name}/agent/{path**}", "/api/v1/vms/{name}/agent",
                                            "/api/v1/vms/{name}/agent/{path**}"};

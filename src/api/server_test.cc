@@ -38,6 +38,35 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
   EXPECT_TRUE(first < second && second < third && third != std::string::npos) << all;
 }
 
+// Who asked by HEAD takes the byte behind the head for the next answer.
+TEST_F(ServerTest, AnAnswerToHeadHasNoBody) {
+  serve();
+  auto socket = raw();
+  ASSERT_TRUE(
+      socket.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+                  "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const auto all = socket.read_all();
+  EXPECT_TRUE(all.starts_with("HTTP/1.1 405 ")) << all;
+  const auto end = all.find("\r\n\r\n");
+  ASSERT_NE(end, std::string::npos);
+  EXPECT_TRUE(std::string_view(all).substr(end + 4).starts_with("HTTP/1.1 200 OK\r\n")) << all;
+}
+
+// Media types are the same in capitals and with parameters, and no other type begins with one.
+TEST_F(ServerTest, BodiesAreJsonAndSaySo) {
+  serve();
+  const auto status = [&](std::string_view type) {
+    auto socket = raw();
+    socket.send(cat("POST /api/v1/environments HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: ", type,
+                    "\r\nContent-Length: 2\r\n\r\n[]"));
+    return socket.read_all().substr(9, 3);
+  };
+  EXPECT_EQ(status("application/json"), "400") << "it was read: it is no object";
+  EXPECT_EQ(status("Application/JSON; charset=utf-8"), "400");
+  EXPECT_EQ(status("application/json-patch+json"), "415");
+  EXPECT_EQ(status("text/plain"), "415");
+}
+
 TEST_F(ServerTest, TellsProblemsAsRfc9457WithAnErrorText) {
   serve();
   const auto answer = client().call("GET", "/api/v1/environments/nobody");

@@ -3,7 +3,6 @@
 #include "api/handlers.h"
 #include "api/permit.h"
 #include "base/text.h"
-#include "wire/environment_json.h"
 #include "wire/json_writer.h"
 #include "wire/requests.h"
 
@@ -31,12 +30,6 @@ Response snapshot_response(const Snapshot& snapshot, int status) {
   return response;
 }
 
-Response environment_response(const Environment& environment, int status) {
-  Response response = json_response(wire::environment_json(environment), status);
-  if (status == 201) response.headers.emplace_back("Location", cat("/api/v1/environments/", environment.spec.name));
-  return response;
-}
-
 // kNotFound also for one in a zone that is not the caller's.
 Result<Snapshot> find_snapshot(Context& context, const Request& request) {
   const auto& name = request.parameter("name");
@@ -45,10 +38,10 @@ Result<Snapshot> find_snapshot(Context& context, const Request& request) {
   return fail(ErrorCode::kNotFound, cat("snapshot \"", name, "\" does not exist"), "see: skerry snapshot ls");
 }
 
-Completion answer(const Reply& reply, int status) {
-  return [reply, status](const Result<Environment>& environment) {
+Completion answer_with_fork(Request request, const Reply& reply) {
+  return [request = std::move(request), reply](const Result<Environment>& environment) {
     if (!environment) return reply(fail(environment.error()));
-    reply(environment_response(*environment, status));
+    reply(made_response(request, *environment));
   };
 }
 
@@ -93,7 +86,11 @@ void take_snapshot(Context& context, Request request, Reply reply) {
 void restore_snapshot(Context& context, Request request, Reply reply) {
   const auto snapshot = find_snapshot(context, request);
   if (!snapshot) return reply(fail(snapshot.error()));
-  context.ports.snapshots.restore(snapshot->name, answer(reply, 200));
+  context.ports.snapshots.restore(snapshot->name,
+                                  [caller = request.caller, reply](const Result<Environment>& environment) {
+                                    if (!environment) return reply(fail(environment.error()));
+                                    reply(environment_response(caller, *environment));
+                                  });
 }
 
 void fork_environment(Context& context, Request request, Reply reply) {
@@ -102,7 +99,7 @@ void fork_environment(Context& context, Request request, Reply reply) {
   if (auto allowed = may_create(request.caller, environment->spec); !allowed) return reply(fail(allowed.error()));
   const auto wanted = wire::parse_fork_request(request.body);
   if (!wanted) return reply(fail(wanted.error()));
-  context.ports.snapshots.fork(environment->spec.name, *wanted, answer(reply, 201));
+  context.ports.snapshots.fork(environment->spec.name, *wanted, answer_with_fork(request, reply));
 }
 
 void fork_snapshot(Context& context, Request request, Reply reply) {
@@ -111,7 +108,7 @@ void fork_snapshot(Context& context, Request request, Reply reply) {
   if (auto allowed = may_create(request.caller, snapshot->spec); !allowed) return reply(fail(allowed.error()));
   const auto wanted = wire::parse_fork_request(request.body);
   if (!wanted) return reply(fail(wanted.error()));
-  context.ports.snapshots.fork_snapshot(snapshot->name, *wanted, answer(reply, 201));
+  context.ports.snapshots.fork_snapshot(snapshot->name, *wanted, answer_with_fork(request, reply));
 }
 // NOLINTEND(performance-unnecessary-value-param)
 

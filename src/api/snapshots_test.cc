@@ -34,5 +34,15 @@ TEST_F(SnapshotRoutes, AnEnvironmentListsItsOwn) {
   EXPECT_EQ(client().call("GET", "/api/v1/environments/none/snapshots")->status, 404);
 }
 
+TEST_F(SnapshotRoutes, AForkStandsWhereItWasAskedFor) {
+  add_running("web", Isolation::kMicrovm);
+  const auto vm = client().call("POST", "/api/v1/vms/web/clone", R"({"name":"web-2"})");
+  ASSERT_EQ(vm->status, 201) << vm->body;
+  EXPECT_EQ(vm->headers.at("location"), "/api/v1/vms/web-2");
+  const auto environment = client().call("POST", "/api/v1/environments/web/clone", R"({"name":"web-3"})");
+  ASSERT_EQ(environment->status, 201) << environment->body;
+  EXPECT_EQ(environment->headers.at("location"), "/api/v1/environments/web-3");
+}
+
 }  // namespace
 }  // namespace skerry::api::testing

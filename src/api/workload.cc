@@ -136,7 +136,10 @@ Response response_of(HttpAnswer answer, const std::string& prefix) {
   for (auto& each : passed_on(answer.headers, kNotForTheClient)) response.headers.push_back(std::move(each));
   response.headers.emplace_back("Content-Security-Policy", "sandbox allow-scripts allow-forms");
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-  if (answer.status != 204 && answer.status != 304) response.body = std::move(answer.body);
+  if (answer.status != 204 && answer.status != 304) {
+    response.body = std::move(answer.body);
+    response.length = answer.length;
+  }
   return response;
 }
 

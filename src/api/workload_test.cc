@@ -121,12 +121,25 @@ TEST_F(WorkloadTest, WhatTheWorkloadSaysIsNotTrusted) {
   }
 }
 
+TEST_F(WorkloadTest, HeadIsAskedAndAnsweredWithoutABody) {
+  OneAnswer workload("\r\n\r\n",
+                     "HTTP/1.0 200 OK\r\nContent-Type: text/x\r\nX-Mine: 1\r\nContent-Length: 9000000\r\n\r\n");
+  add(workload);
+  const auto answer = ask("HEAD /api/v1/environments/web/agent/big?x=1");
+  workload.join();
+  EXPECT_TRUE(workload.asked().starts_with("HEAD /big?x=1 HTTP/1.0\r\n")) << workload.asked();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  EXPECT_TRUE(has(answer, "Content-Length: 9000000\r\n")) << "what GET would bring: " << answer;
+  EXPECT_TRUE(has(answer, "X-Mine: 1\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+}
+
 TEST_F(WorkloadTest, WhoMayAsk) {
   OneAnswer workload("\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nyes");
   add(workload);
   EXPECT_TRUE(ask("GET /api/v1/environments/web/agent/", "Skerry-Role: viewer\r\n").starts_with("HTTP/1.1 403"));
   EXPECT_TRUE(ask("GET /api/v1/environments/none/agent/").starts_with("HTTP/1.1 404"));
-  EXPECT_TRUE(ask("HEAD /api/v1/environments/web/agent/").starts_with("HTTP/1.1 405"));
+  EXPECT_TRUE(ask("HEAD /api/v1/environments/web/agent/", "Skerry-Role: viewer\r\n").starts_with("HTTP/1.1 403"));
   EXPECT_TRUE(ask("GET /api/v1/environments/web/agent/", "Skerry-Role: operator\r\n").starts_with("HTTP/1.1 200"));
   add_running("silent");
   EXPECT_TRUE(has(ask("GET /api/v1/environments/silent/agent/"), "says nowhere that its workload serves HTTP"));

@@ -180,7 +180,7 @@ Status HttpClient::read_body(const HttpAnswer& head, const Take& take) {
 
 Result<HttpAnswer> HttpClient::call(std::string_view method, std::string_view target, std::string_view body) {
   if (!socket_) TRY(connect());
-  TRY(send(method, target, body, {}));
+  TRY(send(method, target, body, "Accept: application/json\r\n"));
   auto answer = TRY(read_head());
   std::string collected;
   TRY(read_body(answer, [&](std::string_view bytes) {

@@ -110,7 +110,8 @@ Result<ProbeTarget> workload_target(const Environment& environment, std::string_
 Result<HttpAnswer> ask_http(const HttpQuestion& question, Duration timeout, const std::function<bool()>& cancelled) {
   const MonoTime deadline = SystemClock().monotonic() + timeout;
   const Fd socket = TRY(connect_to_workload(question.target, timeout));
-  return parse_http_answer(TRY(Exchange(socket.get(), question, deadline, cancelled).run()));
+  const auto asked = question.method == "HEAD" ? HttpAsked::kHead : HttpAsked::kWhole;
+  return parse_http_answer(TRY(Exchange(socket.get(), question, deadline, cancelled).run()), asked);
 }
 
 }  // namespace skerry

@@ -40,7 +40,7 @@ bool is_token(std::string_view text) {
 }
 
 // One line of the head, behind the first.
-Status take_header(std::string_view line, HttpAnswer& answer, std::optional<std::size_t>& length) {
+Status take_header(std::string_view line, HttpAnswer& answer) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   const auto colon = line.find(':');
   const auto name = line.substr(0, colon);
@@ -59,18 +59,19 @@ Status take_header(std::string_view line, HttpAnswer& answer, std::optional<std:
   }
   if (is_header(line, "content-length")) {
     const auto said = parse_int<std::size_t>(value, "content-length");
-    if (!said || (length && *length != *said)) return fail(ErrorCode::kCorrupt, "the answer's length is none");
-    length = *said;
+    if (!said || answer.length.value_or(*said) != *said)
+      return fail(ErrorCode::kCorrupt, "the answer's length is none");
+    answer.length = *said;
   }
   answer.headers.emplace_back(name, value);
   return {};
 }
 
-Result<HttpAnswer> take_head(std::string_view head, std::optional<std::size_t>& length) {
+Result<HttpAnswer> take_head(std::string_view head) {
   HttpAnswer answer;
   answer.status = TRY(parse_status_line(head));
   const auto lines = split(head, '\n');
-  for (std::size_t i = 1; i < lines.size(); ++i) TRY(take_header(lines[i], answer, length));
+  for (std::size_t i = 1; i < lines.size(); ++i) TRY(take_header(lines[i], answer));
   return answer;
 }
 
@@ -86,18 +87,18 @@ Result<int> parse_status_line(std::string_view answer) {
   return parse_int<int>(line.substr(space + 1, 3), "HTTP status");
 }
 
-Result<HttpAnswer> parse_http_answer(std::string_view bytes) {
+Result<HttpAnswer> parse_http_answer(std::string_view bytes, HttpAsked asked) {
   if (bytes.empty()) return fail(ErrorCode::kCorrupt, "the connection was closed without an answer");
   const auto parts = parts_of(bytes);
   if (!parts) {
     TRY(parse_status_line(bytes));
     return fail(ErrorCode::kCorrupt, "the answer was cut off within its head");
   }
-  std::optional<std::size_t> length;
-  HttpAnswer answer = TRY(take_head(parts->head, length));
+  HttpAnswer answer = TRY(take_head(parts->head));
+  if (asked == HttpAsked::kHead) return answer;
   answer.body = bytes.substr(parts->body_at);
-  if (length && !has_no_body(answer) && *length != answer.body.size()) {
-    return fail(ErrorCode::kCorrupt, cat("the answer has ", answer.body.size(), " bytes and says ", *length));
+  if (answer.length && !has_no_body(answer) && *answer.length != answer.body.size()) {
+    return fail(ErrorCode::kCorrupt, cat("the answer has ", answer.body.size(), " bytes and says ", *answer.length));
   }
   return answer;
 }
@@ -105,12 +106,13 @@ Result<HttpAnswer> parse_http_answer(std::string_view bytes) {
 Result<std::optional<std::size_t>> http_answer_size(std::string_view bytes) {
   const auto parts = parts_of(bytes);
   if (!parts) return std::nullopt;
-  std::optional<std::size_t> length;
-  const HttpAnswer answer = TRY(take_head(parts->head, length));
+  const HttpAnswer answer = TRY(take_head(parts->head));
   const std::size_t head = parts->body_at;
-  if (!length || has_no_body(answer)) return head;
-  if (*length > kMostBodyBytes) return fail(ErrorCode::kCorrupt, cat("the answer says it has ", *length, " bytes"));
-  return head + *length;
+  if (!answer.length || has_no_body(answer)) return head;
+  if (*answer.length > kMostBodyBytes) {
+    return fail(ErrorCode::kCorrupt, cat("the answer says it has ", *answer.length, " bytes"));
+  }
+  return head + *answer.length;
 }
 
 }  // namespace skerry

@@ -37,6 +37,18 @@ TEST(HttpAnswer, SmallServersAreUnderstood) {
   EXPECT_EQ(parse_http_answer("HTTP/1.0 200 OK\r\nhi\n").error().step, "the answer was cut off within its head");
 }
 
+TEST(HttpAnswer, OfHeadOnlyTheHeadIsRead) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
+  EXPECT_FALSE(parse_http_answer(head)) << "of a whole answer the body is missing";
+  for (const auto* more : {"", "a body all the same"}) {
+    const auto answer = parse_http_answer(head + more, HttpAsked::kHead);
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_EQ(answer->length, 7U);
+    EXPECT_EQ(answer->body, "");
+  }
+  EXPECT_FALSE(parse_http_answer("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n", HttpAsked::kHead)) << "cut off";
+}
+
 TEST(HttpAnswer, WhatCannotBeMeasuredIsRefused) {
   for (const auto* bytes : {"SSH-2.0 x\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: -1\r\n\r\n",
                             "HTTP/1.1 200 \r\nContent-Length: 99999999999999\r\n\r\n",

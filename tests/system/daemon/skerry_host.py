@@ -145,7 +145,8 @@ class Host:
         connection = UnixConnection(self.environment["SKERRY_SOCKET"])
         try:
             connection.request(method, path, None if body is None else json.dumps(body),
-                               {} if body is None else {"Content-Type": "application/json"})
+                               {"Accept": "application/json"} if body is None else
+                               {"Accept": "application/json", "Content-Type": "application/json"})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(), answer.headers.get("Content-Type", "")
         finally:
