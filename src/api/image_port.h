@@ -27,8 +27,8 @@ class ImagePort {
   // Takes the name away, and what no other name needs. The caller has made sure that nobody uses it. Answers
   // {"names", "freed_bytes"}.
   virtual Outcome remove(const std::string& name_or_id) = 0;
-  // Fetches a file that a plugin names and checks it (image/artifact_store.h); it is not fetched again.
-  virtual Status fetch(const Artifact& artifact) = 0;
+  // Fetches a file that a plugin names and checks it (image/artifact_store.h); it is not fetched again. Long work.
+  virtual Status fetch(const Artifact& artifact, OperationProgress& progress) = 0;
   // Removes nameless images but those whose manifest digest is in `in_use`.
   virtual Outcome prune(const std::vector<std::string>& in_use) = 0;
 

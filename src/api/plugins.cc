@@ -11,12 +11,14 @@
 namespace skerry::api {
 namespace {
 
-Event plugin_event(const Context& context, std::string_view what, const Plugin& plugin) {
+constexpr Duration kLookAgain = std::chrono::milliseconds(50);
+
+Event plugin_event(const Clock& clock, std::string_view what, const Plugin& plugin) {
   Event event;
   event.type = cat("plugin.", what);
   event.resource = plugin.name;
   event.data = {{"name", plugin.name}, {"version", plugin.version}};
-  event.time = context.ports.clock.now();
+  event.time = clock.now();
   return event;
 }
 
@@ -115,10 +117,50 @@ Result<Response> switch_plugin(Context& context, const Request& request, bool en
   for (auto plugin : TRY(meant_plugins(context, request))) {
     if (plugin.enabled == enabled) continue;
     plugin.enabled = enabled;
-    events.push_back(plugin_event(context, enabled ? "enabled" : "disabled", plugin));
+    events.push_back(plugin_event(context.ports.clock, enabled ? "enabled" : "disabled", plugin));
   }
   if (!events.empty()) TRY(context.ports.store.set_plugin_enabled(wanted_plugin(request), enabled, events));
   return plugin_response(context, TRY(find_plugin(context, request)));
+}
+
+Status store_plugin(Store& store, const Clock& clock, const Plugin& plugin) {
+  return store.install_plugin(plugin, {plugin_event(clock, "installed", plugin)});
+}
+
+Result<Response> installed_response(Context& context, const Plugin& plugin) {
+  auto response = TRY(plugin_response(context, plugin, 201));
+  response.headers.emplace_back("Location", cat("/api/v1/plugins/", plugin.name, "@", percent_encode(plugin.version)));
+  return response;
+}
+
+// Fetches what the manifest names, and stores the plugin when all of it is what the manifest says: an operation that
+// others can look at and cancel.
+Result<Operation> start_install(Context& context, const PluginManifest& manifest, const Plugin& plugin) {
+  // An operation may outlive the server, and with it `context`, not what its ports refer to.
+  auto& images = context.ports.images;
+  auto& store = context.ports.store;
+  auto& clock = context.ports.clock;
+  return context.ports.operations.start(
+      "plugin.install", to_text(PluginRef{plugin.name, plugin.version}),
+      [&images, &store, &clock, manifest, plugin](OperationProgress& progress) -> ImagePort::Outcome {
+        if (manifest.rootfs) TRY_IN("rootfs", images.fetch(*manifest.rootfs, progress));
+        if (manifest.initramfs) TRY_IN("initramfs", images.fetch(*manifest.initramfs, progress));
+        TRY(store_plugin(store, clock, plugin));
+        return std::map<std::string, std::string>{{"name", plugin.name}, {"version", plugin.version}};
+      });
+}
+
+// The answer when the operation has ended.
+Response when_installed(Context& context, const std::string& id, const Plugin& plugin) {
+  auto look = [&context, id, plugin]() -> Result<std::optional<Response>> {
+    const auto operation = TRY(context.ports.operations.find(id));
+    if (operation.state == OperationState::kRunning) return std::optional<Response>();
+    if (operation.state != OperationState::kSucceeded) return fail(Error(operation.error));
+    return std::optional<Response>(TRY(installed_response(context, plugin)));
+  };
+  Response response;
+  response.later = Later{std::move(look), kLookAgain};
+  return response;
 }
 
 }  // namespace
@@ -152,15 +194,14 @@ Result<Response> install_plugin(Context& context, const Request& request) {
     return fail(ErrorCode::kAlreadyExists, cat("plugin ", to_text(reference), " is installed already"),
                 "remove it first, or give the new one another version");
   }
-  // Now, while somebody waits for it, and not at the first start; what is not what the manifest says is refused here.
-  if (manifest.rootfs) TRY_IN("rootfs", context.ports.images.fetch(*manifest.rootfs));
-  if (manifest.initramfs) TRY_IN("initramfs", context.ports.images.fetch(*manifest.initramfs));
   const Plugin plugin{manifest.name, manifest.version, manifest.runtime,
                       request.body,  manifest.enabled, context.ports.clock.now()};
-  TRY(context.ports.store.install_plugin(plugin, {plugin_event(context, "installed", plugin)}));
-  auto response = TRY(plugin_response(context, plugin, 201));
-  response.headers.emplace_back("Location", cat("/api/v1/plugins/", plugin.name, "@", percent_encode(plugin.version)));
-  return response;
+  // Fetched now, while somebody waits for it, and not at the first start.
+  if (manifest.rootfs || manifest.initramfs) {
+    return when_installed(context, TRY(start_install(context, manifest, plugin)).id, plugin);
+  }
+  TRY(store_plugin(context.ports.store, context.ports.clock, plugin));
+  return installed_response(context, plugin);
 }
 
 Result<Response> enable_plugin(Context& context, const Request& request) {
@@ -182,7 +223,7 @@ Result<Response> remove_plugin(Context& context, const Request& request) {
   }
   std::vector<Event> events;
   events.reserve(plugins.size());
-  for (const auto& plugin : plugins) events.push_back(plugin_event(context, "removed", plugin));
+  for (const auto& plugin : plugins) events.push_back(plugin_event(context.ports.clock, "removed", plugin));
   TRY(context.ports.store.remove_plugin(wanted, events, force ? PluginUsers::kLeaveBehind : PluginUsers::kRefuse));
   return no_content();
 }

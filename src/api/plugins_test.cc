@@ -1,5 +1,7 @@
 // Installing plugins: what is fetched, what is refused, and the schema that is published.
+#include <future>
 #include <set>
+#include <thread>
 
 #include "api/api_testing.h"
 #include "api/manifest_schema.h"
@@ -20,7 +22,7 @@ class PluginsTest : public ApiTest {
 
 TEST_F(PluginsTest, ArtifactsAreFetchedWhenItIsInstalled) {
   std::vector<std::string> fetched;
-  images_.on_fetch = [&](const Artifact& artifact) -> Status {
+  images_.on_fetch = [&](const Artifact& artifact, OperationProgress&) -> Status {
     fetched.push_back(artifact.url);
     return {};
   };
@@ -34,7 +36,7 @@ TEST_F(PluginsTest, ArtifactsAreFetchedWhenItIsInstalled) {
 }
 
 TEST_F(PluginsTest, WhatCannotBeFetchedIsNotInstalled) {
-  images_.on_fetch = [](const Artifact&) -> Status {
+  images_.on_fetch = [](const Artifact&, OperationProgress&) -> Status {
     return fail(ErrorCode::kCorrupt, "https://x.test/disk has the checksum sha256:other");
   };
   serve();
@@ -43,6 +45,30 @@ TEST_F(PluginsTest, WhatCannotBeFetchedIsNotInstalled) {
   EXPECT_NE(json(answer).text("error").find("rootfs: https://x.test/disk has the checksum"), std::string::npos);
   EXPECT_TRUE(store_->plugins()->empty());
   EXPECT_TRUE(store_->events({})->empty());
+}
+
+// Others see how far it is, and can put an end to it; who asked is answered then.
+TEST_F(PluginsTest, AnInstallationIsAnOperation) {
+  std::promise<void> began;
+  images_.on_fetch = [&](const Artifact& artifact, OperationProgress& progress) -> Status {
+    progress.report(cat("fetching ", artifact.url), 5, 0);
+    began.set_value();
+    const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
+    while (!progress.cancelled() && clock_.monotonic() < deadline) std::this_thread::yield();
+    return fail(ErrorCode::kCancelled, "cancelled");
+  };
+  serve();
+  auto install = std::async(std::launch::async, [&] { return client().call("POST", "/api/v1/plugins", manifest("")); });
+  began.get_future().wait();
+  const auto list = json(client().call("GET", "/api/v1/operations?kind=plugin.install&state=running")).items();
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0].text("subject"), "p@1");
+  EXPECT_EQ(list[0].text("stage"), "fetching https://x.test/disk");
+  EXPECT_EQ(client().call("DELETE", cat("/api/v1/operations/", list[0].text("id")))->status, 200);
+  const auto answer = install.get();
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(answer->status, 409) << answer->body;
+  EXPECT_TRUE(store_->plugins()->empty());
 }
 
 TEST_F(PluginsTest, ListsAreSortedByTheFieldsTheyHave) {
@@ -69,7 +95,7 @@ TEST_F(PluginsTest, ListsAreSortedByTheFieldsTheyHave) {
 
 TEST_F(PluginsTest, WhatIsNotSignedIsNotEvenFetched) {
   bool fetched = false;
-  images_.on_fetch = [&](const Artifact&) -> Status {
+  images_.on_fetch = [&](const Artifact&, OperationProgress&) -> Status {
     fetched = true;
     return {};
   };
@@ -116,6 +142,20 @@ TEST(ManifestSchema, NamesWhatTheParserTakes) {
   for (const auto* inner :
        {"resources", "rootfs", "initramfs", "workload", "health_check", "network", "devices", "warm_pool"}) {
     EXPECT_EQ(names(schema.at(cat("properties.", inner, ".properties"))), names(document.at(inner))) << inner;
+  }
+}
+
+TEST(ManifestSchema, NamesTheMethodsThatActionsTake) {
+  const auto takes = [](std::string_view method) {
+    return wire::parse_plugin_manifest(cat(R"({"name":"p","version":"1","image":"a","actions":{"go":{"method":")",
+                                           method, R"(","path":"/go"}}})"))
+        .has_value();
+  };
+  const auto action = wire::JsonNode::parse(manifest_schema())->at("properties.actions.additionalProperties");
+  std::set<std::string> named;
+  for (const auto& each : action.at("properties.method.enum").items()) named.insert(each.text());
+  for (const auto* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+    EXPECT_EQ(takes(method), named.contains(method)) << method;
   }
 }
 

@@ -39,8 +39,8 @@ class ImageService final : public api::ImagePort {
     return images_.tag(name_or_id, TRY(ImageReference::parse(name)));
   }
   Outcome remove(const std::string& name_or_id) override { return described(images_.remove(name_or_id)); }
-  Status fetch(const Artifact& artifact) override {
-    TRY(images_.artifact(artifact, {}));
+  Status fetch(const Artifact& artifact, OperationProgress& progress) override {
+    TRY(images_.artifact(artifact, work_of(progress)));
     return {};
   }
   Outcome prune(const std::vector<std::string>& in_use) override {

@@ -59,7 +59,10 @@ Status download(const std::string& url, const std::string& to, std::uint64_t mos
   const auto look = [&]() -> Status {
     TRY(work.check());
     const auto info = sys::lstat(to);  // not there: nothing has come yet
-    return info ? check_size(static_cast<std::uint64_t>(info->st_size), most) : Status();
+    if (!info) return {};
+    const auto size = static_cast<std::uint64_t>(info->st_size);
+    work.report(cat("fetching ", url), size);
+    return check_size(size, most);
   };
   auto ran = run_watched(spec, look, kLastWords);
   if (!ran && ran.error().code == ErrorCode::kCommandNotFound) {

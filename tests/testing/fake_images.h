@@ -13,7 +13,7 @@ class FakeImages final : public api::ImagePort {
   std::function<Outcome(OperationProgress&)> on_pull;
 
   // What a fetch does; unset: succeeds.
-  std::function<Status(const Artifact&)> on_fetch;
+  std::function<Status(const Artifact&, OperationProgress&)> on_fetch;
 
   std::vector<Image> list() override { return {base()}; }
   Result<Image> find(const std::string& name_or_id) override {
@@ -25,7 +25,9 @@ class FakeImages final : public api::ImagePort {
     if (auto found = find(name_or_id); !found) return fail(found.error());
     return {};
   }
-  Status fetch(const Artifact& artifact) override { return on_fetch ? on_fetch(artifact) : Status(); }
+  Status fetch(const Artifact& artifact, OperationProgress& progress) override {
+    return on_fetch ? on_fetch(artifact, progress) : Status();
+  }
   Outcome remove(const std::string& name_or_id) override {
     return std::map<std::string, std::string>{{"names", name_or_id}, {"freed_bytes", "1"}};
   }
