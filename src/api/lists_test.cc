@@ -14,7 +14,9 @@ class ListsTest : public ApiTest {
   }
   std::string names(const std::string& target) {
     std::vector<std::string> out;
-    for (const auto& each : json(client().call("GET", target)).items()) out.push_back(each.text("name"));
+    const auto list = json(client().call("GET", target)).items();
+    out.reserve(list.size());
+    for (const auto& each : list) out.push_back(each.text("name"));
     return join(out, " ");
   }
   void install(std::string_view name, std::string_view version, std::string_view more = "") {

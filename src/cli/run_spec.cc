@@ -169,7 +169,7 @@ Result<CreateCommand> resolve_command(const RunOptions& options) {
   if (vms) spec.isolation = Isolation::kMicrovm;
   if (!options.config_path.empty()) {
     const auto text = TRY_IN("--config", read_file(options.config_path, wire::kMaxRunConfig));
-    command = TRY_IN(options.config_path, wire::parse_any_config(text));
+    command = TRY_IN(options.config_path, wire::parse_any_config(text, spec.isolation));
   }
   if (vms || chosen(options.isolation, "SKERRY_ISOLATION")) command.isolation_wish = IsolationWish::kAsked;
   if (chosen(options.restart, "SKERRY_RESTART")) command.restart_wish = RestartWish::kAsked;

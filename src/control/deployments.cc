@@ -87,7 +87,7 @@ std::string why_replaced(const EnvironmentViews& environments, const std::string
 Status check_ports(const std::vector<PublishedPort>& ports, std::uint32_t replicas, std::string_view whose) {
   if (ports.empty() || replicas <= 1) return {};
   return fail(ErrorCode::kInvalidArgument, cat(whose, ": one host port cannot be published by several replicas"),
-              "give the deployment a service (--service), or one replica");
+              "give the deployment a service (--service-port), or one replica");
 }
 
 Status check(const Deployment& deployment) {

@@ -125,11 +125,12 @@ bool is_request(const JsonNode& document) {
 
 }  // namespace
 
-Result<EnvironmentSpec> parse_run_config(std::string_view json) {
+Result<EnvironmentSpec> parse_run_config(std::string_view json, Isolation default_isolation) {
   const Json document = TRY(parse_json(json, "run configuration", kMaxRunConfig));
   FieldErrors errors;
   ObjectReader fields(document, {}, errors);
   EnvironmentSpec spec;
+  spec.isolation = default_isolation;
   fields.text("name", spec.name, 256);
   fields.text("hostname", spec.hostname, 256);
   fields.text("image", spec.image, 1024);
@@ -152,18 +153,18 @@ Result<EnvironmentSpec> parse_run_config(std::string_view json) {
   return spec;
 }
 
-Result<CreateCommand> parse_any_config(std::string_view json) {
+Result<CreateCommand> parse_any_config(std::string_view json, Isolation default_isolation) {
   const auto document = TRY(JsonNode::parse(json, "configuration", kMaxRunConfig));
   if (!is_run_config(document) && is_request(document)) {
-    auto command = TRY(parse_create_request(json)).command;
+    auto command = TRY(parse_create_request(json, default_isolation)).command;
     // A request without a name gets one made up; ours is for the caller to choose.
     if (document.text("name").empty()) command.spec.name.clear();
     if (!command.start)
       return fail(ErrorCode::kInvalidArgument, "start: is not for a file to say", "use skerry create");
     return command;
   }
-  CreateCommand command{TRY(parse_run_config(json))};
-  command.isolation_wish = IsolationWish::kAsked;  // it always says: "container" is its default
+  CreateCommand command{TRY(parse_run_config(json, default_isolation))};
+  command.isolation_wish = IsolationWish::kAsked;  // it always says: it has a default
   if (!document.member("restart").is_null()) command.restart_wish = RestartWish::kAsked;
   command.resource_wishes = {!document.at("resources.cpu_limit").is_null(),
                              !document.at("resources.memory_limit_mb").is_null()};

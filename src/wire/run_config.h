@@ -20,11 +20,12 @@ namespace skerry::wire {
 
 inline constexpr std::size_t kMaxRunConfig = 1U << 20U;
 
-Result<EnvironmentSpec> parse_run_config(std::string_view json);
+// `default_isolation`, here and below: what it is when the file does not say.
+Result<EnvironmentSpec> parse_run_config(std::string_view json, Isolation default_isolation = Isolation::kContainer);
 
 // A configuration file in either of its two forms: the one above, or the body of POST /environments. Which one it is,
 // the fields tell that only one of them has; a file without any reads the same as both.
-Result<CreateCommand> parse_any_config(std::string_view json);
+Result<CreateCommand> parse_any_config(std::string_view json, Isolation default_isolation = Isolation::kContainer);
 // The same as the `config` of a deployment: a creation request without a name, which the replicas get from it.
 Result<std::string> deployment_config(std::string_view json);
 
