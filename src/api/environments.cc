@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <tuple>
 
 #include "api/find.h"
 #include "api/handlers.h"
@@ -75,10 +76,15 @@ Status check_filters(const Request& request) {
 }
 
 Status sort_by(EnvironmentViews& list, const std::string& key) {
-  const auto by = [&](auto projection) { std::ranges::stable_sort(list, {}, projection); };
+  // Equal ones as they were created.
+  const auto by = [&](auto key_of) {
+    std::ranges::sort(list, {}, [&](const EnvironmentView& e) {
+      return std::tuple(key_of(e), e->status.created_at.ns, std::string_view(e->spec.name));
+    });
+  };
   if (key.empty() || key == "created_at") return {};  // as they come
   if (key == "name") {
-    by([](const EnvironmentView& e) -> const std::string& { return e->spec.name; });
+    by([](const EnvironmentView& e) { return std::string_view(e->spec.name); });
   } else if (key == "state") {
     by([](const EnvironmentView& e) { return to_text(e->status.state); });
   } else if (key == "memory_mb") {

@@ -86,7 +86,8 @@ std::string field_names(const wire::JsonNode& document) {
 
 Status sort_documents(std::vector<std::string>& documents, const std::string& key) {
   if (key.empty() || documents.empty()) return {};
-  std::vector<std::pair<SortKey, std::string>> keyed;
+  // With its place: equal ones stay as they come. (std::stable_sort calls what its own library calls deprecated.)
+  std::vector<std::tuple<SortKey, std::size_t, std::string>> keyed;
   keyed.reserve(documents.size());
   bool known = false;
   std::string fields;
@@ -95,14 +96,14 @@ Status sort_documents(std::vector<std::string>& documents, const std::string& ke
     if (fields.empty()) fields = field_names(document);
     const auto value = document.member(key);
     known = known || is_one_value(document, key);
-    keyed.emplace_back(sort_key(value), std::move(text));
+    keyed.emplace_back(sort_key(value), keyed.size(), std::move(text));
   }
   if (!known) {
     return fail(ErrorCode::kInvalidArgument, cat("query sort: \"", key.substr(0, 64), "\" is no field to sort by"),
                 cat("there are ", fields));
   }
-  std::ranges::stable_sort(keyed, {}, [](const auto& each) -> const SortKey& { return each.first; });
-  std::ranges::transform(keyed, documents.begin(), [](auto& each) { return std::move(each.second); });
+  std::ranges::sort(keyed);
+  std::ranges::transform(keyed, documents.begin(), [](auto& each) { return std::move(std::get<2>(each)); });
   return {};
 }
 
