@@ -78,6 +78,17 @@ Response problem_response(const Error& error, int status, const std::string& req
   return response;
 }
 
+bool is_websocket(const Response& response) {
+  return response.upgrade && response.upgrade->form == Upgrade::Form::kWebSocket;
+}
+
+// What a client says before its WebSocket is open (RFC 6455 section 4.1: it must not) would be lost, and what follows
+// be read from its middle on.
+Response refuse_early_frames(const std::string& request_id) {
+  return problem_response(Error{ErrorCode::kInvalidArgument, 0, "frames came before the WebSocket was open", {}}, 400,
+                          request_id);
+}
+
 class Session {
  public:
   Session(Core& core, Stream stream, std::optional<Result<Caller>> local)
@@ -238,10 +249,11 @@ class Session {
         response = problem_response(answer.error(), wire::http_status(answer.error()), id);
       }
     }
+    if (is_websocket(*response) && buffer_.size() > 0) response = refuse_early_frames(id);
     const Duration took = core_.context.ports.clock.monotonic() - begun;
     record(route, subject, who, id, response->status, took);
-    if (response->upgrade && response->upgrade->form == Upgrade::Form::kWebSocket) {
-      co_await relay_websocket(core_, stream_, raw, id, std::move(*response->upgrade));
+    if (is_websocket(*response)) {
+      co_await relay_websocket(core_.io, stream_, raw, id, std::move(*response->upgrade));
       co_return false;
     }
     co_return co_await deliver(std::move(*response), raw.keep_alive(), id);

@@ -100,6 +100,22 @@ TEST_F(ConsoleTest, NonsenseEndsIt) {
   EXPECT_EQ(client().call("GET", "/healthz")->status, 200);
 }
 
+TEST_F(ConsoleTest, FramesBeforeItIsOpenAreRefusedNotLost) {
+  const std::string request =
+      "GET /api/v1/environments/tty/console HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: "
+      "Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  auto patient = raw();
+  patient.send(request);
+  EXPECT_TRUE(patient.read_until("\r\n\r\n").starts_with("HTTP/1.1 101 "));
+  auto hasty = raw();
+  // A masked frame of text, cut in the middle.
+  hasty.send(request + "\x81\x84mask{");
+  const auto answer = hasty.read_until("open");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+  EXPECT_NE(answer.find("before the WebSocket was open"), std::string::npos) << answer;
+}
+
 TEST_F(ConsoleTest, ASerialLineIsBytesAsTheyAre) {
   Environment guest;
   guest.id = "0123456789abcdee";

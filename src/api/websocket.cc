@@ -22,13 +22,13 @@ constexpr std::size_t kReadSize = 64U << 10U;
 
 class Talk {
  public:
-  Talk(Core& core, Stream& client, Upgrade upgrade)
-      : core_(core),
+  Talk(asio::io_context& io, Stream& client, Upgrade upgrade)
+      : io_(io),
         socket_(client),
         upgrade_(std::move(upgrade)),
         peer_stream_(upgrade_.peer),
-        peer_(core.io),
-        client_done_(core.io) {}
+        peer_(io),
+        client_done_(io) {}
 
   asio::awaitable<void> run(const http::request<http::string_body>& request, const std::string& id) {
     beast::error_code ec;
@@ -42,7 +42,7 @@ class Talk {
     const auto [refused] = co_await socket_.async_accept(request, kAwait);
     if (refused) co_return;
     client_done_.expires_at(asio::steady_timer::time_point::max());
-    asio::co_spawn(core_.io, upward(), [this](const std::exception_ptr&) {
+    asio::co_spawn(io_, upward(), [this](const std::exception_ptr&) {
       upward_ended_ = true;
       client_done_.cancel();
     });
@@ -128,7 +128,7 @@ class Talk {
     co_await socket_.async_close(reason_, kAwait);
   }
 
-  Core& core_;
+  asio::io_context& io_;
   websocket::stream<Stream&> socket_;
   Upgrade upgrade_;
   PeerStream peer_stream_;
@@ -141,9 +141,10 @@ class Talk {
 
 }  // namespace
 
-asio::awaitable<void> relay_websocket(Core& core, Stream& stream, const http::request<http::string_body>& request,
-                                      const std::string& id, Upgrade upgrade) {
-  Talk talk(core, stream, std::move(upgrade));
+asio::awaitable<void> relay_websocket(asio::io_context& io, Stream& stream,
+                                      const http::request<http::string_body>& request, const std::string& id,
+                                      Upgrade upgrade) {
+  Talk talk(io, stream, std::move(upgrade));
   co_await talk.run(request, id);
 }
 
