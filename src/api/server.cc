@@ -112,9 +112,9 @@ void begin_tcp(Core& core, asio::ip::tcp::socket socket) {
   beast::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   if (!core.tls) return start_connection(core, Stream::socket_type(std::move(socket)), std::nullopt);
-  auto carried = core.tls->serve(core, std::move(socket), [&core](Stream::socket_type inner) {
-    start_connection(core, std::move(inner), std::nullopt);
-  });
+  auto carried =
+      core.tls->serve({core.io, core.config, core.metrics}, std::move(socket),
+                      [&core](Stream::socket_type inner) { start_connection(core, std::move(inner), std::nullopt); });
   asio::co_spawn(core.io, std::move(carried), asio::detached);
 }
 

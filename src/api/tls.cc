@@ -10,7 +10,6 @@
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
-#include "api/core.h"
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
@@ -102,11 +101,11 @@ Status load_client_ca(asio::ssl::context& context, const std::string& file) {
 // One connection: its TLS side and ours of the pair. Shared by the coroutines of both directions.
 class TlsFront::Carrier : public std::enable_shared_from_this<Carrier> {
  public:
-  Carrier(Core& core, asio::ip::tcp::socket socket, asio::ssl::context& context)
-      : core_(core), tls_(std::move(socket), context), inner_(core.io), deadline_(core.io) {}
+  Carrier(const Around& around, asio::ip::tcp::socket socket, asio::ssl::context& context)
+      : io_(around.io), config_(around.config), tls_(std::move(socket), context), inner_(io_), deadline_(io_) {}
 
   asio::awaitable<beast::error_code> shake_hands() {
-    limit(core_.config.header_timeout);
+    limit(config_.header_timeout);
     const auto [ec] = co_await tls_.async_handshake(asio::ssl::stream_base::server, kAwait);
     deadline_.cancel();
     co_return ec;
@@ -114,7 +113,7 @@ class TlsFront::Carrier : public std::enable_shared_from_this<Carrier> {
 
   // The session's end; invalid when the host has no descriptors left.
   Stream::socket_type make_pair() {
-    asio::local::stream_protocol::socket theirs(core_.io);
+    asio::local::stream_protocol::socket theirs(io_);
     beast::error_code ec;
     asio::local::connect_pair(inner_, theirs, ec);
     if (ec) log::warning("a pair of sockets for TLS", {{"error", ec.message()}});
@@ -122,17 +121,18 @@ class TlsFront::Carrier : public std::enable_shared_from_this<Carrier> {
   }
 
   asio::awaitable<void> carry() {
-    asio::co_spawn(core_.io, inward(shared_from_this()), asio::detached);
+    asio::co_spawn(io_, inward(shared_from_this()), asio::detached);
     std::array<char, kChunk> chunk;
     while (true) {
       const auto [ec, size] = co_await inner_.async_read_some(asio::buffer(chunk), kAwait);
       if (ec) break;
-      limit(core_.config.write_timeout);
+      limit(config_.write_timeout);
       const auto [failed, written] = co_await asio::async_write(tls_, asio::buffer(chunk.data(), size), kAwait);
       deadline_.cancel();
       if (failed) break;
     }
     // So that the client knows that nothing was cut off.
+    leaving_ = true;
     limit(kGoodbye);
     co_await tls_.async_shutdown(kAwait);
     deadline_.cancel();
@@ -149,8 +149,10 @@ class TlsFront::Carrier : public std::enable_shared_from_this<Carrier> {
   // client → session. Holds the carrier: it may be the last one here.
   static asio::awaitable<void> inward(std::shared_ptr<Carrier> self) {
     std::array<char, kChunk> chunk;
+    bool client_is_gone = false;  // without a word
     while (true) {
       const auto [ec, size] = co_await self->tls_.async_read_some(asio::buffer(chunk), kAwait);
+      client_is_gone = ec && ec != asio::error::eof;
       if (ec) break;
       const auto [failed, written] = co_await asio::async_write(self->inner_, asio::buffer(chunk.data(), size), kAwait);
       if (failed) break;
@@ -158,6 +160,8 @@ class TlsFront::Carrier : public std::enable_shared_from_this<Carrier> {
     // The session sees the client hang up.
     beast::error_code ignored;
     self->inner_.shutdown(asio::socket_base::shutdown_send, ignored);
+    // Nobody is left to answer our goodbye. The wait for it would not see that: of one end only one read is told.
+    if (self->leaving_ && client_is_gone) self->end();
   }
 
   void limit(Duration time) {
@@ -168,10 +172,12 @@ class TlsFront::Carrier : public std::enable_shared_from_this<Carrier> {
     });
   }
 
-  Core& core_;
+  asio::io_context& io_;
+  const ApiConfig& config_;
   asio::ssl::stream<asio::ip::tcp::socket> tls_;
   asio::local::stream_protocol::socket inner_;
   asio::steady_timer deadline_;
+  bool leaving_ = false;  // the session has ended
 };
 
 TlsFront::TlsFront(asio::ssl::context context) : context_(std::move(context)) {}
@@ -192,9 +198,9 @@ Result<std::unique_ptr<TlsFront>> TlsFront::create(const TlsFiles& files) {
   return front;
 }
 
-asio::awaitable<void> TlsFront::serve(Core& core, asio::ip::tcp::socket socket,
+asio::awaitable<void> TlsFront::serve(Around around, asio::ip::tcp::socket socket,
                                       std::function<void(Stream::socket_type)> begin) {
-  auto carrier = std::make_shared<Carrier>(core, std::move(socket), context_);
+  auto carrier = std::make_shared<Carrier>(around, std::move(socket), context_);
   if (handshakes_.size() >= kMaxHandshakes) {
     if (const auto oldest = handshakes_.front().lock()) oldest->end();
   }
@@ -202,7 +208,7 @@ asio::awaitable<void> TlsFront::serve(Core& core, asio::ip::tcp::socket socket,
   const auto failed = co_await carrier->shake_hands();
   handshakes_.erase(entry);
   if (failed) {
-    ++core.metrics.failed_handshakes;
+    ++around.metrics.failed_handshakes;
     log::debug("TLS handshake", {{"error", failed.message()}});
     carrier->end();
     co_return;

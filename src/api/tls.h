@@ -20,12 +20,11 @@
 #include <vector>
 
 #include "api/asio.h"
+#include "api/metrics.h"
 #include "api/server.h"
 #include "base/result.h"
 
 namespace skerry::api {
-
-struct Core;
 
 class TlsFront {
  public:
@@ -42,9 +41,16 @@ class TlsFront {
   // one label.
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
 
+  // The server around its connections, and outliving them.
+  struct Around {
+    asio::io_context& io;
+    const ApiConfig& config;  // the times
+    Metrics& metrics;
+  };
   // Shakes hands, then calls `begin` once with the session's end of the pair and carries bytes until either side ends.
   // On the I/O thread.
-  asio::awaitable<void> serve(Core& core, asio::ip::tcp::socket socket, std::function<void(Stream::socket_type)> begin);
+  asio::awaitable<void> serve(Around around, asio::ip::tcp::socket socket,
+                              std::function<void(Stream::socket_type)> begin);
 
  private:
   class Carrier;

@@ -1,12 +1,12 @@
-// Certificates for tests, made as openssl(1) would.
+// Certificates for tests and fuzz targets, made as openssl(1) would. What cannot fail ends the program if it does.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -41,22 +41,23 @@ class Certificate {
     } else {
       extend(NID_subject_alt_name, wish.names);
     }
-    EXPECT_GT(X509_sign(x509_.get(), signer.key_.get(), EVP_sha256()), 0);
+    if (X509_sign(x509_.get(), signer.key_.get(), EVP_sha256()) <= 0) std::abort();
   }
 
   // Writes PATH.pem and PATH.key.
   void write(const std::string& path) const {
-    ASSERT_TRUE(write_file_atomic(path + ".pem", pem([&](BIO* bio) { PEM_write_bio_X509(bio, x509_.get()); }), 0644));
-    ASSERT_TRUE(write_file_atomic(path + ".key", pem([&](BIO* bio) {
-                                    PEM_write_bio_PrivateKey(bio, key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
-                                  }),
-                                  0600));
+    put(path + ".pem", pem([&](BIO* bio) { PEM_write_bio_X509(bio, x509_.get()); }), 0644);
+    put(path + ".key",
+        pem([&](BIO* bio) { PEM_write_bio_PrivateKey(bio, key_.get(), nullptr, nullptr, 0, nullptr, nullptr); }), 0600);
   }
 
  private:
+  static void put(const std::string& path, const std::string& text, mode_t mode) {
+    if (!write_file_atomic(path, text, mode)) std::abort();
+  }
   void extend(int id, const std::string& value) {
     auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, id, value.c_str());
-    ASSERT_NE(extension, nullptr);
+    if (extension == nullptr) std::abort();
     X509_add_ext(x509_.get(), extension, -1);
     X509_EXTENSION_free(extension);
   }
