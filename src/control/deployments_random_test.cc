@@ -449,9 +449,13 @@ class RandomDeploymentsTest : public testing::ControllerTest {
   void fail_starts_in_calm() {
     const auto all = controller_->views();
     if (all.empty()) return;
+    const auto& victim = one_of(all);
+    // Where a lower number is free, that one is filled instead, and has no back-off yet.
+    const auto& wish = wishes_.at(victim->spec.deployment);
+    if (wish.highest > wish.replicas) return;
     const int before = driver_.count(DriverCall::kStart);
     driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "test", {}}, 1'000'000);
-    driver_.end_run(one_of(all)->id, 1);
+    driver_.end_run(victim->id, 1);
     Duration passed{0};
     for (int i = 0; i < 8; ++i) {
       const Duration time = std::chrono::milliseconds(100 << below(12));
