@@ -123,8 +123,8 @@ std::string document() {
 }  // namespace
 
 Result<Response> show_openapi(Context&, const Request&) {
-  static const std::string kDocument = document();
-  return json_response(kDocument);
+  static const std::string served = document();
+  return json_response(served);
 }
 
 }  // namespace skerry::api
