@@ -74,14 +74,21 @@ TEST(CloudHypervisorApi, Requests) {
   EXPECT_EQ(info().method, "GET");
 }
 
+HttpAnswer answer(int status, std::string body = {}) {
+  HttpAnswer out;
+  out.status = status;
+  out.body = std::move(body);
+  return out;
+}
+
 TEST(CloudHypervisorApi, ARefusalIsToldInTheVmmsWords_FitForATerminal) {
-  const auto refused = check_answer(create(machine()), {500, {}, {}, "Error from API\n\x1b[31mno such disk"});
+  const auto refused = check_answer(create(machine()), answer(500, "Error from API\n\x1b[31mno such disk"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kInternal);
   EXPECT_THAT(refused.error().message(), HasSubstr("refuses vm.create (500): Error from API  [31mno such disk"));
-  EXPECT_EQ(check_answer(boot(), {404, {}, {}, {}}).error().code, ErrorCode::kConflict);
-  EXPECT_EQ(check_answer(boot(), {400, {}, {}, {}}).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(check_answer(boot(), {204, {}, {}, {}}).value(), "");
+  EXPECT_EQ(check_answer(boot(), answer(404)).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(check_answer(boot(), answer(400)).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(check_answer(boot(), answer(204)).value(), "");
 }
 
 TEST(CloudHypervisorApi, StateOfTheMachine) {
