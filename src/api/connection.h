@@ -21,7 +21,8 @@ asio::awaitable<bool> stream_body(Core& core, Stream& stream, BodySource& source
 asio::awaitable<void> relay_frames(Core& core, Stream& stream, std::string early, Upgrade upgrade);
 
 // The same over a WebSocket, which `request` asks for.
-asio::awaitable<void> relay_websocket(asio::io_context& io, Stream& stream, const http::request<http::string_body>& request,
-                                      const std::string& id, Upgrade upgrade);
+asio::awaitable<void> relay_websocket(asio::io_context& io, Stream& stream,
+                                      const http::request<http::string_body>& request, const std::string& id,
+                                      Upgrade upgrade);
 
 }  // namespace skerry::api
