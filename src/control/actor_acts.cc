@@ -19,6 +19,7 @@ Status Actor::do_start() {
   if (automatic) ++starting.status.restarts;
   ++starting.status.incarnation;
   TRY(save(starting, ""));
+  unstored_end_.reset();
   const auto prepare = [&]() -> Result<Launch> {
     TRY(sys::mkdir_all(place_.state_dir, 0700));
     TRY(sys::mkdir_all(place_.run_dir, 0700));
@@ -172,7 +173,9 @@ std::optional<Environment> Actor::after_end(const Observation& observed) {
 }
 
 Status Actor::do_collect(const Observation& observed) {
-  const auto ended = after_end(observed);
+  const bool told_before = unstored_end_ && observed.phase == Phase::kAbsent;
+  const Observation end = told_before ? *unstored_end_ : observed;
+  const auto ended = after_end(end);
   // Ended well, or because somebody wanted it.
   const bool clean = ended && ended->status.state != State::kFailed;
   if (ended && ended->status.goal == Goal::kDeleted) return retire(*ended, clean ? "stopped" : "crashed");
@@ -181,7 +184,10 @@ Status Actor::do_collect(const Observation& observed) {
   crash_point("the driver has collected the run");
   if (!ended) return {};
   context_.wakeups.forget(place_.id);
+  // The driver has forgotten it with the run: when it cannot be stored now (a full disk), it is later.
+  unstored_end_ = end;
   TRY(save(*ended, clean ? "stopped" : "crashed"));
+  unstored_end_.reset();
   return context_.refresh_firewall();
 }
 

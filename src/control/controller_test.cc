@@ -11,6 +11,7 @@
 #include "control/controller_parts.h"
 #include "core/plan.h"
 #include "testing/controller_fixture.h"
+#include "testing/faulty_store.h"
 
 namespace skerry {
 namespace {
@@ -375,6 +376,33 @@ TEST_F(MovedClockTest, ARunThatCannotBeWatchedIsLookedAtAgain) {
     advance(std::chrono::seconds(5));
     return state_of("web") == State::kFailed;
   }));
+}
+
+class FullDiskTest : public MovedClockTest {
+ protected:
+  std::unique_ptr<Store> open_store() override {
+    auto made = std::make_unique<testing::FaultyStore>(ControllerTest::open_store());
+    faulty_ = made.get();
+    return made;
+  }
+  testing::FaultyStore* faulty_ = nullptr;
+};
+
+// The driver forgets how it ended as soon as its remains are gone.
+TEST_F(FullDiskTest, AnEndThatCannotBeStoredIsToldWhenThereIsRoom) {
+  const auto web = run(spec("web"));
+  ASSERT_TRUE(web) << web.error().message();
+  faulty_->kill();
+  driver_.end_run(web->id, 7);
+  EXPECT_TRUE(eventually([&] { return driver_.observe({web->id, "web", {}, {}})->phase == Phase::kAbsent; }));
+  faulty_->revive();
+  EXPECT_TRUE(eventually([&] {
+    advance(std::chrono::seconds(5));
+    return state_of("web") == State::kFailed;
+  }));
+  const auto ended = controller_->find("web");
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->status.exit_code, 7);
 }
 
 // The first of them are forgotten while the last are still to be woken.

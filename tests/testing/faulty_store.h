@@ -18,6 +18,8 @@ class FaultyStore final : public Store {
 
   // From now on every call fails and changes nothing.
   void kill() { dead_ = true; }
+  // As a full disk on which somebody has made room.
+  void revive() { dead_ = false; }
   // Events are stored, and nobody is told until tell_news().
   void lose_news() { deaf_ = true; }
   void tell_news() { deaf_ = false; }

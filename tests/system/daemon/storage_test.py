@@ -121,7 +121,7 @@ class FullDisk(Storage):
         os.kill(self.before["ends"], signal.SIGKILL)
         self.repair()
         ended = eventually(lambda: (now := self.host.show("ends"))["state"] == "failed" and now, "the end is recorded")
-        self.assertEqual(ended["exit_code"], 137)
+        self.assertEqual(ended["exit_code"], 137, ended)
         self.works_again()
 
     def test_a_daemon_that_dies_on_a_full_disk_finds_its_guests_again(self):
