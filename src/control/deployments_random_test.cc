@@ -29,10 +29,12 @@ namespace {
 
 using testing::DriverCall;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kSteps = 1000;
+#elif defined(__SANITIZE_ADDRESS__)
 constexpr std::uint64_t kSteps = 3000;
 #else
-constexpr std::uint64_t kSteps = 20'000;
+constexpr std::uint64_t kSteps = 6000;
 #endif
 constexpr std::uint64_t kStepsBetweenCalms = 200;
 constexpr std::uint64_t kKeptEvents = 100;
