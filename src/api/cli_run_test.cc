@@ -240,13 +240,7 @@ TEST_F(CliTest, TheConsoleIsForTerminals) {
 }
 
 TEST_F(CliTest, TheConsoleOfAMicrovmIsItsSerialLine) {
-  Environment guest;
-  guest.id = "0123456789abcdee";
-  guest.spec.name = "guest";
-  guest.spec.image = "localhost/base:1";
-  guest.spec.isolation = Isolation::kMicrovm;
-  guest.status.state = State::kRunning;
-  controller_.add(guest);
+  add_running("guest", Isolation::kMicrovm);
   input_ = "poweroff\n";
   EXPECT_EQ(skerry({"vms", "console", "guest"}), 0) << err_;
   add_running("web");

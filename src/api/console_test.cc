@@ -117,13 +117,7 @@ TEST_F(ConsoleTest, FramesBeforeItIsOpenAreRefusedNotLost) {
 }
 
 TEST_F(ConsoleTest, ASerialLineIsBytesAsTheyAre) {
-  Environment guest;
-  guest.id = "0123456789abcdee";
-  guest.spec.name = "guest";
-  guest.spec.image = "localhost/base:1";
-  guest.spec.isolation = Isolation::kMicrovm;
-  guest.status.state = State::kRunning;
-  controller_.add(guest);
+  add_running("guest", Isolation::kMicrovm);
   connect("guest");
   EXPECT_EQ(status_, 409U);  // its workload has no terminal
   connect("tty", "operator", "?serial");

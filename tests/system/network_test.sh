@@ -19,12 +19,13 @@ fi
 dir=$(mktemp -d /tmp/skerry-network-XXXXXX)
 daemon=
 outside=
+servers=()
 cleanup() {
   if [ -n "$daemon" ]; then
     for name in a b; do skerry rm -f "$name" >/dev/null 2>&1; done
     kill "$daemon" 2>/dev/null; wait "$daemon" 2>/dev/null
   fi
-  [ -n "$outside" ] && kill "$outside" 2>/dev/null
+  [ -n "$outside" ] && kill "$outside" "${servers[@]}" 2>/dev/null
   rm -rf --one-file-system "$dir"
 }
 trap cleanup EXIT
@@ -44,6 +45,11 @@ start_daemon() {
   daemon=$!
   eventually skerry ls || { cat "$dir/skerryd.log" >&2; die "skerryd did not come up"; }
 }
+# An HTTP server on ADDRESS, in the namespace of this process id.
+serve_in() {
+  nsenter --net="/proc/$1/ns/net" busybox httpd -f -p "$2" -h "$dir/outside" & servers+=($!)
+  eventually fetch_in "$1" "http://$2/" || die "no server on $2"
+}
 fetch_in() { nsenter --net="/proc/$1/ns/net" timeout 3 busybox wget -q -O - "$2"; }
 
 # A world outside: a namespace with a web server behind a veth that is none of ours, without a route to the zone.
@@ -56,8 +62,8 @@ ip addr add 10.99.0.1/24 dev wan0
 ip link set wan0 up
 nsenter --net="/proc/$outside/ns/net" sh -c 'ip link set lo up; ip addr add 10.99.0.2/24 dev eth0; ip link set eth0 up'
 mkdir -p "$dir/outside"
-nsenter --net="/proc/$outside/ns/net" busybox httpd -p 10.99.0.2:80 -h "$dir/outside"
 echo outside > "$dir/outside/index.html"
+serve_in "$outside" 10.99.0.2:80
 
 # A root file system with busybox alone.
 root=$dir/rootfs
@@ -101,7 +107,7 @@ ip -j addr show vbr0 | jq -e '.[0].addr_info[] | select(.local == "192.168.127.1
 nft list tables | grep -q skerry || die "no nft table of ours"
 
 # A port a program of the host listens on is refused in words.
-busybox httpd -p 127.0.0.1:8181 -h "$dir/outside"
+serve_in $$ 127.0.0.1:8181
 cat > "$dir/c.json" <<JSON
 {"name":"c","rootfs_path":"$root","command":"/bin/sleep","args":["100"],"network":{"ports":["8181:80"]}}
 JSON
