@@ -37,15 +37,17 @@ function(skerry_unit_tests name)
   gtest_discover_tests(${name}_test TEST_PREFIX ${name}. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()
 
-# skerry_program(NAME main.cc [STATIC] LIBS ...)
+# skerry_program(NAME main.cc [STATIC | LEAN] LIBS ...)
+# LEAN: a dynamic program that holds what it uses of libstdc++ and libarchive itself. A daemon is resident for good: of these two shared
+# libraries and what they need, 2 MiB would be.
 function(skerry_program name main)
-  cmake_parse_arguments(ARG "STATIC" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "STATIC;LEAN" "" "LIBS" ${ARGN})
   add_executable(${name} ${main})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
   # Sanitizer runtimes cannot be linked statically; those builds only run unit tests.
-  if(ARG_STATIC AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize")
-    set_target_properties(${name} PROPERTIES SKERRY_STATIC ON)  # its libraries are to be static too
-    target_link_options(${name} PRIVATE -static -Wl,--gc-sections)
+  if((ARG_STATIC OR ARG_LEAN) AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize")
+    set_target_properties(${name} PROPERTIES SKERRY_LEAN ON)
+    target_link_options(${name} PRIVATE $<IF:$<BOOL:${ARG_STATIC}>,-static,-static-libstdc++;-static-libgcc> -Wl,--gc-sections)
     target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections)
   endif()
 endfunction()

@@ -58,10 +58,13 @@ ModuleIndex index_modules(std::string_view modules_dep, std::string_view modules
   return index;
 }
 
-// The text of a compressed module, by libarchive's "raw" format: one entry with the unpacked bytes.
+// The text of a module as CONFIG_MODULE_COMPRESS_* packs it, by libarchive's "raw" format: one entry with the unpacked
+// bytes.
 Result<std::string> decompress(const std::string& path, std::string_view packed) {
   const std::unique_ptr<archive, int (*)(archive*)> reader(::archive_read_new(), ::archive_read_free);
-  ::archive_read_support_filter_all(reader.get());
+  ::archive_read_support_filter_gzip(reader.get());
+  ::archive_read_support_filter_xz(reader.get());
+  ::archive_read_support_filter_zstd(reader.get());
   ::archive_read_support_format_raw(reader.get());
   archive_entry* entry = nullptr;
   if (::archive_read_open_memory(reader.get(), packed.data(), packed.size()) != ARCHIVE_OK ||

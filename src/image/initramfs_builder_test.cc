@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "base/file_io.h"
+#include "base/process.h"
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
+#include "base/text.h"
 
 namespace skerry {
 namespace {
@@ -52,6 +54,22 @@ TEST_F(Initramfs, HoldsAgentModulesAndOrder) {
     EXPECT_NE(archive->find(part), std::string::npos) << part;
   }
   EXPECT_EQ(*archive, build_initramfs(spec_).value());
+}
+
+// As distributions pack them (CONFIG_MODULE_COMPRESS_GZIP, _XZ, _ZSTD).
+TEST_F(Initramfs, PackedModulesAreUnpacked) {
+  const std::string module = *dir_ / "kernel/drivers/virtio/virtio_ring.ko";
+  for (const auto& [program, suffix] : {std::pair("gzip", "gz"), std::pair("xz", "xz"), std::pair("zstd", "zst")}) {
+    ASSERT_TRUE(
+        write_file_atomic(*dir_ / "modules.dep", cat("kernel/drivers/virtio/virtio_ring.ko.", suffix, ":\n"), 0644));
+    SpawnSpec pack;
+    pack.argv = {cat("/usr/bin/", program), "-qkf", module};
+    ASSERT_TRUE(run_command(pack, std::chrono::seconds(20)).value().status.success()) << program;
+    const auto archive = build_initramfs(spec_);
+    ASSERT_TRUE(archive) << archive.error().message();
+    EXPECT_NE(archive->find("module bytes"), std::string::npos) << suffix;
+    EXPECT_NE(archive->find("virtio_ring.ko\n"), std::string::npos) << suffix;
+  }
 }
 
 TEST_F(Initramfs, KeyFollowsTheContent) {
