@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -173,8 +174,16 @@ Status set_default_route(Netlink& netlink, int index, Ipv4 gateway) {
   return netlink.request(message, cat("add default route via ", gateway.text()));
 }
 
+// The kernel refuses attributes of a family it does not have. Asked until it is there, which lasts: an answer costs a
+// comparison with the same directory of every network namespace.
+static bool has_ipv6() {
+  static std::atomic<bool> known = false;
+  if (!known && sys::exists("/proc/sys/net/ipv6")) known = true;
+  return known;
+}
+
 void put_no_ipv6_address(NetlinkMessage& message) {
-  if (!sys::exists("/proc/sys/net/ipv6")) return;  // the kernel refuses attributes of a family it does not have
+  if (!has_ipv6()) return;
   message.nest(IFLA_AF_SPEC, [&] {
     message.nest(AF_INET6, [&] { message.put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
   });

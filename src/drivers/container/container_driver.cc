@@ -16,6 +16,7 @@
 #include "drivers/container/container_user.h"
 #include "drivers/container/id_range.h"
 #include "drivers/container/sealed_program.h"
+#include "drivers/container/spare_network.h"
 #include "network/port.h"
 #include "wire/seccomp_profile.h"
 
@@ -76,6 +77,7 @@ class ContainerDriver final : public Driver {
   Jail jail_;
   ImageStore& images_;
   SealedPrograms agent_;
+  SpareNetwork spare_network_{make_netns};
   const bool swap_is_counted_ = is_swap_counted();
 };
 
@@ -112,7 +114,7 @@ Result<ContainerDriver::Prepared> ContainerDriver::prepare(const Launch& launch)
   RootFs root = TRY(make_rootfs(launch, layers, inputs.ids));
   inputs.rootfs = root.path;
   crash_point("its root file system is mounted");
-  Fd netns = TRY(make_network(launch));
+  Fd netns = TRY(make_network(launch, spare_network_));
   crash_point("its network is there");
   inputs.network_namespace = cat("/proc/self/fd/", kNetnsFd);
   TRY(write_etc(launch, inputs.ids));

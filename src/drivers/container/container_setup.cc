@@ -86,14 +86,15 @@ namespace {
 // Low ports, and ping: what elsewhere needs a capability concerns only the container's own network here. Not by the
 // configuration's sysctls: in a user namespace the runtime could not write them.
 Status open_to_everybody() {
-  TRY(network::set_sysctl("ipv4/ip_unprivileged_port_start", "0"));
-  return network::set_sysctl("ipv4/ping_group_range", "0 2147483647");
+  return network::set_sysctls("ipv4", {{"ip_unprivileged_port_start", "0"}, {"ping_group_range", "0 2147483647"}});
 }
 
 }  // namespace
 
-Result<Fd> make_network(const Launch& launch) {
-  auto netns = TRY(network::create_netns(open_to_everybody));
+Result<network::NewNetns> make_netns() { return network::create_netns(open_to_everybody); }
+
+Result<Fd> make_network(const Launch& launch, SpareNetwork& spare) {
+  auto netns = TRY(spare.take());
   if (launch.network) {
     const auto port = TRY_IN("network", port_of(launch));
     TRY(network::attach_veth(port, netns));

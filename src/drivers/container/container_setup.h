@@ -10,7 +10,9 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "drivers/container/container_spec.h"
+#include "drivers/container/spare_network.h"
 #include "drivers/driver.h"
+#include "network/netns.h"
 
 namespace skerry {
 
@@ -30,9 +32,10 @@ Status remove_rootfs(const EnvironmentPlace& place);
 // The writable layer of what does not keep it.
 Status drop_layer(const EnvironmentPlace& place);
 
-// The network namespace with loopback, and eth0 when launch.network is set. It ends with its last descriptor or
-// process.
-Result<Fd> make_network(const Launch& launch);
+// A network namespace as containers have it, with loopback. It ends with its last descriptor or process.
+Result<network::NewNetns> make_netns();
+// The spare one of these, with eth0 when launch.network is set.
+Result<Fd> make_network(const Launch& launch, SpareNetwork& spare);
 
 // hosts, hostname and resolv.conf; they belong to root inside.
 Status write_etc(const Launch& launch, const std::optional<IdRange>& ids);

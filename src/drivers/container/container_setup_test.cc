@@ -159,16 +159,23 @@ TEST_F(ContainerSetupTest, AGivenRootfsIsMappedToo) {
 }
 
 TEST_F(ContainerSetupTest, ANetworkNamespaceHasLoopbackAndNoName) {
-  const auto netns = make_network(launch_);
+  SpareNetwork spare(make_netns);
+  const auto netns = make_network(launch_, spare);
   ASSERT_TRUE(netns) << netns.error().message();
   EXPECT_FALSE(anything_mounted());
   std::vector<std::string> names;
+  std::string low_ports;
+  std::string pings;
   ASSERT_TRUE(network::run_in_netns(netns->get(), [&]() -> Status {
     auto inside = TRY(network::Netlink::open());
     for (const auto& link : TRY(network::list_links(inside))) names.push_back(link.name);
+    low_ports = TRY(read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start"));
+    pings = TRY(read_file("/proc/sys/net/ipv4/ping_group_range"));
     return {};
   }));
   EXPECT_EQ(names, std::vector<std::string>{"lo"});
+  EXPECT_EQ(low_ports, "0\n");
+  EXPECT_EQ(pings, "0\t2147483647\n");
 }
 
 TEST_F(ContainerSetupTest, EtcTellsNameAddressAndResolvers) {
