@@ -147,7 +147,7 @@ Result<Response> list_environments(Context& context, const Request& request) {
   const auto page = TRY(read_page(request));
   TRY(check_filters(request));
   const auto wanted = wanted_by(request);
-  auto all = context.ports.controller.views();
+  EnvironmentViews all = context.ports.controller.views();
   std::erase_if(
       all, [&](const EnvironmentView& each) { return !is_visible(request, *each) || !passes_filters(wanted, *each); });
   TRY(sort_by(all, page.sort));

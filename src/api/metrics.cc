@@ -144,7 +144,7 @@ void api_counters(std::string& out, Context& context) {
 }  // namespace
 
 Result<Response> show_metrics(Context& context, const Request& request) {
-  auto environments = context.ports.controller.views();
+  EnvironmentViews environments = context.ports.controller.views();
   std::erase_if(environments, [&](const auto& each) { return !request.caller.may_touch_zone(each->spec.zone); });
   std::string out;
   head(out, "skerry_info", "gauge", "The daemon's version.");

@@ -38,7 +38,7 @@ Result<Response> show_system(Context& context, const Request& request) {
   ::uname(&host);
   std::map<std::string, std::uint64_t> by_state;
   std::map<std::string, std::uint64_t> by_isolation;
-  auto environments = ports.controller.views();
+  EnvironmentViews environments = ports.controller.views();
   std::erase_if(environments, [&](const auto& each) { return !request.caller.may_touch_zone(each->spec.zone); });
   for (const auto& each : environments) {
     ++by_state[std::string(to_text(each->status.state))];

@@ -394,11 +394,14 @@ void Actor::set_last(const Environment& environment, bool gone) {
   const std::lock_guard lock(mutex_);
   environment_ = std::move(last);
   gone_ = gone;
+  context_.changed();
 }
 
 EnvironmentView Actor::exchange(EnvironmentView changed) {
   const std::lock_guard lock(mutex_);
-  return std::exchange(environment_, std::move(changed));
+  EnvironmentView before = std::exchange(environment_, std::move(changed));
+  context_.changed();
+  return before;
 }
 
 Status Actor::save(const Environment& changed, std::string_view event) {

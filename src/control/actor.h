@@ -44,6 +44,8 @@ struct ActorContext {
   std::function<Status()> refresh_firewall;
   // The environment is gone for good.
   std::function<void(const std::string& id)> forget;
+  // A view is another one now: before anybody is told why.
+  std::function<void()> changed;
 };
 
 class Actor : public std::enable_shared_from_this<Actor> {

@@ -35,7 +35,8 @@ Status LiveController::open() {
         const std::lock_guard lock(mutex_);
         std::erase_if(actors_, [&](const auto& each) { return each->place().id == id; });
         forgotten_.notify_all();
-      }});
+      },
+      [this] { views_are_stale_ = true; }});
   // To be passed through, not listed: a container in a user namespace reaches its own directories below.
   TRY(sys::mkdir_all(cat(config_.state_dir, "/environments"), 0711));
   TRY(sys::mkdir_all(cat(config_.run_dir, "/environments"), 0711));
@@ -101,6 +102,7 @@ std::shared_ptr<Actor> LiveController::add_actor(Driver& driver, Environment env
   auto made = std::make_shared<Actor>(*context_, driver, std::move(environment));
   const std::lock_guard lock(mutex_);
   actors_.push_back(made);
+  views_are_stale_ = true;
   return made;
 }
 
@@ -181,14 +183,17 @@ void LiveController::run_attached(CreateCommand command, StdioSink stdio, Comple
 
 // ── questions ──
 
-EnvironmentViews LiveController::views() {
+SharedViews LiveController::views() {
   const std::lock_guard lock(mutex_);
-  EnvironmentViews out;
-  out.reserve(actors_.size());
+  // Before the look: what changes during it is looked at again the next time.
+  if (!views_are_stale_.exchange(false)) return views_;
+  EnvironmentViews now;
+  now.reserve(actors_.size());
   for (const auto& each : actors_) {
-    if (auto view = each->view()) out.push_back(std::move(view));
+    if (auto view = each->view()) now.push_back(std::move(view));
   }
-  return out;
+  views_ = std::move(now);
+  return views_;
 }
 
 Result<Environment> LiveController::find(const std::string& name) { return TRY(actor(name))->snapshot(); }

@@ -64,6 +64,21 @@ using Completion = std::function<void(Result<Environment>)>;
 // Takes over the workload's stdio, once.
 using StdioSink = std::function<void(Conversation)>;
 
+// All environments at one moment: shared, never changed, as cheap to hand on as a pointer.
+class SharedViews {
+ public:
+  SharedViews(EnvironmentViews views)  // NOLINT(google-explicit-constructor)
+      : views_(std::make_shared<const EnvironmentViews>(std::move(views))) {}
+  operator const EnvironmentViews&() const { return *views_; }  // NOLINT(google-explicit-constructor)
+  [[nodiscard]] auto begin() const { return views_->begin(); }
+  [[nodiscard]] auto end() const { return views_->end(); }
+  [[nodiscard]] bool empty() const { return views_->empty(); }
+  [[nodiscard]] std::size_t size() const { return views_->size(); }
+
+ private:
+  std::shared_ptr<const EnvironmentViews> views_;
+};
+
 class Controller {
  public:
   // Opens for business, on a network that is open but closed to everybody: rebuilds the firewall from the store (fail
@@ -86,8 +101,8 @@ class Controller {
   // `done`, and not at all when it could not be. When the run is short, `done` may already tell of its end.
   virtual void run_attached(CreateCommand command, StdioSink stdio, Completion done) = 0;
 
-  // In order of creation. Cheap: nothing is copied.
-  virtual EnvironmentViews views() = 0;
+  // In order of creation. Cheap: nothing is copied, and while nothing changes all get the same.
+  virtual SharedViews views() = 0;
   std::vector<Environment> environments();                        // copies of these
   virtual Result<Environment> find(const std::string& name) = 0;  // kNotFound says how to list
 

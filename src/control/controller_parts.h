@@ -4,6 +4,7 @@
 //   controller_creation.cc   from a wish to a stored environment, and from that to a launch
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -43,7 +44,7 @@ class LiveController final : public Controller {
 
   void submit(Command command, Completion done) override;
   void run_attached(CreateCommand command, StdioSink stdio, Completion done) override;
-  EnvironmentViews views() override;
+  SharedViews views() override;
   Result<Environment> find(const std::string& name) override;
   Result<Conversation> exec(const std::string& name, const ExecSpec& spec) override;
   Result<Conversation> attach(const std::string& name) override;
@@ -100,6 +101,8 @@ class LiveController final : public Controller {
   std::mutex mutex_;
   std::vector<std::shared_ptr<Actor>> actors_;  // in order of creation; also those that are gone until all of it is
   std::condition_variable forgotten_;           // one less of these
+  SharedViews views_{{}};                       // of these, unless they are stale
+  std::atomic<bool> views_are_stale_ = true;
 };
 
 }  // namespace skerry

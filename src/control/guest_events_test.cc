@@ -37,7 +37,7 @@ class LostAgent final : public Controller {
     return reports_;
   }
 
-  EnvironmentViews views() override { return {std::make_shared<const Environment>(environment_)}; }
+  SharedViews views() override { return EnvironmentViews{std::make_shared<const Environment>(environment_)}; }
   Result<Fd> guest_events(const std::string&) override {
     return fail(ErrorCode::kCorrupt, "its agent is lost: malformed frame");
   }

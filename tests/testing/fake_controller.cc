@@ -274,7 +274,7 @@ std::map<Isolation, Histogram::Sample> FakeController::start_times() {
   return {{Isolation::kContainer, one.sample()}};
 }
 
-EnvironmentViews FakeController::views() {
+SharedViews FakeController::views() {
   const std::lock_guard lock(mutex_);
   EnvironmentViews out;
   for (const auto& each : environments_) out.push_back(std::make_shared<const Environment>(each));

@@ -37,7 +37,7 @@ class FakeController final : public Controller {
   // The workload echoes its input line by line, and ends with code 0 at the end of it; with the command {"exit", N} it
   // writes "bye" and ends with N.
   void run_attached(CreateCommand command, StdioSink stdio, Completion done) override;
-  EnvironmentViews views() override;
+  SharedViews views() override;
   Result<Environment> find(const std::string& name) override;
   // {"cat"} echoes its input; {"exit", N} writes "out" and "err" and ends with N; {"flood", N} writes N bytes;
   // {"sleep"} waits for the hang-up; {"signals"} tells each signal and size it gets; anything else is not found.
