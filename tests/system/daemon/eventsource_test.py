@@ -24,7 +24,7 @@ import skerry_host  # noqa: E402
 from skerry_host import Host, eventually  # noqa: E402
 
 PORT = 18444
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = "/usr/bin/chromium"
 # Of the stream, before a connection is cut: in the middle of an event.
 CUT = 777
 PAGE = """<!doctype html><title>events</title><script>
@@ -167,7 +167,4 @@ class BrowserTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if CHROMIUM is None:
-        print("SKIP: no browser here: apt install chromium")
-        sys.exit(77)
     skerry_host.main()
