@@ -194,12 +194,14 @@ Status Actor::carry_out(const VerbCommand& command) {
   const StopRequest stop{command.grace_ms};
   switch (command.verb) {
     case Verb::kStart: {
+      TRY(finish_last_run());
       const bool runs = snapshot().status.state == State::kRunning;
       TRY(want(Goal::kRunning, runs ? std::nullopt : std::optional(State::kStarting)));
       return converge(stop);
     }
     case Verb::kStop: TRY(want(Goal::kStopped, std::nullopt)); return converge(stop);
     case Verb::kRestart: {
+      TRY(finish_last_run());
       const State state = snapshot().status.state;
       const bool has_run = is_alive(state) || state == State::kSuspended;
       TRY(want(Goal::kRunning, has_run ? State::kStopping : State::kStarting));

@@ -121,6 +121,8 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status do_suspend();
   Status do_restore(const std::string& directory);
   Status do_collect(const Observation& observed);
+  Status remove_remains();
+  Status finish_last_run();
   // What the stored environment becomes now that its run is over; unset: as it is.
   std::optional<Environment> after_end(const Observation& observed);
   // It is gone for everybody else; then its remains are cleaned up.
@@ -147,18 +149,16 @@ class Actor : public std::enable_shared_from_this<Actor> {
   const EnvironmentPlace place_;
 
   mutable std::mutex mutex_;
-  EnvironmentView environment_;              // guarded; never null
-  std::deque<Task> tasks_;                   // guarded
-  std::vector<Completion> waiters_;          // guarded
-  bool working_ = false;                     // guarded: a worker runs work()
-  bool gone_ = false;                        // guarded: deleted
-  bool retired_ = false;                     // worker only: gone, and something of it is still on the host
-  StdioSink stdio_;                          // worker only: of the task at hand, until it is served
-  RunHistory history_;                       // worker only
-  MonoTime started_mono_;                    // worker only
-  std::optional<Observation> unstored_end_;  // worker only: of a run whose remains are gone
-  bool ended_here_ = false;                  // worker only: history_ is of this daemon
-  bool taken_over_ = false;  // worker only: no run of another daemon is there that the driver was not told of
+  EnvironmentView environment_;      // guarded; never null
+  std::deque<Task> tasks_;           // guarded
+  std::vector<Completion> waiters_;  // guarded
+  bool working_ = false;             // guarded: a worker runs work()
+  bool gone_ = false;                // guarded: deleted
+  bool retired_ = false;             // worker only: gone, and something of it is still on the host
+  StdioSink stdio_;                  // worker only: of the task at hand, until it is served
+  RunHistory history_;               // worker only
+  MonoTime started_mono_;            // worker only
+  bool taken_over_ = false;          // worker only: no run of another daemon is there that the driver was not told of
 };
 
 }  // namespace skerry

@@ -13,13 +13,12 @@ namespace skerry {
 Status Actor::do_start() {
   const MonoTime begun = context_.clock.monotonic();
   const Environment before = snapshot();
-  const bool automatic = before.status.state == State::kStopped || before.status.state == State::kFailed;
+  const bool automatic = is_over(before.status.state);
   Environment starting = before;
   starting.status.state = State::kStarting;
   if (automatic) ++starting.status.restarts;
   ++starting.status.incarnation;
   TRY(save(starting, ""));
-  unstored_end_.reset();
   const auto prepare = [&]() -> Result<Launch> {
     TRY(sys::mkdir_all(place_.state_dir, 0700));
     TRY(sys::mkdir_all(place_.run_dir, 0700));
@@ -172,23 +171,37 @@ std::optional<Environment> Actor::after_end(const Observation& observed) {
   return changed;
 }
 
+// With the remains the driver forgets how the run ended. So that is stored first: whoever finds remains of a run that
+// is over by the books (this daemon after a failure, or the next one) only has to remove them.
 Status Actor::do_collect(const Observation& observed) {
-  const bool told_before = unstored_end_ && observed.phase == Phase::kAbsent;
-  const Observation end = told_before ? *unstored_end_ : observed;
-  const auto ended = after_end(end);
+  const Environment before = snapshot();
+  if (is_over(before.status.state)) return remove_remains();
+  // Stored as starting, it would have the remains taken for those of the next run: here they go first. How it ended is
+  // of no consequence any more.
+  const bool restarting = is_restarting(before.status);
+  const auto ended = after_end(observed);
   // Ended well, or because somebody wanted it.
   const bool clean = ended && ended->status.state != State::kFailed;
   if (ended && ended->status.goal == Goal::kDeleted) return retire(*ended, clean ? "stopped" : "crashed");
-  if (observed.suspended || snapshot().status.state == State::kSuspended) TRY(driver_.discard_suspended(place_));
-  TRY(driver_.collect(place_, snapshot().spec.kind));
-  crash_point("the driver has collected the run");
+  if (observed.suspended || before.status.state == State::kSuspended) TRY(driver_.discard_suspended(place_));
+  if (restarting || !ended) TRY(remove_remains());
   if (!ended) return {};
   context_.wakeups.forget(place_.id);
-  // The driver has forgotten it with the run: when it cannot be stored now (a full disk), it is later.
-  unstored_end_ = end;
   TRY(save(*ended, clean ? "stopped" : "crashed"));
-  unstored_end_.reset();
+  return restarting ? Status{} : remove_remains();
+}
+
+Status Actor::remove_remains() {
+  TRY(driver_.collect(place_, snapshot().spec.kind));
+  crash_point("the driver has collected the run");
   return context_.refresh_firewall();
+}
+
+// Before it is stored as starting: what is left of the last run would be taken for that of the next one.
+Status Actor::finish_last_run() {
+  if (!is_over(snapshot().status.state)) return {};
+  const auto phase = TRY(driver_.observe(place_)).phase;
+  return phase == Phase::kExited || phase == Phase::kBroken ? remove_remains() : Status{};
 }
 
 Status Actor::retire(Environment last, std::string_view end) {

@@ -388,21 +388,94 @@ class FullDiskTest : public MovedClockTest {
   testing::FaultyStore* faulty_ = nullptr;
 };
 
-// The driver forgets how it ended as soon as its remains are gone.
+// The driver forgets how it ended with its remains: these stay until it is stored.
 TEST_F(FullDiskTest, AnEndThatCannotBeStoredIsToldWhenThereIsRoom) {
   const auto web = run(spec("web"));
   ASSERT_TRUE(web) << web.error().message();
+  const int looks = driver_.count(DriverCall::kObserve);
   faulty_->kill();
   driver_.end_run(web->id, 7);
-  EXPECT_TRUE(eventually([&] { return driver_.observe({web->id, "web", {}, {}})->phase == Phase::kAbsent; }));
+  EXPECT_TRUE(eventually([&] { return driver_.count(DriverCall::kObserve) > looks; }));
   faulty_->revive();
   EXPECT_TRUE(eventually([&] {
     advance(std::chrono::seconds(5));
-    return state_of("web") == State::kFailed;
+    return driver_.phase(web->id) == Phase::kAbsent;
   }));
   const auto ended = controller_->find("web");
   ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->status.state, State::kFailed);
   EXPECT_EQ(ended->status.exit_code, 7);
+}
+
+// Whatever a daemon had done of the end of a run when it was killed, the next one tells it as it was, and once.
+class KilledAtAnEndTest : public FullDiskTest {
+ protected:
+  // `end` lets the run end. The daemon dies when it is about to remove its remains, or has just removed them.
+  template <typename End>
+  void die_at_the_end(DriverCall call, End end) {
+    driver_.hold(call);
+    end();
+    ASSERT_TRUE(driver_.await_held(call));
+    faulty_->kill();
+    driver_.release(call);
+    restart_daemon();
+  }
+  std::int64_t told(const std::string& event) { return std::ranges::count(event_types(), event); }
+};
+
+TEST_F(KilledAtAnEndTest, TheExitCodeIsKnown) {
+  const auto web = run(spec("web"));
+  die_at_the_end(DriverCall::kCollect, [&] { driver_.end_run(web->id, 7, "out of memory"); });
+  const auto ended = wait_exit("web");
+  EXPECT_EQ(ended->status.state, State::kFailed);
+  EXPECT_EQ(ended->status.exit_code, 7);
+  EXPECT_EQ(ended->status.reason, "out of memory");
+  EXPECT_EQ(told("container.crashed"), 1);
+  EXPECT_EQ(driver_.phase(web->id), Phase::kAbsent);
+}
+
+TEST_F(KilledAtAnEndTest, TheRestartPolicyGoesOn) {
+  EnvironmentSpec flaky = spec("flaky");
+  flaky.restart.mode = RestartMode::kOnFailure;
+  const auto made = run(flaky);
+  die_at_the_end(DriverCall::kCollect, [&] { driver_.end_run(made->id, 1); });
+  EXPECT_TRUE(eventually([&] {
+    advance(std::chrono::milliseconds(1));
+    return state_of("flaky") == State::kRunning;
+  }));
+  EXPECT_EQ(controller_->find("flaky")->status.restarts, 1U);
+  EXPECT_EQ(driver_.launches(made->id).size(), 2U);
+  EXPECT_EQ(told("container.crashed"), 1);
+}
+
+TEST_F(KilledAtAnEndTest, ARestartIsFinished) {
+  const auto made = run(spec("web"));
+  die_at_the_end(DriverCall::kCollect, [&] {
+    VerbCommand restart;
+    restart.name = "web";
+    restart.verb = Verb::kRestart;
+    controller_->submit(restart, [](const Result<Environment>&) {});
+  });
+  EXPECT_TRUE(eventually([&] { return state_of("web") == State::kRunning; }));
+  EXPECT_EQ(driver_.launches(made->id).size(), 2U);
+  EXPECT_EQ(told("container.stopped"), 1);
+}
+
+// Its end is told already: it must not be taken for that of the run that is asked for.
+TEST_F(ControllerTest, WhatIsLeftOfTheLastRunDoesNotEndTheNextOne) {
+  for (const Verb verb : {Verb::kStart, Verb::kRestart}) {
+    const auto made = run(spec(verb == Verb::kStart ? "started" : "restarted"));
+    const std::string& name = made->spec.name;
+    driver_.fail_next(DriverCall::kCollect, Error{ErrorCode::kIo, 16, "umount", {}});
+    driver_.end_run(made->id, 7);
+    ASSERT_TRUE(eventually([&] { return state_of(name) == State::kFailed; }));
+    EXPECT_EQ(driver_.phase(made->id), Phase::kExited);
+    const auto again = ask(name, verb);
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_EQ(again->status.state, State::kRunning);
+    EXPECT_EQ(driver_.launches(made->id).size(), 2U);
+  }
+  EXPECT_EQ(std::ranges::count(event_types(), "container.crashed"), 2);
 }
 
 // The first of them are forgotten while the last are still to be woken.

@@ -25,8 +25,8 @@ bool is_restarting(const EnvironmentStatus& status) {
 
 bool restart_due(const Environment& environment) {
   const auto& status = environment.status;
-  const bool ended = status.state == State::kStopped || status.state == State::kFailed;
-  return ended && should_restart(environment.spec.restart, status.goal, status.exit_code, status.restarts);
+  return is_over(status.state) &&
+         should_restart(environment.spec.restart, status.goal, status.exit_code, status.restarts);
 }
 
 bool is_crash_looping(const Environment& environment) {

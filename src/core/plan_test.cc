@@ -233,6 +233,8 @@ class World {
     reach(State::kRunning, Phase::kRunning);
   }
   void collect() {
+    observed_.phase = Phase::kAbsent;
+    if (is_over(environment_.status.state)) return;  // its end is told: only its remains were left
     environment_.status.exit_code = observed_.exit_code;
     const bool asked = environment_.status.state == State::kStopping || observed_.exit_code == 0;
     environment_.status.state = is_restarting(environment_.status) ? State::kStarting

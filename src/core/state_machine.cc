@@ -37,4 +37,6 @@ bool is_alive(State state) {
   return false;
 }
 
+bool is_over(State state) { return state == State::kStopped || state == State::kFailed; }
+
 }  // namespace skerry

@@ -26,6 +26,8 @@ bool can_move(State from, State to);
 
 // Its processes may be there: stopping it needs the driver.
 bool is_alive(State state);
+// Its last run has ended and that is told; something of it may still be on the host.
+bool is_over(State state);
 
 // A freshly started environment counts as settled after this long: the restart counter and back-off begin anew.
 inline constexpr Duration kSettledAfter = std::chrono::seconds(10);

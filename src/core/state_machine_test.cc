@@ -50,6 +50,9 @@ TEST(StateMachine, EveryStateIsReachedFromCreatedAndLeadsToDeletion) {
 TEST(StateMachine, AliveAreTheStatesWithProcesses) {
   const std::set<State> alive{State::kStarting, State::kRunning, State::kPaused, State::kStopping};
   for (const State state : kStates) EXPECT_EQ(is_alive(state), alive.contains(state)) << to_text(state);
+  for (const State state : kStates) {
+    EXPECT_EQ(is_over(state), state == State::kStopped || state == State::kFailed) << to_text(state);
+  }
 }
 
 }  // namespace

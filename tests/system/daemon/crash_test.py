@@ -5,6 +5,7 @@ skerryd counts its crash points (src/base/crash_point.h) and ends itself at the 
 of a container (run, exec, stop, start, rm) is led once to learn how many there are, then once for each of them.
 Usage: crash_test.py PROGRAM_DIR. Needs root."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -110,6 +111,47 @@ class Containers(Crash):
             with self.subTest(number=number, step=step):
                 died_in.add(self.kill_at(number, step))
         self.assertEqual(died_in, {None, "run", "exec", "stop", "start", "rm"})
+
+
+class Ends(Crash):
+    """A run that ends by itself: whatever of its end was done when the daemon was killed, it is told as it was, and once."""
+    life = (("run", "-d", "--name", "c", "IMAGE", "--", "sh", "-c", "exit 7"),)
+
+    def ended(self):
+        (documents,) = self.rest() or ([],)
+        return [each for each in documents if each["state"] == "failed" and not os.listdir(f"{self.host.place}/run/environments")]
+
+    def lead_life(self):
+        died_in = super().lead_life()
+        # Its end follows by itself, and the daemon's with it where it is to be killed.
+        if self.host.environment["SKERRY_CRASH_AT"] == "0":
+            eventually(self.ended, "it has ended")
+        else:
+            self.host.daemon.wait(skerry_host.DEADLINE)
+        return died_in
+
+    def check(self, where):
+        (ended,) = eventually(self.ended, f"{where}: it has ended, and nothing is left of it")
+        self.assertEqual((ended["exit_code"], ended.get("reason", "")), (7, ""), where)
+        events = [json.loads(line) for line in self.host.skerry("events", "--output", "json").stdout.splitlines()]
+        crashes = [each for each in events if each["type"] == "container.crashed"]
+        self.assertEqual([each["data"]["exit_code"] for each in crashes[self.told:]], ["7"], where)
+        self.told = len(crashes)
+        super().check(where)
+
+    def test_the_exit_code_outlives_a_daemon_that_is_killed(self):
+        points = self.points()
+        first = points.index("its jail is made")
+        self.told = 1
+        crash_points.start(self.host)
+        self.host.skerry("rm", "c")
+        self.host.kill(skerry_host.signal.SIGTERM)
+        steps = points[first:]
+        for step in ("its jail is removed", "its network is removed", "the driver has collected the run"):
+            self.assertIn(step, steps)
+        for number, step in enumerate(steps, first + 1):
+            with self.subTest(number=number, step=step):
+                self.kill_at(number, step)
 
 
 class Microvms(Crash):
