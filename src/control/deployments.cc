@@ -30,6 +30,10 @@ std::string revision_of(const Deployment& deployment) {
   return cat(hash);
 }
 
+std::string full_revision_of(const Deployment& deployment) {
+  return cat(revision_of(deployment), "@", deployment.plugin_version);
+}
+
 Event deployment_event(const Deployment& deployment, std::string_view what, WallTime time) {
   Event event;
   event.type = cat("deployment.", what);
@@ -351,6 +355,7 @@ Status Deployments::remove(const std::string& name) {
   {
     const std::lock_guard lock(mutex_);
     reasons_.erase(name);
+    failures_.erase(name);
   }
   if (deployment.service) refresh_services();
   poke();
@@ -439,16 +444,16 @@ void Deployments::reconcile_one(const Deployment& deployment, const EnvironmentV
     const std::string name = replica_name(deployment.name, step.number);
     const bool removed = remove_replica(name, step.why);
     if (removed && is_crash(step.why) && replica->current_revision) {
-      count_failure(deployment.name, cat(name, ": ", why_replaced(environments, name, step.why)));
+      count_failure(deployment, cat(name, ": ", why_replaced(environments, name, step.why)));
     }
   }
   if (deployment.rolling) judge_update(deployment, present);
 }
 
-void Deployments::count_failure(const std::string& deployment, const std::string& reason) {
+void Deployments::count_failure(const Deployment& deployment, const std::string& reason) {
   const std::lock_guard lock(mutex_);
-  ++failures_[deployment];
-  reasons_[deployment] = reason;
+  ++failures_[deployment.name][full_revision_of(deployment)];
+  reasons_[deployment.name] = reason;
 }
 
 void Deployments::forget_failures(const std::string& deployment) {
@@ -463,7 +468,7 @@ void Deployments::judge_update(const Deployment& deployment, const std::vector<R
   std::uint32_t failures = 0;
   {
     const std::lock_guard lock(mutex_);
-    failures = failures_[deployment.name];
+    failures = failures_[deployment.name][full_revision_of(deployment)];
   }
   if (!done && failures < kFailuresToRollBack) return;
   const auto judged = change(deployment.name, {done ? "rolled_out" : "rolled_back"}, [&](Deployment& now) -> Status {
@@ -517,7 +522,7 @@ void Deployments::create_replica(const Deployment& deployment, std::uint32_t num
   const std::string name = replica_name(deployment.name, number);
   auto command = replica_command(deployment, number);
   if (!command || !claim(name, true)) return;
-  const auto created = [this, name, owner = deployment.name](const Result<Environment>& result) {
+  const auto created = [this, name, owner = deployment](const Result<Environment>& result) {
     if (!result) {
       log::warning("replica did not start", {{"name", name}, {"error", result.error().message()}});
       count_failure(owner, cat(name, ": ", result.error().message()));

@@ -97,7 +97,8 @@ class Deployments {
   void refresh_services();
   // Whether an update that is under way has come to its end, or must be taken back.
   void judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present);
-  void count_failure(const std::string& deployment, const std::string& reason);
+  // Of a replica of this deployment's revision.
+  void count_failure(const Deployment& deployment, const std::string& reason);
   void forget_failures(const std::string& deployment);
   // Reads the deployment, changes it, checks and stores it with the event, one at a time.
   Status change(const std::string& name, const std::vector<std::string_view>& events,
@@ -128,8 +129,9 @@ class Deployments {
     MonoTime not_before;
   };
   std::map<std::string, Backoff> backoffs_;
-  std::map<std::string, std::uint32_t> failures_;  // of replicas of the newest revision, since the last update
-  std::map<std::string, std::string> reasons_;     // what failed last, for each deployment
+  // Of each deployment and each of its revisions since the last update: creations of the one before may still fail.
+  std::map<std::string, std::map<std::string, std::uint32_t>> failures_;
+  std::map<std::string, std::string> reasons_;  // what failed last, for each deployment
   std::mutex change_mutex_;
   std::thread thread_;
 };

@@ -262,6 +262,20 @@ TEST_F(DeploymentsTest, AnUpdateThatDoesNotStartIsTakenBackAndTheOthersRunOn) {
       << "what failed is nothing to go back to";
 }
 
+// They were on their way when it came: nothing is known against the new revision yet.
+TEST_F(DeploymentsTest, CreationsOfTheOldRevisionThatFailDoNotTakeAnUpdateBack) {
+  const std::string newer = R"({"rootfs_path":"/","memory_mb":128})";
+  driver_.hold(DriverCall::kStart);
+  ASSERT_TRUE(deployments_->add("web", "", config_, Deployments::kFailuresToRollBack, 3));
+  ASSERT_TRUE(eventually([&] { return driver_.count(DriverCall::kStart) == Deployments::kFailuresToRollBack; }));
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}, Deployments::kFailuresToRollBack);
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, newer, std::nullopt})->deployment.rolling);
+  driver_.release(DriverCall::kStart);
+  EXPECT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  EXPECT_EQ(deployments_->find("web")->deployment.config_json, newer);
+  EXPECT_EQ(std::ranges::count(event_types(), "deployment.rolled_back"), 0);
+}
+
 TEST_F(DeploymentsTest, SaysWhyReplicasAreMissing) {
   driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "no such program", {}}, 1000);
   ASSERT_TRUE(deployments_->add("web", "", config_, 1));

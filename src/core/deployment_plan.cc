@@ -4,14 +4,13 @@
 #include <set>
 
 #include "base/text.h"
+#include "core/state_machine.h"
 
 namespace skerry {
 namespace {
 
-bool has_ended(State state) { return state == State::kStopped || state == State::kFailed; }
-
 std::string_view why_replace(const ReplicaView& replica) {
-  if (has_ended(replica.state)) return "ended";
+  if (is_over(replica.state)) return "ended";
   // Whoever made it starts it too, and acts on it until then: without that daemon nobody does.
   if (replica.state == State::kCreated) return "never started";
   if (replica.health == Health::kUnhealthy) return "unhealthy";

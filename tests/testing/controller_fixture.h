@@ -25,6 +25,7 @@
 namespace skerry::testing {
 
 inline constexpr auto kDeadline = std::chrono::seconds(20);
+inline constexpr std::uint32_t kWorkers = 4;  // of the controller
 
 // A host: directories, a driver and a network that outlive the daemons a test starts on it.
 class ControllerTest : public ::testing::Test {
@@ -48,7 +49,7 @@ class ControllerTest : public ::testing::Test {
     ControllerConfig config;
     config.state_dir = dir_ / "state";
     config.run_dir = dir_ / "run";
-    config.workers = 4;
+    config.workers = kWorkers;
     config.check_plugin = check_plugin_;
     config.warm_pool_mib = warm_pool_mib_;
     Zone zone;
