@@ -2,7 +2,7 @@
 //
 // Many forks of one template alive at once: what the last ones take beside the first ones. And a request from the host
 // to a guest's server beside the same server in a container. Usage: microvm_fleet_bench RESULT.json, with
-// SKERRY_BIN_DIR.
+// SKERRY_BIN_DIR. SKERRY_BENCH_FORKS: how many (50).
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -22,11 +22,19 @@
 namespace skerry {
 namespace {
 
-constexpr int kForks = 50;
-constexpr int kEnd = 10;  // this many at either end are compared
+constexpr std::size_t kForks = 50;
+constexpr std::size_t kEnd = 10;  // this many at either end are compared
 constexpr int kRequests = 200;
 constexpr const char* kGuest = "192.168.127.100";
 constexpr const char* kContainer = "192.168.127.101";
+
+Result<std::size_t> wanted_forks() {
+  const char* wanted = std::getenv("SKERRY_BENCH_FORKS");
+  if (wanted == nullptr) return kForks;
+  const auto number = TRY(parse_int<std::size_t>(wanted, "SKERRY_BENCH_FORKS"));
+  if (number < 2 * kEnd) return fail(ErrorCode::kInvalidArgument, cat("SKERRY_BENCH_FORKS: at least ", 2 * kEnd));
+  return number;
+}
 
 // What no other process has a part in: /proc/PID/smaps_rollup (proc(5)).
 Result<double> private_mib(std::int64_t pid) {
@@ -61,14 +69,14 @@ double median_of(const std::vector<double>& values, std::size_t from) {
       {values.begin() + static_cast<std::ptrdiff_t>(from), values.begin() + static_cast<std::ptrdiff_t>(from + kEnd)});
 }
 
-Result<Fleet> grow_fleet(bench::Place& place, Driver& driver, Launch (*next)(bench::Place&)) {
+Result<Fleet> grow_fleet(bench::Place& place, Driver& driver, std::size_t size, Launch (*next)(bench::Place&)) {
   const Launch first = next(place);
   TRY(driver.start(first));  // of a microVM: makes the template
   TRY(driver.destroy(first.place));
   std::vector<Launch> alive;
   std::vector<std::int64_t> pids;
   Fleet fleet;
-  for (int i = 0; i < kForks; ++i) {
+  for (std::size_t i = 0; i < size; ++i) {
     alive.push_back(next(place));
     const MonoTime begin = SystemClock().monotonic();
     pids.push_back(TRY(driver.start(alive.back())).pid);
@@ -136,17 +144,18 @@ Result<Requests> time_requests(bench::Place& place, Driver& microvms, Driver& co
 }
 
 Status measure(const std::string& result) {
+  const auto forks = TRY(wanted_forks());
   auto place = TRY(bench::prepare_place({"sleep", "1000"}));
   const auto microvms = bench::make_driver(place, 2);
   const auto containers = make_container_driver(bench::jail_of(place), *place.images);
-  const auto fleet = TRY(grow_fleet(place, *microvms, bench::next_launch));
-  const auto of_containers = TRY(grow_fleet(place, *containers, contained));
+  const auto fleet = TRY(grow_fleet(place, *microvms, forks, bench::next_launch));
+  const auto of_containers = TRY(grow_fleet(place, *containers, forks, contained));
   const auto requests = TRY(time_requests(place, *microvms, *containers));
   return bench::write_rows(
       result,
-      {{"microvm.fleet.time", median_of(fleet.ms, kForks - kEnd), median_of(fleet.ms, 0), 1.2,
-        "forks alive at once: start of numbers 41 to 50 against 1 to 10"},
-       {"microvm.fleet.memory", median_of(fleet.mib, kForks - kEnd), median_of(fleet.mib, 0), 1.1,
+      {{"microvm.fleet.time", median_of(fleet.ms, forks - kEnd), median_of(fleet.ms, 0), 1.2,
+        cat(forks, " forks alive at once: start of the last ten against the first ten")},
+       {"microvm.fleet.memory", median_of(fleet.mib, forks - kEnd), median_of(fleet.mib, 0), 1.1,
         "the same: private memory of the VMM with its guest of 128 MiB", "MiB"},
        {"microvm.fleet.rate", rate_of(fleet.ms), rate_of(of_containers.ms), 0,
         "forks a second, one after the other, against containers of the same image", "forks/s", bench::Better::kHigher},

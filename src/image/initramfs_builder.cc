@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <ranges>
 #include <set>
 
 #include "base/file_io.h"
@@ -105,7 +106,7 @@ Result<std::vector<std::string>> module_load_order(std::string_view modules_dep,
       if (index.builtin.contains(name)) continue;
       return fail(ErrorCode::kNotFound, cat("kernel module ", asked), "is the kernel's package whole?");
     }
-    for (auto need = found->second.needs.rbegin(); need != found->second.needs.rend(); ++need) add(*need);
+    for (const auto& need : std::ranges::reverse_view(found->second.needs)) add(need);
     add(found->second.path);
   }
   return order;
