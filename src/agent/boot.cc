@@ -64,15 +64,27 @@ Status provide_file(const std::string& path, const std::string& content) {
   return bound;
 }
 
+// cloud-init names a guest once, and takes any other name in /etc/hostname for the wish of its user: there it leaves it
+// (cloudinit/distros, update_hostname).
+std::string hostname_of(const wire::BootDocument& document) {
+  if (!document.cloud_init || !sys::exists("/var/lib/cloud/data/set-hostname")) return document.hostname;
+  const auto own = read_file("/etc/hostname", 4096);
+  const std::string name(own ? trim(*own) : std::string_view());
+  const bool is_name =
+      !name.empty() && name.size() <= HOST_NAME_MAX && name.find_first_of(" \t\n#") == std::string::npos;
+  return is_name ? name : document.hostname;
+}
+
 void name_guest(const wire::BootDocument& document, std::vector<std::string>& warnings) {
   if (document.hostname.empty()) return;
-  if (::sethostname(document.hostname.c_str(), document.hostname.size()) < 0) {
+  const std::string hostname = hostname_of(document);
+  if (::sethostname(hostname.c_str(), hostname.size()) < 0) {
     warnings.push_back(Error::last("set the host name").message());
   }
   if (document.keep_etc) return;
-  add_warning(warnings, provide_file("/etc/hostname", document.hostname + "\n"));
+  add_warning(warnings, provide_file("/etc/hostname", hostname + "\n"));
   const std::string address = document.network ? document.network->address : "";
-  add_warning(warnings, provide_file("/etc/hosts", hosts_file(document.hostname, address)));
+  add_warning(warnings, provide_file("/etc/hosts", hosts_file(hostname, address)));
 }
 
 Status mount_asked(const wire::GuestMount& mount) {
@@ -164,6 +176,8 @@ std::vector<std::string> prepare_shared() {
 Result<std::vector<std::string>> prepare_guest(const wire::BootDocument& document) {
   std::vector<std::string> warnings;
   name_guest(document, warnings);
+  // /run is on the disk here, as it is in containers, and stays: "done" of the boot before would count for this one.
+  if (document.cloud_init) add_warning(warnings, sys::remove_tree("/run/cloud-init"));
   if (document.network) {
     TRY_IN("network", configure_network(*document.network));
     if (!document.network->dns.empty() && !document.keep_etc) {

@@ -135,6 +135,7 @@ void read_boot_document(ObjectReader& fields, BootDocument& document) {
   fields.flag("wait_for_start", document.wait_for_start);
   fields.flag("park", document.park);
   fields.flag("keep_etc", document.keep_etc);
+  fields.flag("cloud_init", document.cloud_init);
   std::vector<std::string> settings;
   fields.texts("sysctl", settings);
   for (const auto& setting : settings) {
@@ -163,6 +164,7 @@ std::string encode_boot_document(const BootDocument& document) {
             {"wait_for_start", document.wait_for_start}};
   if (document.park) json["park"] = true;
   if (document.keep_etc) json["keep_etc"] = true;
+  if (document.cloud_init) json["cloud_init"] = true;
   for (const auto& [name, value] : document.sysctl) json["sysctl"].push_back(cat(name, "=", value));
   if (document.pids_max != 0) json["pids_max"] = document.pids_max;
   if (document.network) json["network"] = network_json(*document.network);

@@ -122,6 +122,8 @@ struct BootDocument {
   bool park = false;
   // /etc/hostname, /etc/hosts and /etc/resolv.conf are somebody else's business.
   bool keep_etc = false;
+  // cloud-init may be inside: what it said of its last boot is not of this one, and who it named stays named.
+  bool cloud_init = false;
   std::map<std::string, std::string> sysctl;  // "net.ipv4.ip_forward" → "1": settings of the guest's kernel
 };
 

@@ -23,7 +23,7 @@ BootDocument full_document() {
   document.restart = {GuestRestart::kOnFailure, 5, 250};
   document.health_check = GuestHealthCheck{"/healthz", 500, 100, 2};
   document.mounts = {{"tmpfs", "", "/scratch", false, 16}};
-  document.keep_etc = true;
+  document.keep_etc = document.cloud_init = true;
   document.sysctl = {{"net.ipv4.ip_forward", "1"}};
   document.workload.additional_gids = {44, 4294967294U};
   document.workload.limits = {{7, 1024, ~std::uint64_t{0}}};

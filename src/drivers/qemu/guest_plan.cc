@@ -141,6 +141,7 @@ Result<wire::BootDocument> boot_document(const Launch& launch) {
   document.stop_signal = workload.stop_signal;
   document.workload = workload_process(launch, std::move(workload));
   document.pids_max = launch.spec.resources.pids;
+  document.cloud_init = launch.spec.cloud_init.has_value();
   for (const auto& tmpfs : launch.spec.tmpfs) {
     document.mounts.push_back({"tmpfs", "", tmpfs.target, false, tmpfs.size_mib});
   }

@@ -27,6 +27,10 @@ TEST(GuestPlan, TheDocumentSaysWhatTheImageSays) {
   EXPECT_THAT(document->workload.argv, testing::ElementsAre("nginx", "-g", "daemon off;"));
   EXPECT_EQ(document->stop_signal, 3);
   EXPECT_EQ(document->network->address, "192.168.127.100");
+  EXPECT_FALSE(document->cloud_init);
+  Launch launch = sample();
+  launch.spec.cloud_init.emplace();
+  EXPECT_TRUE(boot_document(launch)->cloud_init);
 }
 
 TEST(GuestPlan, RefusesWhatAMicrovmCannotDo) {
