@@ -2,12 +2,15 @@
 // Links: archive
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
+#include "archive/copied_xattrs.h"
 #include "archive/tree_unpack.h"
 #include "base/file_io.h"
+#include "base/sys_at.h"
 #include "base/sys_file.h"
 #include "base/temp_dir.h"
 
@@ -20,12 +23,24 @@ Status unpack(std::string_view bytes, int directory, const UnpackOptions& option
   TarRules rules;
   rules.max_entries = 64;
   rules.max_content_bytes = 1U << 20U;
+  rules.max_header_bytes = 64U << 10U;
+  rules.keep_xattr = [](std::string_view name) { return is_copied(CopiedXattrs::kUser, name); };
   bool given = false;
   auto reader = TRY(TarReader::open(
       [&]() -> Result<std::string_view> { return std::exchange(given, true) ? std::string_view() : bytes; },
       std::move(rules)));
   TRY(unpack_tree(reader, directory, options));
   return {};
+}
+
+// Whether a kernel would do something for an attribute of that file.
+bool obeys(const std::string& path) {
+  const auto file = sys::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return false;
+  const auto names = sys::flistxattr(file->get());
+  return names && std::ranges::any_of(*names, [](const std::string& name) {
+           return name == "security.capability" || name.starts_with("trusted.") || name.starts_with("user.overlay.");
+         });
 }
 
 }  // namespace
@@ -54,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!left) std::abort();
   for (const auto& name : *left) {
     if (name.starts_with(".skerry-copy.")) std::abort();
+    if (obeys(inner + "/" + name)) std::abort();
   }
   return 0;
 }

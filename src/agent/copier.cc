@@ -89,6 +89,7 @@ Status copy_in(const wire::CopyRequest& request, Notes& notes) {
   // It comes from whoever may do anything in here: the disk is the limit.
   TarRules rules;
   rules.max_entries = rules.max_content_bytes = std::numeric_limits<std::int64_t>::max();
+  rules.keep_xattr = [](std::string_view name) { return is_copied(CopiedXattrs::kUserAndCapabilities, name); };
   auto reader = TRY(TarReader::open([&] { return input.read(); }, std::move(rules)));
   TRY(unpack_tree(reader, target.directory.get(), options));
   // A writer that finds nobody listening would take that for a failure.
@@ -100,6 +101,8 @@ Status copy_in(const wire::CopyRequest& request, Notes& notes) {
 Status copy_out(const wire::CopyRequest& request, Notes& notes) {
   PackOptions options;
   options.follow_top = request.follow;
+  options.xattrs = request.xattrs ? CopiedXattrs::kUser : CopiedXattrs::kNone;
+  options.sparse = request.sparse;
   options.note = [&](const std::string& text) { notes.take(text); };
   return pack_tree(request.path, options, [](std::string_view bytes) { return sys::write_all(STDOUT_FILENO, bytes); });
 }

@@ -90,7 +90,8 @@ constexpr Schema kSchemas[] = {
 "truncated":{"type":"boolean"}}})"},
     {"Copy", R"({"type":"object","additionalProperties":false,"required":["direction","path"],"properties":{
 "direction":{"enum":["in","out"]},"path":{"type":"string","pattern":"^/"},"top":{"type":"string"},
-"follow":{"type":"boolean"},"owners":{"type":"boolean"}}})"},
+"follow":{"type":"boolean"},"owners":{"type":"boolean"},
+"xattrs":{"type":"boolean"},"sparse":{"type":"boolean"}}})"},
     {"Stats", R"({"type":"object","required":["name","time"],"properties":{"name":{"type":"string"},
 "time":{"type":"string"},"cpu_ns":{"type":["integer","null"]},"memory_bytes":{"type":["integer","null"]},
 "memory_peak_bytes":{"type":["integer","null"]},"memory_limit_bytes":{"type":"integer"},

@@ -61,6 +61,8 @@ struct TarReader::State {
   std::uint64_t current_size = 0;
   std::uint64_t entries = 0;
   std::uint64_t content_bytes = 0;
+  bool in_header = false;
+  std::uint64_t header_bytes = 0;  // since it began
   std::optional<Error> source_error;
 
   State(Source from, TarRules with) : source(std::move(from)), rules(std::move(with)) {}
@@ -75,6 +77,14 @@ struct TarReader::State {
       state->source_error = std::move(piece).error();
       return ARCHIVE_FATAL;
     }
+    if (state->in_header && state->header_bytes > state->rules.max_header_bytes) {
+      state->source_error = fail(ErrorCode::kResourceExhausted,
+                                 cat("entry ", state->entries + 1, " (after \"", printable(state->current_path),
+                                     "\"): its header has more than ", state->rules.max_header_bytes, " bytes"))
+                                .error();
+      return ARCHIVE_FATAL;
+    }
+    state->header_bytes += piece->size();
     *bytes = piece->data();
     return static_cast<la_ssize_t>(piece->size());
   }
@@ -127,6 +137,8 @@ Status TarReader::State::read_xattrs(TarEntry& entry) {
     entry.xattrs.emplace_back(std::string(key), std::string(static_cast<const char*>(value), size));
   }
   std::ranges::sort(entry.xattrs);
+  // bsdtar writes each in two forms.
+  entry.xattrs.erase(std::ranges::unique(entry.xattrs).begin(), entry.xattrs.end());
   const auto same = std::ranges::adjacent_find(entry.xattrs, {}, [](const auto& pair) { return pair.first; });
   if (same != entry.xattrs.end()) return bad_entry(entry.path, cat("has the attribute ", same->first, " twice"));
   return {};
@@ -184,7 +196,14 @@ Result<TarEntry> TarReader::State::read_entry() {
 
 Result<std::optional<TarEntry>> TarReader::next() {
   const Utf8Scope utf8;
+  // Content that nobody read belongs to no header.
+  if (state_->current != nullptr && ::archive_read_data_skip(state_->tar) < ARCHIVE_WARN) {
+    return state_->error(cat("entry \"", printable(state_->current_path), "\""));
+  }
+  state_->in_header = true;
+  state_->header_bytes = 0;
   const int answer = ::archive_read_next_header(state_->tar, &state_->current);
+  state_->in_header = false;
   if (answer == ARCHIVE_EOF) return std::nullopt;
   if (answer != ARCHIVE_OK) {
     if (answer == ARCHIVE_WARN) state_->current_path = text_or_empty(::archive_entry_pathname(state_->current));

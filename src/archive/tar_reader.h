@@ -5,6 +5,8 @@
 // - Paths are relative, without "..", each component at most 255 bytes, the whole at most 4095. Anything else is
 //   refused: an absolute path or ".." is an attack or a broken writer, and guessing helps neither.
 // - Entries and bytes of content are limited; sparse content counts by its full length.
+// - So are the bytes in front of each content: libarchive keeps the map of a file's holes in memory, at twelve times
+//   what it is in the archive.
 // The names are bytes; they are not converted. Every error is kCorrupt (it breaks a rule; the entry is named),
 // kResourceExhausted (over a limit) or the source's own.
 #pragma once
@@ -24,6 +26,7 @@ namespace skerry {
 struct TarRules {
   std::uint64_t max_entries = 1'000'000;
   std::uint64_t max_content_bytes = 256ULL << 30U;  // sum of the files' lengths
+  std::uint64_t max_header_bytes = 8U << 20U;       // of one entry, to within a piece of the source
   // Whether an extended attribute is wanted; an error refuses the entry. Unset: none is.
   std::function<Result<bool>(std::string_view name)> keep_xattr = {};
 };

@@ -27,6 +27,8 @@ constexpr std::size_t kMaxDepth = 500;
 constexpr std::size_t kPiece = 256U << 10U;
 // Files of /proc and /sys say that they are empty, and are not: read at once up to this.
 constexpr std::size_t kMaxUnsized = 4U << 20U;
+// Of one file; libarchive reads no pax header above 1 MiB.
+constexpr std::size_t kMaxXattrBytes = 512U << 10U;
 
 // Where a thing stands: its directory, its name in there, and its path in the archive.
 struct Place {
@@ -67,6 +69,25 @@ TarEntry entry_of(const struct stat& info, Kind kind, const std::string& path) {
   return entry;
 }
 
+// No program that reads tars reads another one differently.
+bool is_plain_name(std::string_view name) {
+  return std::ranges::all_of(name, [](char byte) { return byte > ' ' && byte < 0x7f && byte != '%' && byte != '='; });
+}
+
+// What is in no hole of the file.
+Result<std::vector<FileExtent>> pieces_of(int file, std::uint64_t size, std::size_t most) {
+  std::vector<FileExtent> pieces;
+  std::uint64_t at = 0;
+  while (const auto data = TRY(next_data(file, at))) {
+    if (data->offset >= size) break;  // it grew meanwhile
+    const bool is_last = pieces.size() + 1 == most;
+    const auto length = is_last ? size - data->offset : std::min(data->length, size - data->offset);
+    pieces.push_back({data->offset, length});
+    at = data->offset + length;
+  }
+  return pieces;
+}
+
 class Packer {
  public:
   Packer(TarWriter& writer, const PackOptions& options) : writer_(writer), options_(options) {}
@@ -102,7 +123,9 @@ class Packer {
       note(place, "is a file system of the kernel");
       return {};
     }
-    TRY(writer_.add(entry_of(info, Kind::kDirectory, place.path)));
+    TarEntry entry = entry_of(info, Kind::kDirectory, place.path);
+    TRY(add_xattrs(place, directory.get(), entry));
+    TRY(writer_.add(entry));
     for (const auto& name : TRY(sys::list_directory_at(directory.get()))) {
       const std::string path = place.path == "." ? name : cat(place.path, "/", name);
       TRY_IN(printable(path), add({directory.get(), name, path, place.depth + 1, info.st_dev}));
@@ -133,10 +156,49 @@ class Packer {
         return writer_.add(entry);
       }
     }
+    TRY(add_xattrs(place, file.get(), entry));
     if (info.st_size == 0) return add_unsized(file.get(), std::move(entry));
     entry.size = static_cast<std::uint64_t>(info.st_size);
+    constexpr std::uint64_t kBlock = 512;  // of st_blocks (stat(3type))
+    if (options_.sparse && static_cast<std::uint64_t>(info.st_blocks) * kBlock < entry.size) {
+      return add_sparse(file.get(), entry);
+    }
     TRY(writer_.add(entry));
-    return copy_content(file.get(), entry);
+    return copy_content(file.get(), {0, entry.size});
+  }
+
+  Status add_sparse(int file, const TarEntry& entry) {
+    const auto pieces = TRY(pieces_of(file, entry.size, options_.max_pieces));
+    TRY(writer_.add_sparse(entry, pieces));
+    std::uint64_t at = 0;
+    for (const auto& piece : pieces) {
+      TRY(writer_.write_zeros(piece.offset - at));
+      TRY(copy_content(file, piece));
+      at = piece.offset + piece.length;
+    }
+    return {};
+  }
+
+  Status add_xattrs(const Place& place, int file, TarEntry& entry) const {
+    if (options_.xattrs == CopiedXattrs::kNone) return {};
+    const auto names = sys::flistxattr(file);
+    // Not every file system has any.
+    if (!names && names.error().sys_errno == EOPNOTSUPP) return {};
+    if (!names) return fail(Error(names.error()));
+    std::size_t bytes = 0;
+    for (const auto& name : *names) {
+      if (!is_copied(options_.xattrs, name)) continue;
+      auto value = sys::fgetxattr(file, name);
+      if (!value && value.error().sys_errno == ENODATA) continue;  // removed meanwhile
+      if (!value) return fail(std::move(value).error());
+      bytes += name.size() + value->size();
+      if (is_plain_name(name) && bytes <= kMaxXattrBytes) {
+        entry.xattrs.emplace_back(name, std::move(*value));
+      } else {
+        note(place, cat("has an extended attribute that does not fit (", printable(name), ")"));
+      }
+    }
+    return {};
   }
 
   Status add_unsized(int file, TarEntry entry) {
@@ -147,16 +209,17 @@ class Packer {
   }
 
   // As many bytes as were announced: what is appended meanwhile belongs to another moment.
-  Status copy_content(int file, const TarEntry& entry) {
+  Status copy_content(int file, FileExtent piece) {
     buffer_.resize(kPiece);
-    for (std::uint64_t left = entry.size; left > 0;) {
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPiece));
-      const auto got = TRY(sys::read(file, buffer_.data(), want));
+    while (piece.length > 0) {
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece.length, kPiece));
+      const auto got = TRY(sys::pread(file, buffer_.data(), want, piece.offset));
       if (got == 0) {
         return fail(ErrorCode::kConflict, "it was cut short while it was copied", "copy it again when nobody writes");
       }
       TRY(writer_.write({buffer_.data(), got}));
-      left -= got;
+      piece.offset += got;
+      piece.length -= got;
     }
     return {};
   }

@@ -1,6 +1,7 @@
 // A file or a directory tree of this machine, as a tar.
 //
-// Kept are owners, modes, modification times, symbolic links and (within the tree) hard links; not extended attributes.
+// Kept are owners, modes, modification times, symbolic links and (within the tree) hard links; extended attributes and
+// holes where asked.
 // Devices, pipes and sockets are left out, each with a note, and so are file systems of the kernel (/proc, /sys) below
 // the top. The walk never follows a symbolic link below its top, so that nobody who changes the tree meanwhile can lead
 // it elsewhere. What changes while it is read is an error (a file that was cut short) or as it was at one moment each.
@@ -9,13 +10,19 @@
 #include <functional>
 #include <string>
 
+#include "archive/copied_xattrs.h"
 #include "archive/tar_writer.h"
 #include "base/result.h"
 
 namespace skerry {
 
 struct PackOptions {
-  bool follow_top = false;                                 // a symbolic link as the top stands for what it leads to
+  bool follow_top = false;  // a symbolic link as the top stands for what it leads to
+  CopiedXattrs xattrs = CopiedXattrs::kNone;
+  // Holes are told as such, and not read (TarWriter::add_sparse()).
+  bool sparse = false;
+  // Of a file in more pieces the rest is one. TarReader takes the map of so many for a header.
+  std::size_t max_pieces = 64U << 10U;
   std::function<void(const std::string& text)> note = {};  // something was left out
 };
 

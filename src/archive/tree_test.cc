@@ -6,12 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "archive/tree_pack.h"
-#include "archive/tree_unpack.h"
-#include "base/file_io.h"
-#include "base/sys_file.h"
-#include "base/temp_dir.h"
-#include "base/text.h"
+#include "archive/tree_testing.h"
 
 namespace skerry {
 namespace {
@@ -20,77 +15,6 @@ using Kind = TarEntry::Kind;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class Tree : public ::testing::Test {
- protected:
-  std::string path(std::string_view name) const { return cat(dir_.path(), "/", name); }
-
-  std::string packed(const std::string& from, PackOptions options = {}) {
-    options.note = [this](const std::string& text) { notes_.push_back(text); };
-    std::string tar;
-    const auto done = pack_tree(from, options, [&](std::string_view bytes) -> Status {
-      tar += bytes;
-      return {};
-    });
-    EXPECT_TRUE(done) << done.error().message();
-    return tar;
-  }
-
-  // In small pieces, as from a socket.
-  static Result<TarReader> reader_of(const std::string& tar, TarRules rules = {}) {
-    return TarReader::open(
-        [&tar, at = std::size_t{0}]() mutable -> Result<std::string_view> {
-          const auto piece = std::string_view(tar).substr(at, 700);
-          at += piece.size();
-          return piece;
-        },
-        std::move(rules));
-  }
-
-  Result<Unpacked> unpack(const std::string& tar, const std::string& into, UnpackOptions options = {},
-                          TarRules rules = {}) {
-    auto reader = reader_of(tar, std::move(rules));
-    if (!reader) return fail(reader.error());
-    const Fd directory = TRY(sys::open(into, O_PATH | O_DIRECTORY));
-    options.note = [this](const std::string& text) { notes_.push_back(text); };
-    return unpack_tree(*reader, directory.get(), options);
-  }
-
-  static std::string tar_of(const std::vector<TarEntry>& entries, std::string_view content = {}) {
-    std::string tar;
-    auto writer = TarWriter::open([&](std::string_view bytes) -> Status {
-      tar += bytes;
-      return {};
-    });
-    for (auto entry : entries) {
-      if (entry.kind == Kind::kFile) entry.size = content.size();
-      entry.uid = ::getuid();
-      entry.gid = ::getgid();
-      EXPECT_TRUE(writer->add(entry));
-      if (entry.kind != Kind::kFile) continue;
-      EXPECT_TRUE(writer->write(content));
-    }
-    EXPECT_TRUE(writer->finish());
-    return tar;
-  }
-
-  static TarEntry entry(Kind kind, std::string name, std::string target = {}) {
-    TarEntry out;
-    out.kind = kind;
-    out.path = std::move(name);
-    out.mode = kind == Kind::kDirectory ? 0755 : 0644;
-    out.link_target = std::move(target);
-    return out;
-  }
-
-  void make(std::string_view name, std::string_view content) {
-    ASSERT_TRUE(write_file_atomic(path(name), content, 0644));
-  }
-  std::string content(std::string_view name) const { return read_file(path(name)).value_or("(none)"); }
-
-  TempDir dir_ = TempDir::create("tree").value();
-  std::vector<std::string> notes_;
-};
 
 TEST_F(Tree, ComesBackAsItWas) {
   ASSERT_TRUE(sys::mkdir_all(path("from/sub/empty"), 0755));
@@ -124,6 +48,16 @@ TEST_F(Tree, ComesBackAsItWas) {
   EXPECT_TRUE(sys::exists(path("to/from/sub/empty")));
   EXPECT_EQ(packed(path("to/from")), tar);
   EXPECT_THAT(notes_, IsEmpty());
+}
+
+TEST_F(Tree, ContentThatNobodyReadsIsNoHeader) {
+  const auto tar = tar_of({entry(Kind::kFile, "a"), entry(Kind::kFile, "b")}, std::string(100'000, 'x'));
+  auto reader = reader_of(tar, {.max_header_bytes = 4096}).value();
+  EXPECT_EQ(reader.next().value()->path, "a");
+  const auto second = reader.next();
+  ASSERT_TRUE(second) << second.error().message();
+  EXPECT_EQ((*second)->path, "b");
+  EXPECT_FALSE(reader.next().value());
 }
 
 TEST_F(Tree, OwnersAreKeptUnlessNot) {

@@ -70,6 +70,7 @@ class Unpacker {
   Result<int> parent(std::string_view path);
   Status make_parents(const std::string& path);
   Status own(Status changed);
+  Status set_xattrs(int file, const TarEntry& entry);
   void note(const std::string& text) const {
     if (options_.note) options_.note(text);
   }
@@ -81,6 +82,7 @@ class Unpacker {
   const UnpackOptions& options_;
   Unpacked done_;
   bool told_of_owners_ = false;
+  bool told_of_xattrs_ = false;
   std::map<std::string, TarEntry> directories_;  // described by the archive; their modes and times come last
   std::set<std::string> files_;                  // that this archive brought
   std::uint64_t names_bytes_ = 0;                // of both
@@ -149,6 +151,27 @@ Status Unpacker::own(Status changed) {
   return {};
 }
 
+Status Unpacker::set_xattrs(int file, const TarEntry& entry) {
+  for (const auto& [name, value] : entry.xattrs) {
+    auto set = sys::fsetxattr(file, name, value);
+    if (set) continue;
+    switch (set.error().sys_errno) {
+      case EOPNOTSUPP:  // the file system has none,
+      case ENOSPC:      // or room for fewer
+      case E2BIG:
+      case EINVAL:
+      case EPERM:
+      case EACCES: break;
+      default: return set;
+    }
+    if (!std::exchange(told_of_xattrs_, true)) {
+      note(cat("not all extended attributes are kept: ", printable(entry.path), ": ", printable(name), ": ",
+               set.error().message()));
+    }
+  }
+  return {};
+}
+
 // Whatever had the name before, but for a directory, makes room in one step.
 Status Unpacker::put_in_place(int above, const std::string& path) {
   auto renamed = sys::renameat(above, scratch_, above, std::string(name_of(path)));
@@ -176,8 +199,11 @@ Status Unpacker::make_directory(const TarEntry& entry) {
 // With what a node of a tree costs besides.
 Status Unpacker::remember(const TarEntry& entry) {
   constexpr std::uint64_t kNode = 64;
-  const std::uint64_t size = entry.kind == Kind::kDirectory ? sizeof entry + 2 * entry.path.size() : entry.path.size();
-  names_bytes_ += kNode + size;
+  const bool is_directory = entry.kind == Kind::kDirectory;
+  names_bytes_ += kNode + (is_directory ? sizeof entry + 2 * entry.path.size() : entry.path.size());
+  for (const auto& xattr : entry.xattrs) {
+    if (is_directory) names_bytes_ += sizeof xattr + xattr.first.size() + xattr.second.size();
+  }
   if (names_bytes_ <= options_.max_names_bytes) return {};
   return fail(ErrorCode::kResourceExhausted,
               cat("the archive has more names than fit into ", options_.max_names_bytes >> 20U, " MiB"),
@@ -195,8 +221,9 @@ Status Unpacker::make_file(TarReader& reader, const TarEntry& entry) {
       return sys::pwrite_all(file.get(), bytes, offset);
     }));
     if (end < entry.size) TRY(sys::ftruncate(file.get(), entry.size));
-    // chown(2) clears set-user-ID bits: owner first.
+    // chown(2) clears set-user-ID bits and capabilities: owner first.
     if (options_.keep_owners) TRY(own(sys::fchown(file.get(), entry.uid, entry.gid)));
+    TRY(set_xattrs(file.get(), entry));
     TRY(sys::fchmod(file.get(), mode_of(entry)));
     return sys::futimens(file.get(), mtime_of(entry));
   };
@@ -251,6 +278,7 @@ Status Unpacker::finish_directories() {
   for (const auto& [path, entry] : std::views::reverse(directories_)) {
     const Fd directory = TRY(open_below(root_, path, O_RDONLY));
     if (options_.keep_owners) TRY(own(sys::fchown(directory.get(), entry.uid, entry.gid)));
+    TRY_IN(printable(path), set_xattrs(directory.get(), entry));
     TRY_IN(printable(path), sys::fchmod(directory.get(), mode_of(entry)));
     TRY_IN(printable(path), sys::futimens(directory.get(), mtime_of(entry)));
   }

@@ -4,8 +4,9 @@
 // RESOLVE_BENEATH), whatever stands there already and whatever the archive made before. A file appears under its name
 // when it is whole (written beside it, then renamed), so that nothing is written through what was there: not through a
 // link, not into a file with other names. Directories are merged; a directory never takes the place of something else,
-// nor something else that of a directory. Devices and pipes are left out, each with a note. A hard link must lead to a
-// file that this same archive brought.
+// nor something else that of a directory. Holes stay holes; extended attributes are set as far as the reader keeps them
+// and the file system takes them (else a note, once). Devices and pipes are left out, each with a note. A hard link
+// must lead to a file that this same archive brought.
 #pragma once
 
 #include <cstdint>

@@ -22,18 +22,25 @@ Status copy_range(int from, int to, off_t begin, off_t end) {
 
 }  // namespace
 
+Result<std::optional<FileExtent>> next_data(int fd, std::uint64_t from) {
+  const off_t data = ::lseek(fd, static_cast<off_t>(from), SEEK_DATA);
+  if (data < 0 && errno == ENXIO) return std::nullopt;
+  if (data < 0) return fail_errno("lseek SEEK_DATA");
+  const off_t hole = ::lseek(fd, data, SEEK_HOLE);
+  if (hole < 0 && errno == ENXIO) return std::nullopt;  // cut short since
+  if (hole < 0) return fail_errno("lseek SEEK_HOLE");
+  return FileExtent{static_cast<std::uint64_t>(data), static_cast<std::uint64_t>(hole - data)};
+}
+
 Status copy_sparse(int from, int to) {
   const auto info = TRY(sys::fstat(from));
   TRY(sys::ftruncate(to, static_cast<std::uint64_t>(info.st_size)));
-  off_t at = 0;
-  while (true) {
-    const off_t data = ::lseek(from, at, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return {};
-    if (data < 0) return fail_errno("lseek SEEK_DATA");
-    at = ::lseek(from, data, SEEK_HOLE);
-    if (at < 0) return fail_errno("lseek SEEK_HOLE");
-    TRY(copy_range(from, to, data, at));
+  std::uint64_t at = 0;
+  while (const auto data = TRY(next_data(from, at))) {
+    at = data->offset + data->length;
+    TRY(copy_range(from, to, static_cast<off_t>(data->offset), static_cast<off_t>(at)));
   }
+  return {};
 }
 
 }  // namespace skerry

@@ -1,10 +1,12 @@
 #include "base/sys_at.h"
 
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -58,6 +60,36 @@ Status fsetxattr(int fd, const std::string& name, std::string_view value) {
   return check(::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0), "fsetxattr", name);
 }
 
+Result<std::vector<std::string>> flistxattr(int fd) {
+  // Most files have none: one call then.
+  const auto size = ::flistxattr(fd, nullptr, 0);
+  if (size < 0) return fail_errno(cat("flistxattr fd ", fd));
+  if (size == 0) return std::vector<std::string>{};
+  std::string text(XATTR_LIST_MAX, '\0');
+  const auto got = ::flistxattr(fd, text.data(), text.size());
+  if (got < 0) return fail_errno(cat("flistxattr fd ", fd));
+  text.resize(static_cast<std::size_t>(got));
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at < text.size(); at += names.back().size() + 1) names.emplace_back(text.c_str() + at);
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::string> fgetxattr(int fd, const std::string& name) {
+  std::string value(XATTR_SIZE_MAX, '\0');
+  const auto got = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
+  if (got < 0) return fail_errno(cat("fgetxattr ", name));
+  value.resize(static_cast<std::size_t>(got));
+  return value;
+}
+
+Result<std::size_t> pread(int fd, void* buffer, std::size_t size, std::uint64_t offset) {
+  while (true) {
+    const auto got = ::pread(fd, buffer, size, static_cast<off_t>(offset));
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return fail_errno(cat("read fd ", fd));
+  }
+}
 Status pwrite_all(int fd, std::string_view data, std::uint64_t offset) {
   while (!data.empty()) {
     const auto put = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));

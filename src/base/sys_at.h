@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -31,6 +32,11 @@ Status lchownat(int dir_fd, const std::string& name, uid_t uid, gid_t gid);
 Status futimens(int fd, const timespec& time);
 Status lutimensat(int dir_fd, const std::string& name, const timespec& time);
 Status fsetxattr(int fd, const std::string& name, std::string_view value);
+// The names, sorted.
+Result<std::vector<std::string>> flistxattr(int fd);
+Result<std::string> fgetxattr(int fd, const std::string& name);
+// 0 at the end of the file.
+Result<std::size_t> pread(int fd, void* buffer, std::size_t size, std::uint64_t offset);
 // pwrite(2) until all is written.
 Status pwrite_all(int fd, std::string_view data, std::uint64_t offset);
 

@@ -208,6 +208,8 @@ void add_copy(CLI::App& app, Invocation& invocation, Scope scope) {
   verb->add_option("TO", options->to, "An existing directory, or a new name")->required()->type_name("FILE");
   verb->add_flag("-L,--follow-link", options->follow, "When FROM is a symbolic link: what it leads to");
   verb->add_flag("--no-owners", options->no_owners, "It shall belong to root inside, or to you out here");
+  verb->add_flag("--xattrs", options->xattrs,
+                 "Out of an environment: extended attributes (user.*) too, which are always kept on the way in");
   verb->add_option_function<std::string>(
       "--max-size",
       [options](const std::string& text) {

@@ -83,6 +83,8 @@ Result<std::uint64_t> copy_in(const Session& session, const CopyOptions& options
   }
   PackOptions pack;
   pack.follow_top = options.follow;
+  pack.xattrs = CopiedXattrs::kUserAndCapabilities;
+  pack.sparse = true;
   pack.note = say;
   TRY(pack_tree(from.path, pack, [&](std::string_view bytes) { return stream.write(bytes); }));
   TRY(stream.finish());
@@ -112,6 +114,9 @@ Status unpack(CopyStream& stream, const CopyTarget& target, const std::string& t
   TarRules rules;
   rules.max_entries = kMaxEntries;
   rules.max_content_bytes = std::uint64_t{options.most_mib} << 20U;
+  // Whatever it sends: nothing that means something to this host's kernel, and nothing at all unasked.
+  const auto kept = options.xattrs ? CopiedXattrs::kUser : CopiedXattrs::kNone;
+  rules.keep_xattr = [kept](std::string_view name) { return is_copied(kept, name); };
   auto reader = TRY(TarReader::open([&] { return stream.read(); }, std::move(rules)));
   TRY(unpack_tree(reader, target.directory.get(), unpacking));
   // Behind the archive's end: whether its sender was content too.
@@ -125,6 +130,8 @@ Result<std::uint64_t> copy_out(const Session& session, const CopyOptions& option
   request.direction = wire::CopyDirection::kOut;
   request.path = from.path;
   request.follow = options.follow;
+  request.xattrs = options.xattrs;
+  request.sparse = to.path != kStream;  // who knows what reads that
   const std::string top = TRY(name_of_top(from.path));
   if (to.path == kStream && ::isatty(STDOUT_FILENO) == 1) {
     return fail(ErrorCode::kInvalidArgument, "\"-\" writes a tar, and standard output is a terminal",

@@ -92,7 +92,7 @@ Outcome attach(const Session& session, const ExecOptions& options);
 // copy.cc
 struct CopyOptions {
   std::string from, to;
-  bool follow = false, no_owners = false;
+  bool follow = false, no_owners = false, xattrs = false;
   std::uint32_t most_mib = 65536;  // out of an environment
   Scope scope = Scope::kEnvironments;
 };

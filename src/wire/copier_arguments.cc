@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view kIn = "copy-in";
 constexpr std::string_view kOut = "copy-out";
 constexpr std::string_view kFollow = "--follow";
+constexpr std::string_view kXattrs = "--xattrs";
+constexpr std::string_view kSparse = "--sparse";
 constexpr std::string_view kNoOwners = "--no-owners";
 constexpr std::string_view kTop = "--top=";
 
@@ -19,6 +21,8 @@ std::vector<std::string> copier_arguments(const CopyRequest& request) {
   const bool in = request.direction == CopyDirection::kIn;
   std::vector<std::string> words{std::string(in ? kIn : kOut)};
   if (!in && request.follow) words.emplace_back(kFollow);
+  if (!in && request.xattrs) words.emplace_back(kXattrs);
+  if (!in && request.sparse) words.emplace_back(kSparse);
   if (in && !request.keep_owners) words.emplace_back(kNoOwners);
   if (in && !request.top.empty()) words.push_back(cat(kTop, request.top));
   words.push_back(request.path);
@@ -36,6 +40,10 @@ Result<CopyRequest> parse_copier_arguments(const std::vector<std::string>& words
     const std::string_view word = words[at];
     if (!in && word == kFollow) {
       request.follow = true;
+    } else if (!in && word == kXattrs) {
+      request.xattrs = true;
+    } else if (!in && word == kSparse) {
+      request.sparse = true;
     } else if (in && word == kNoOwners) {
       request.keep_owners = false;
     } else if (in && word.starts_with(kTop)) {

@@ -22,6 +22,8 @@ struct CopyRequest {
   std::string top;          // kIn: what the top of the tar is called; empty: any tar, into the directory `path`
   bool follow = false;      // kOut: a symbolic link as the top stands for what it leads to
   bool keep_owners = true;  // kIn
+  bool xattrs = false;      // kOut: with extended attributes, user.* of them. kIn takes what the tar has
+  bool sparse = false;      // kOut: holes are told as such (GNU.sparse 1.0), which not every reader of tars knows
   bool operator==(const CopyRequest&) const = default;
 };
 

@@ -69,12 +69,16 @@ Result<CopyRequest> parse_copy_request(std::string_view body) {
     fields.text("top", into.top, kMaxCopyName);
     fields.flag("follow", into.follow);
     fields.flag("owners", into.keep_owners);
+    fields.flag("xattrs", into.xattrs);
+    fields.flag("sparse", into.sparse);
     const auto has_zero = [](std::string_view text) { return text.find('\0') != std::string_view::npos; };
     if (!into.path.starts_with('/') || has_zero(into.path)) fields.error("path", "must be absolute");
     const bool is_name = into.top.find('/') == std::string::npos && into.top != ".." && !has_zero(into.top);
     if (!is_name) fields.error("top", "must be the name of a file, or \".\"");
     const bool in = into.direction == CopyDirection::kIn;
     if (in && into.follow) fields.error("follow", "is for copies out of the environment");
+    if (in && into.xattrs) fields.error("xattrs", "is for copies out of the environment");
+    if (in && into.sparse) fields.error("sparse", "is for copies out of the environment");
     if (!in && !into.top.empty()) fields.error("top", "is for copies into the environment");
     if (!in && !into.keep_owners) fields.error("owners", "is for copies into the environment");
   });
@@ -88,6 +92,8 @@ std::string copy_request_json(const CopyRequest& request) {
   if (!request.top.empty()) json.field("top", request.top);
   if (request.follow) json.field("follow", true);
   if (!request.keep_owners) json.field("owners", false);
+  if (request.xattrs) json.field("xattrs", true);
+  if (request.sparse) json.field("sparse", true);
   json.end_object();
   return std::move(json).text();
 }

@@ -33,7 +33,7 @@ struct ExecRequest {
 Result<ExecRequest> parse_exec_request(std::string_view body);
 std::string exec_request_json(const ExecRequest& request);
 
-// POST …/copy: {"direction": "in" | "out", "path", "top", "follow", "owners"}.
+// POST …/copy: {"direction": "in" | "out", "path", "top", "follow", "owners", "xattrs", "sparse"}.
 Result<CopyRequest> parse_copy_request(std::string_view body);
 std::string copy_request_json(const CopyRequest& request);
 
