@@ -432,6 +432,7 @@ void Deployments::reconcile_one(const Deployment& deployment, const EnvironmentV
     const Environment& environment = *view;
     if (environment.spec.deployment == deployment.name) present.push_back(view_of(deployment, environment));
   }
+  forget_backoffs(deployment.name, present);
   // What cannot be made again is not taken away for being sick or old.
   const bool keep = !lack_of(deployment).empty();
   for (const auto& step : plan_deployment({deployment.replicas, deployment.max_unavailable}, present)) {
@@ -515,6 +516,23 @@ void Deployments::release(const std::string& name, bool failed) {
     // Notified under the lock: once busy_ is empty the destructor may go on.
     wake_.notify_one();
     idle_.notify_all();
+  }
+}
+
+void Deployments::forget_backoffs(const std::string& deployment, const std::vector<ReplicaView>& present) {
+  const MonoTime now = clock_.monotonic();
+  const std::lock_guard lock(mutex_);
+  for (const auto& replica : present) {
+    const auto found = backoffs_.find(replica_name(deployment, replica.number));
+    if (found == backoffs_.end()) continue;
+    auto& since = found->second.ready_since;
+    if (!is_ready(replica)) {
+      since.reset();
+    } else if (!since) {
+      since = now;
+    } else if (now - *since >= kSteadyAfter) {
+      backoffs_.erase(found);
+    }
   }
 }
 

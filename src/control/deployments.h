@@ -4,6 +4,10 @@
 // submits creations and deletions to the controller, each replica at most one at a time. It looks again at every event,
 // when a back-off has passed, and every few seconds whatever happens. It remembers nothing but back-offs: replicas are
 // the environments whose `deployment` field says so.
+//
+// A replica that fails is made again after a back-off of its number, which doubles from half a second up to
+// kMaxBackoffMs. It begins anew when the number has had a replica that was ready for kSteadyAfter, or when somebody
+// changes a deployment.
 #pragma once
 
 #include <condition_variable>
@@ -78,6 +82,9 @@ class Deployments {
 
   static constexpr std::uint32_t kMaxReplicas = 1000;
   static constexpr std::uint32_t kFailuresToRollBack = 3;
+  // Twice the longest back-off (10 minutes, as Kubernetes' kubelet has it): what fails as often as it may never holds
+  // for that long.
+  static constexpr Duration kSteadyAfter = 2 * std::chrono::milliseconds(kMaxBackoffMs);
 
  private:
   Deployments(Store& store, Controller& controller, Clock& clock)
@@ -109,6 +116,8 @@ class Deployments {
   // Marks a replica as being acted on; false when it is, or its back-off has not passed.
   bool claim(const std::string& name, bool creating);
   void release(const std::string& name, bool failed);
+  // Those of numbers whose replicas have held long enough.
+  void forget_backoffs(const std::string& deployment, const std::vector<ReplicaView>& present);
   DeploymentStatus status_of(const Deployment& deployment, const EnvironmentViews& environments) const;
   void poke();
   // Somebody has changed something: what failed before may work now.
@@ -127,6 +136,7 @@ class Deployments {
   struct Backoff {
     std::uint32_t failures = 0;
     MonoTime not_before;
+    std::optional<MonoTime> ready_since;  // as far as has been seen
   };
   std::map<std::string, Backoff> backoffs_;
   // Of each deployment and each of its revisions since the last update: creations of the one before may still fail.

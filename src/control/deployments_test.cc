@@ -26,7 +26,7 @@ class DeploymentsTest : public testing::ControllerTest {
     deployments_.reset();
     ControllerTest::TearDown();
   }
-  void open() { deployments_ = Deployments::create(*store_, *controller_, *feed_, clock_).value(); }
+  virtual void open() { deployments_ = Deployments::create(*store_, *controller_, *feed_, clock_).value(); }
   void restart() {
     deployments_.reset();
     restart_daemon();
@@ -310,6 +310,55 @@ TEST_F(DeploymentsTest, AChangeDoesNotBringBackWhatIsRemoved) {
     changer.join();
     ASSERT_FALSE(deployments_->find("web")) << "in round " << round;
   }
+}
+
+// On a clock that stands until it is moved.
+class BackoffTest : public DeploymentsTest {
+ protected:
+  Clock& clock() override { return time_; }
+  void open() override { deployments_ = Deployments::create(*store_, *controller_, *feed_, time_).value(); }
+  // The reconciler has looked at what is there now: it removes what belongs to nobody at the end of a look.
+  void look() {
+    auto orphan = spec("orphan");
+    orphan.deployment = "none";
+    ASSERT_TRUE(submit(CreateCommand{orphan, false}));
+    // The event of its creation comes before it can be seen.
+    ASSERT_TRUE(store_->append_events({{0, "test.look", "orphan", {}, {}}}));
+    ASSERT_TRUE(eventually([&] { return !controller_->find("orphan"); }));
+  }
+  void pass(Duration by) {
+    time_.advance(by);
+    look();
+  }
+  void end_replica() {
+    driver_.end_run(controller_->find("web-1").value().id, 1);
+    ASSERT_TRUE(eventually([&] { return !controller_->find("web-1"); }));
+  }
+  // How long until there is another one, in steps of the clock. It may be faster than the reconciler: one step more.
+  Duration time_to_replace(Duration step) {
+    Duration passed{0};
+    for (; !controller_->find("web-1"); passed += step) pass(step);
+    EXPECT_TRUE(eventually([&] { return state_of("web-1") == State::kRunning; }));
+    look();
+    return passed;
+  }
+  ManualClock time_;
+};
+
+TEST_F(BackoffTest, IsForgottenWhenTheReplicaHasHeldLongEnough) {
+  constexpr auto kLong = std::chrono::seconds(8);  // half a second, doubled four times
+  ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+  ASSERT_TRUE(settles({"web-1"}));
+  for (int i = 0; i < 4; ++i) {
+    end_replica();
+    time_to_replace(kLong);
+  }
+  pass(Deployments::kSteadyAfter - std::chrono::seconds(1));
+  end_replica();
+  EXPECT_GE(time_to_replace(kLong / 4), kLong) << "a second too early";
+  pass(Deployments::kSteadyAfter);
+  end_replica();
+  EXPECT_LT(time_to_replace(kLong / 8), kLong) << "as if it had never failed";
 }
 
 class ServicesTest : public DeploymentsTest {
