@@ -105,7 +105,8 @@ Result<std::optional<double>> time_plain_qemu(Place& place, const std::string& i
   const std::string manifest = place.temp / "plain-manifest";
   auto pair = TRY(unix_pair());
   const MonoTime begin = SystemClock().monotonic();
-  TRY(qemu::make_overlay_disk(layer, kPlainLayerMib, place.temp / "boot"));
+  qemu::BootCache cache(place.temp / "boot");
+  TRY(qemu::make_overlay_disk(layer, kPlainLayerMib, cache));
   TRY(write_file_atomic(manifest, boot.manifest_disk, 0600));
   SpawnSpec spec;
   spec.argv = {"qemu-system-x86_64",
@@ -165,8 +166,8 @@ struct Measured {
 
 // Taking turns.
 Result<Measured> take_turns(Place& place, Driver& cold, Driver& forking, Driver* own_kernel) {
-  const auto files =
-      TRY(qemu::prepare_boot_files({TRY(host_kernel()), place.bin + "/skerry-agent", place.temp / "boot"}));
+  qemu::BootCache cache(place.temp / "boot");
+  const auto files = TRY(qemu::prepare_boot_files({TRY(host_kernel()), place.bin + "/skerry-agent", &cache}));
   auto restore = TRY(bench::PlainRestore::make(files, TRY(place.images->base_disk(place.image, {})),
                                                place.temp / "plain", bench::kMemoryMib));
   StartTimes unused;

@@ -44,7 +44,8 @@ Result<PlainRestore> PlainRestore::make(const qemu::BootFiles& files, const std:
   made.base_disk_ = base_disk;
   TRY(sys::mkdir_all(dir, 0700));
   made.memory_ = TRY(qemu::memory_file(memory_mib));
-  TRY(qemu::make_overlay_disk(dir + "/overlay", kLayerMib, dir));
+  qemu::BootCache cache(dir);
+  TRY(qemu::make_overlay_disk(dir + "/overlay", kLayerMib, cache));
   const Fd manifest = TRY(sys::open(dir + "/manifest", O_RDWR | O_CREAT, 0600));
   TRY(sys::ftruncate(manifest.get(), kManifestBytes));
   auto& machine = made.machine_;

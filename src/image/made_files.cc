@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/sys_file.h"
 #include "base/text.h"
-#include "image/sha256.h"
 
 namespace skerry {
 namespace {
@@ -25,10 +24,10 @@ Status unlink_if_there(const std::string& path) {
 
 Status MadeFiles::keep(const std::string& temporary, const std::string& path) {
   const Fd file = TRY(sys::open(temporary, O_RDONLY));
-  const auto made = TRY(sha256_of_file(file.get()));
+  const Digest made = TRY(hash_(file.get()));
   // Never a file with the checksum of another: the old one goes first, the new one comes last.
   TRY(remove(path));
-  TRY(write_file_atomic(checksum_path(path), made.digest.text(), 0400));
+  TRY(write_file_atomic(checksum_path(path), made.text(), 0400));
   TRY(sys::rename(temporary, path));
   return verified_.remember(path);
 }

@@ -18,6 +18,8 @@ namespace skerry {
 
 class MadeFiles {
  public:
+  explicit MadeFiles(FileHash hash = &sha256_of_content) : hash_(hash), verified_(hash) {}
+
   // Gives the whole file `temporary` its name. What had the name before goes.
   Status keep(const std::string& temporary, const std::string& path);
 
@@ -32,6 +34,7 @@ class MadeFiles {
   static constexpr std::string_view kSuffix = ".sha256";
 
  private:
+  FileHash hash_;
   VerifiedFiles verified_;
 };
 

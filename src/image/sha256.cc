@@ -3,10 +3,14 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <vector>
 
+#include "base/sparse_copy.h"
+#include "base/sys_at.h"
+#include "base/sys_file.h"
 #include "base/text.h"
 
 namespace skerry {
@@ -56,6 +60,46 @@ Result<FileDigest> sha256_of_file(int fd) {
   }
   out.digest = hash.finish();
   return out;
+}
+
+Result<Digest> sha256_of_content(int fd) { return TRY(sha256_of_file(fd)).digest; }
+
+namespace {
+
+constexpr std::uint64_t kBlock = 4096;
+
+// From one multiple of kBlock to another, or to the end of the file; gives where it got to.
+Result<std::uint64_t> hash_blocks(int fd, std::uint64_t from, std::uint64_t to, Sha256& hash) {
+  std::vector<char> buffer(64 * kBlock);
+  while (from < to) {
+    const auto want = std::min<std::uint64_t>(buffer.size(), to - from);
+    const auto got = TRY(sys::pread(fd, buffer.data(), want, from));
+    const std::string_view bytes(buffer.data(), got);
+    for (std::uint64_t at = 0; at < got; at += kBlock) {
+      const auto block = bytes.substr(at, kBlock);
+      if (block.find_first_not_of('\0') == std::string_view::npos) continue;
+      hash.update(cat(from + at, "\n"));
+      hash.update(block);
+    }
+    from += got;
+    if (got < want) break;
+  }
+  return from;
+}
+
+}  // namespace
+
+Result<Digest> sha256_of_sparse_file(int fd) {
+  Sha256 hash;
+  hash.update(cat("sparse ", TRY(sys::fstat(fd)).st_size, "\n"));
+  std::uint64_t at = 0;
+  while (const auto data = TRY(next_data(fd, at))) {
+    const auto from = std::max(at, data->offset / kBlock * kBlock);
+    const auto end = (data->offset + data->length + kBlock - 1) / kBlock * kBlock;
+    at = TRY(hash_blocks(fd, from, end, hash));
+    if (at < end) break;
+  }
+  return hash.finish();
 }
 
 }  // namespace skerry

@@ -35,4 +35,11 @@ struct FileDigest {
 // Reads `fd` from its start to its end (pread; the offset stays).
 Result<FileDigest> sha256_of_file(int fd);
 
+// How the content of an open file is told from any other.
+using FileHash = Result<Digest> (*)(int fd);
+Result<Digest> sha256_of_content(int fd);
+// For files that are mostly holes, which are not read: over the length, and each block that is not all zero with its
+// place. Whether zeros are written or a hole makes no difference. The offset of `fd` moves.
+Result<Digest> sha256_of_sparse_file(int fd);
+
 }  // namespace skerry

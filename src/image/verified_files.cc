@@ -4,7 +4,6 @@
 
 #include "base/sys_file.h"
 #include "base/text.h"
-#include "image/sha256.h"
 
 namespace skerry {
 
@@ -20,9 +19,9 @@ Status VerifiedFiles::check(const std::string& path, const Digest& wanted, std::
     const std::lock_guard lock(mutex_);
     if (const auto known = verified_.find(path); known != verified_.end() && known->second == now) return {};
   }
-  const auto found = TRY(sha256_of_file(file.get()));
-  if (found.digest != wanted) {
-    return fail(ErrorCode::kCorrupt, cat(what, " has the checksum ", found.digest.text(), ", not ", wanted.text()),
+  const Digest found = TRY(hash_(file.get()));
+  if (found != wanted) {
+    return fail(ErrorCode::kCorrupt, cat(what, " has the checksum ", found.text(), ", not ", wanted.text()),
                 "it is not what the manifest means: build or fetch it again");
   }
   const std::lock_guard lock(mutex_);

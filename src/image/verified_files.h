@@ -12,11 +12,14 @@
 
 #include "base/result.h"
 #include "core/digest.h"
+#include "image/sha256.h"
 
 namespace skerry {
 
 class VerifiedFiles {
  public:
+  explicit VerifiedFiles(FileHash hash = &sha256_of_content) : hash_(hash) {}
+
   // kCorrupt names `what` and both checksums.
   Status check(const std::string& path, const Digest& wanted, std::string_view what);
   // The caller has hashed it himself, and nobody else can have written to it since.
@@ -32,6 +35,7 @@ class VerifiedFiles {
   };
   static Seen seen_of(const struct stat& info);
 
+  FileHash hash_;
   std::mutex mutex_;
   std::map<std::string, Seen> verified_;  // by path
 };

@@ -113,8 +113,8 @@ Result<Conversation> boot_microvm(Jail& jail, const Programs& programs, const En
   qemu::VmmSpec spec;
   spec.program = programs.qemu;
   const auto kernel = TRY(host_kernel());
-  spec.boot =
-      TRY(qemu::prepare_boot_files({kernel, programs.directory + "/skerry-agent", programs.cache, "erofs", true}));
+  qemu::BootCache cache(programs.cache);
+  spec.boot = TRY(qemu::prepare_boot_files({kernel, programs.directory + "/skerry-agent", &cache, "erofs", true}));
   spec.accelerator = TRY(choose_accelerator(jail, programs, spec.boot));
   spec.cpu_milli = guest.cpu_milli;
   spec.memory_mib = guest.memory_mib;

@@ -40,28 +40,33 @@ InitramfsSpec initramfs_spec(const BootFilesSpec& spec) {
 }
 
 // The ELF kernel inside the bzImage of the distribution.
-Result<std::string> unpack_kernel(const GuestKernel& kernel, const std::string& cache_dir) {
+Result<std::string> unpack_kernel(const GuestKernel& kernel, BootCache& cache) {
   const std::string& packed = kernel.bzimage->path;
   const auto info = TRY_IN("kernel", sys::stat(packed));
-  std::string path = cat(cache_dir, "/vmlinux-", kernel.release, "-", info.st_size, "-", info.st_mtim.tv_sec);
-  if (sys::exists(path)) return path;
-  const std::string bytes = TRY_IN("kernel", read_file(packed, kMaxKernelBytes));
-  if (is_vmlinux(bytes)) return packed;
-  if (!is_bzimage(bytes)) return fail(ErrorCode::kCorrupt, cat(packed, " is not a Linux kernel for x86"));
-  const auto vmlinux = extract_vmlinux(bytes);
-  // Packed in another way: it boots all the same, only slower.
-  if (!vmlinux && vmlinux.error().code == ErrorCode::kUnsupported) return packed;
-  if (!vmlinux) return fail(Error(vmlinux.error()).in(packed));
-  TRY(write_file_atomic(path, *vmlinux, 0644));
-  return path;
+  bool boots_as_it_is = false;
+  auto unpacked = cache.file(cat("vmlinux-", kernel.release, "-", info.st_size, "-", info.st_mtim.tv_sec),
+                             [&](const std::string& temporary) -> Status {
+                               const std::string bytes = TRY_IN("kernel", read_file(packed, kMaxKernelBytes));
+                               boots_as_it_is = is_vmlinux(bytes);
+                               if (boots_as_it_is) return fail(ErrorCode::kUnsupported, "it is not packed");
+                               if (!is_bzimage(bytes)) {
+                                 return fail(ErrorCode::kCorrupt, cat(packed, " is not a Linux kernel for x86"));
+                               }
+                               const auto vmlinux = extract_vmlinux(bytes);
+                               // Packed in another way: it boots all the same, only slower.
+                               boots_as_it_is = !vmlinux && vmlinux.error().code == ErrorCode::kUnsupported;
+                               if (!vmlinux) return fail(Error(vmlinux.error()).in(packed));
+                               return write_file_atomic(temporary, *vmlinux, 0644);
+                             });
+  if (!unpacked && boots_as_it_is) return packed;
+  return unpacked;
 }
 
 Result<std::string> plain_kernel(const BootFilesSpec& spec) {
-  TRY(sys::mkdir_all(spec.cache_dir, 0755));
   if (spec.kernel.vmlinux) return spec.kernel.vmlinux->path;
   // Of ours: nothing could be unpacked from it, or it would be here.
   if (spec.kernel.origin != GuestKernel::Origin::kHost) return spec.kernel.bzimage->path;
-  return unpack_kernel(spec.kernel, spec.cache_dir);
+  return unpack_kernel(spec.kernel, *spec.cache);
 }
 
 // What tells this kernel from any other: its path says so for the distribution's, its checksum for ours.
@@ -94,49 +99,22 @@ Status format(const std::string& path, std::uint64_t size_mib) {
   return fail(ErrorCode::kIo, cat("mke2fs: ", output.status.describe(), ": ", trim(output.err)));
 }
 
-Result<std::string> empty_overlay(std::uint64_t size_mib, const std::string& cache_dir) {
-  std::string path = cat(cache_dir, "/overlay-", size_mib, "m.ext4");
-  if (sys::exists(path)) return path;
-  const std::string temporary = cat(path, ".", ::getpid(), ".tmp");
-  Rollback undo;
-  undo.add([&] { std::ignore = sys::unlink(temporary); });
-  TRY(format(temporary, size_mib));
-  TRY(sys::rename(temporary, path));
-  undo.commit();
-  return path;
-}
-
 }  // namespace
-
-Result<Digest> InitramfsKeys::of(const InitramfsSpec& spec) {
-  const auto version = [](const std::string& path) -> Result<std::string> {
-    const auto info = TRY(sys::stat(path));
-    return cat(path, " ", info.st_dev, " ", info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, " ",
-               info.st_mtim.tv_nsec, " ", info.st_ctim.tv_sec, " ", info.st_ctim.tv_nsec, "\n");
-  };
-  std::string name = TRY(version(spec.agent));
-  if (!spec.modules_dir.empty()) name += TRY(version(spec.modules_dir + "/modules.dep"));
-  for (const auto& module : spec.modules) name += cat(module, " ");
-  const std::lock_guard lock(mutex_);
-  const auto found = keys_.find(name);
-  if (found != keys_.end()) return found->second;
-  return keys_.emplace(std::move(name), TRY(initramfs_key(spec))).first->second;
-}
 
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec) {
   const auto initramfs = initramfs_spec(spec);
-  const Digest digest = TRY_IN("initramfs", spec.keys != nullptr ? spec.keys->of(initramfs) : initramfs_key(initramfs));
+  const Digest digest = TRY_IN("initramfs", spec.cache->keys().of(initramfs));
   if (spec.kernel.bzimage && spec.kernel.boot_initramfs == digest.text()) {
     return BootFiles{spec.kernel.bzimage->path, {}, spec.kernel.bzimage->digest.short_text()};
   }
   BootFiles files;
   files.kernel = TRY(plain_kernel(spec));
-  files.initramfs = cat(spec.cache_dir, "/initramfs-", digest.short_text(), ".cpio");
+  files.initramfs = TRY_IN("initramfs", spec.cache->file(cat("initramfs-", digest.short_text(), ".cpio"),
+                                                         [&](const std::string& temporary) -> Status {
+                                                           const std::string bytes = TRY(build_initramfs(initramfs));
+                                                           return write_file_atomic(temporary, bytes, 0644);
+                                                         }));
   files.key = cat(kernel_key(spec.kernel, files.kernel), " ", digest.short_text());
-  if (!sys::exists(files.initramfs)) {
-    const std::string bytes = TRY_IN("initramfs", build_initramfs(initramfs));
-    TRY(write_file_atomic(files.initramfs, bytes, 0644));
-  }
   return files;
 }
 
@@ -158,10 +136,10 @@ Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec, const std::strin
   return files;
 }
 
-Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, const std::string& cache_dir) {
+Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, BootCache& cache) {
   if (sys::exists(path)) return {};
-  TRY(sys::mkdir_all(cache_dir, 0755));
-  const std::string empty = TRY(empty_overlay(size_mib, cache_dir));
+  const std::string empty = TRY(cache.file(cat("overlay-", size_mib, "m.ext4"),
+                                           [&](const std::string& temporary) { return format(temporary, size_mib); }));
   const std::string temporary = cat(path, ".tmp");
   Rollback undo;
   undo.add([&] { std::ignore = sys::unlink(temporary); });

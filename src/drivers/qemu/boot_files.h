@@ -5,18 +5,16 @@
 //   initramfs-KEY.cpio       image/initramfs_builder.h
 //   overlay-MIBm.ext4        an empty file system, sparse
 //
-// A file appears by rename only; the key covers all that went into it, so a new kernel or agent gives new files.
+// The key covers all that went into a file, so a new kernel or agent gives new ones. Each is verified before it is used
+// (drivers/qemu/boot_cache.h).
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <mutex>
 #include <string>
 
 #include "base/result.h"
-#include "core/digest.h"
 #include "core/kernel.h"
-#include "image/initramfs_builder.h"
+#include "drivers/qemu/boot_cache.h"
 
 namespace skerry::qemu {
 
@@ -26,24 +24,12 @@ struct BootFiles {
   std::string key;        // of kernel and initramfs together
 };
 
-// The keys of initramfs images that were looked at, for as long as neither agent nor modules change: to know one, all
-// of the agent has to be read. Thread-safe.
-class InitramfsKeys {
- public:
-  Result<Digest> of(const InitramfsSpec& spec);
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, Digest> keys_;
-};
-
 struct BootFilesSpec {
   GuestKernel kernel;
   std::string agent;
-  std::string cache_dir;
+  BootCache* cache;                       // outlives the call
   std::string root_filesystem = "erofs";  // of the root disk: its driver comes along
   bool shares = false;                    // directories of the host too
-  InitramfsKeys* keys = nullptr;          // outlives the call; null: it is read
   bool seed = false;                      // and the disk of cloud-init
   // Where the machine has its devices, and the agent its channel: virtio-mmio and a port, or PCI and vsock.
   enum class Machine : std::uint8_t { kMmio, kPciVsock } machine = Machine::kMmio;
@@ -56,6 +42,6 @@ Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec);
 Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec, const std::string& theirs, const std::string& path);
 
 // Makes `path` an empty ext4 file system of that size, sparse, if it does not exist. Formats once per host and copies.
-Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, const std::string& cache_dir);
+Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, BootCache& cache);
 
 }  // namespace skerry::qemu

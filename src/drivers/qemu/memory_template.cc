@@ -50,7 +50,7 @@ Result<VmmDisk> template_disk(const VmmDisk& like, const VmmSpec& spec, const Te
   if (like.serial == "root") return open_disk(like.serial, inputs.base_disk, true);
   const std::string path = cat(inputs.place.run_dir, "/", like.serial);
   if (like.serial == "overlay" && spec.blank_layer) {
-    TRY(make_overlay_disk(path, like.size / kMib, inputs.cache_dir));
+    TRY(make_overlay_disk(path, like.size / kMib, *inputs.cache));
   } else {
     // Empty: the driver reads it once, when it finds the disk.
     const Fd empty = TRY(sys::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));

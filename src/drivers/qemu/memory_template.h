@@ -47,7 +47,7 @@ Result<std::string> template_key(const VmmSpec& spec, const std::string& base_di
 struct TemplateInputs {
   EnvironmentPlace place;  // its own, for the time being
   std::string base_disk;
-  std::string cache_dir;  // of make_overlay_disk()
+  BootCache* cache;  // outlives the call
   std::string key;
   Duration boot_timeout;
   GuestKeys keys;  // what its kernel is told, and so that of each fork

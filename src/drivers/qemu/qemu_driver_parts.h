@@ -89,9 +89,7 @@ class QemuDriver : public Driver {
 
  protected:
   virtual Result<AcceleratorVerdict> accelerator();
-  virtual Result<BootFilesSpec> boot_files_spec() {
-    return BootFilesSpec{TRY(kernel()), config_.agent, config_.cache_dir, "erofs", false, &initramfs_keys_};
-  }
+  virtual Result<BootFilesSpec> boot_files_spec() { return BootFilesSpec{TRY(kernel()), config_.agent, &boot_cache_}; }
   // The kernel and initramfs of its guests, by what boot_files_spec() says.
   Result<BootFiles> boot_files() { return prepare_boot_files(TRY(boot_files_spec())); }
   // Machine and devices are ready: boots the guest, or lets it go on, until its workload runs.
@@ -157,7 +155,7 @@ class QemuDriver : public Driver {
   const std::string own_token_;  // no other driver, of this or another process, has it
   int late_probes_ = 0;
   std::string host_key_;
-  InitramfsKeys initramfs_keys_;
+  BootCache boot_cache_{config_.cache_dir};
   TemplatePool templates_;
 };
 

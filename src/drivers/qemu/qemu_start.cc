@@ -196,7 +196,7 @@ Status QemuDriver::make_layer(const EnvironmentPlace& place, VmmSpec& spec, cons
   if (like != nullptr) {
     TRY(copy_disk(cat("/proc/self/fd/", like->get()), path));
   } else {
-    TRY(make_overlay_disk(path, config_.overlay_mib, config_.cache_dir));
+    TRY(make_overlay_disk(path, config_.overlay_mib, boot_cache_));
   }
   for (auto& disk : spec.disks) {
     if (disk.serial == "overlay") disk = TRY(open_disk(disk.serial, path, false));
@@ -217,7 +217,7 @@ Result<std::shared_ptr<const MemoryTemplate>> QemuDriver::template_for(const Lau
   return templates_.get(key, [&] {
     return make_template(
         jail_, spec,
-        {template_place(), base, config_.cache_dir, key, config_.boot_timeout, guest_keys(launch, config_.api_port)});
+        {template_place(), base, &boot_cache_, key, config_.boot_timeout, guest_keys(launch, config_.api_port)});
   });
 }
 

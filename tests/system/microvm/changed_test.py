@@ -72,6 +72,43 @@ class Changed(skerry_host.HostCase):
         self.assertEqual({each["name"] for each in self.host.document("ls")}, {"one", "two", "three"})
         self.assertEqual(self.inside("one", "echo well"), "well")
 
+    def test_what_all_guests_boot_with(self):
+        """Kernel, initramfs and empty layer of the state directory: tampered while skerryd runs, torn while it does not."""
+        self.start_microvm("before")
+        folder = pathlib.Path(f"{self.host.place}/state/boot")
+        paths = [path for path in folder.iterdir() if path.is_file() and folder.joinpath(f"{path.name}.sha256").exists()]
+        self.assertEqual(sorted(path.name.split("-")[0] for path in paths), ["initramfs", "overlay", "vmlinux"])
+        for memory, spoil in ((144, self.overwrite_in_place), (160, self.cut_short)):
+            # Not of the empty layer: it is long, and each of them has an identity of its own.
+            good = {path: path.read_bytes() for path in paths if not path.name.startswith("overlay")}
+            if spoil == self.cut_short:
+                self.host.kill()
+            for path in paths:
+                spoil(path)
+            if spoil == self.cut_short:
+                self.host.start()
+            # Of a size that no other has: nothing is left in memory that it could start from.
+            self.start_microvm(f"after-{memory}", memory=memory)
+            self.assertEqual(self.inside(f"after-{memory}", "wc -l < /late; touch /root/mine; sync"), "1000")
+            told = pathlib.Path(f"{self.host.place}/skerryd.log").read_text().splitlines()
+            for path in paths:
+                self.assertEqual(sum("not what it was" in line and str(path) in line for line in told), 1 if memory == 144 else 2)
+            self.assertEqual({path: path.read_bytes() for path in good}, good)
+            self.assertEqual(self.inside("before", "echo well"), "well")
+
+    @staticmethod
+    def overwrite_in_place(path):
+        """A byte, with the length and the times it had."""
+        info = path.stat()
+        with open(path, "r+b") as file:
+            file.seek(info.st_size // 2)
+            file.write(b"tampered")
+        os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    @staticmethod
+    def cut_short(path):
+        os.truncate(path, path.stat().st_size // 3)
+
     def test_a_snapshot_under_its_forks(self):
         self.start_microvm("base")
         self.inside("base", "echo mine > /root/file; sync")
