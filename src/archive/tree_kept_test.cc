@@ -227,6 +227,7 @@ TEST_F(TreeHoles, OfAFileInVeryManyPiecesAreKeptInPart) {
 // The longest map that our own end writes is no stranger's.
 TEST_F(TreeHoles, ThatWeTellAreTaken) {
   std::vector<FileExtent> pieces;
+  pieces.reserve(PackOptions().max_pieces);
   for (std::uint64_t i = 0; i < PackOptions().max_pieces; ++i) pieces.push_back({(1ULL << 62U) + i * 8192, 4096});
   std::string tar;
   auto writer = TarWriter::open([&](std::string_view bytes) -> Status {
@@ -282,6 +283,7 @@ TEST_F(StrangersHoles, ThatClaimTheWorldAreRefused) {
 
 TEST_F(StrangersHoles, HaveABoundedMap) {
   std::vector<FileExtent> pieces;
+  pieces.reserve(1'000'000);
   for (std::uint64_t i = 0; i < 1'000'000; ++i) pieces.push_back({i * 8192, 1});
   const auto tar = map_of(1'000'000 * 8192ULL, pieces);
   ASSERT_GT(tar.size(), 10 * kMib);
