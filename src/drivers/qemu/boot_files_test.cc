@@ -142,6 +142,7 @@ TEST_F(BootCacheTest, WhatCannotBeMadeLeavesNothing) {
 TEST_F(BootCacheTest, ManyAtOnceMakeOneFile) {
   std::atomic<int> made = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       BootCache cache(*dir_ / "cache");
