@@ -37,6 +37,12 @@ std::string operation_json(const Operation& operation) {
   return std::move(json).text();
 }
 
+Response accepted(const Operation& operation) {
+  Response response = json_response(operation_json(operation), 202);
+  response.headers.emplace_back("Location", cat("/api/v1/operations/", operation.id));
+  return response;
+}
+
 void write_image(wire::JsonWriter& json, const Image& image) {
   json.begin_object()
       .field("name", image.name)

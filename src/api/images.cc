@@ -9,12 +9,6 @@
 namespace skerry::api {
 namespace {
 
-Response accepted(const Operation& operation) {
-  Response response = json_response(operation_json(operation), 202);
-  response.headers.emplace_back("Location", cat("/api/v1/operations/", operation.id));
-  return response;
-}
-
 Event image_event(const Clock& clock, std::string_view what, const std::string& name,
                   std::map<std::string, std::string> data) {
   Event event;

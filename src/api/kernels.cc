@@ -49,9 +49,7 @@ Result<Response> start_work(Context& context, std::string_view verb, std::string
         TRY(tell(store, clock, done, result["name"], result));
         return result;
       }));
-  Response response = json_response(operation_json(operation), 202);
-  response.headers.emplace_back("Location", cat("/api/v1/operations/", operation.id));
-  return response;
+  return accepted(operation);
 }
 
 }  // namespace

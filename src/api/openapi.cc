@@ -63,6 +63,11 @@ void write_parameters(JsonWriter& json, const Route& route) {
   json.end_array();
 }
 
+bool has_option(const Route& route, std::string_view name) {
+  const auto options = split(route.query, ' ');
+  return std::find(options.begin(), options.end(), name) != options.end();
+}
+
 // "POST /api/v1/environments/{name}/stop" → "post_environments_name_stop"
 std::string operation_id(const Route& route) {
   std::string id(route.method);
@@ -91,7 +96,13 @@ void write_operation_of(JsonWriter& json, const Route& route) {
   }
   json.key("responses").begin_object().key(cat(route.status)).begin_object().field("description", "success");
   if (route.status != 204 && route.status != 101) write_content(json, route.media, route.response);
-  json.end_object().key("default").begin_object().field("description", "what failed, why, and what to do");
+  json.end_object();
+  if (has_option(route, "background")) {
+    json.key("202").begin_object().field("description", "with background: it is under way");
+    write_content(json, "application/json", "Operation");
+    json.end_object();
+  }
+  json.key("default").begin_object().field("description", "what failed, why, and what to do");
   write_content(json, "application/problem+json", "Problem");
   json.end_object().end_object().end_object();
 }

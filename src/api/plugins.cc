@@ -1,6 +1,7 @@
 // /api/v1/plugins: the registry of manifests.
 #include <algorithm>
 
+#include "api/documents.h"
 #include "api/find.h"
 #include "api/handlers.h"
 #include "base/text.h"
@@ -185,6 +186,7 @@ Result<Response> show_manifest(Context& context, const Request& request) {
 }
 
 Result<Response> install_plugin(Context& context, const Request& request) {
+  const bool in_background = TRY(request.flag("background"));
   const auto manifest = TRY(wire::parse_plugin_manifest(request.body));
   if (context.config.check_plugin) {
     TRY_IN(cat("plugin \"", manifest.name, "\""), context.config.check_plugin(request.body));
@@ -198,7 +200,8 @@ Result<Response> install_plugin(Context& context, const Request& request) {
                       request.body,  manifest.enabled, context.ports.clock.now()};
   // Fetched now, while somebody waits for it, and not at the first start.
   if (manifest.rootfs || manifest.initramfs) {
-    return when_installed(context, TRY(start_install(context, manifest, plugin)).id, plugin);
+    const auto operation = TRY(start_install(context, manifest, plugin));
+    return in_background ? accepted(operation) : when_installed(context, operation.id, plugin);
   }
   TRY(store_plugin(context.ports.store, context.ports.clock, plugin));
   return installed_response(context, plugin);

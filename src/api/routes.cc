@@ -146,7 +146,7 @@ constexpr Route kOtherRoutes[] = {
     {"GET", "/api/v1/plugins", Role::kViewer, plain<list_plugins>, "List plugins", 200, "", "[]Plugin",
      SKERRY_LIST " name version runtime enabled default"},
     {"POST", "/api/v1/plugins", Role::kAdmin, plain<install_plugin>, "Install a plugin: its manifest", 201, "Manifest",
-     "Plugin", ""},
+     "Plugin", "background"},
     {"GET", "/api/v1/plugins/{name}", Role::kViewer, plain<show_plugin>, "Show a plugin", 200, "", "Plugin", ""},
     {"GET", "/api/v1/plugins/{name}/manifest", Role::kViewer, plain<show_manifest>, "Its manifest as installed", 200,
      "", "Manifest", ""},

@@ -3,6 +3,7 @@
 #include "cli/listing.h"
 #include "cli/manifest_source.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
@@ -10,6 +11,7 @@ namespace skerry::cli {
 namespace {
 
 constexpr std::string_view kPlugins = "/api/v1/plugins";
+constexpr int kAccepted = 202;  // RFC 9110: it is under way
 
 std::string plugin_path(const std::string& name) { return cat(kPlugins, "/", escape(name)); }
 
@@ -30,6 +32,16 @@ Outcome switch_plugins(const Session& session, const PluginOptions& options, std
   return kExitSuccess;
 }
 
+// What it fetches is watched.
+Result<wire::JsonNode> install(const Session& session, const std::string& manifest) {
+  const auto answer = TRY(session.http.expect("POST", cat(kPlugins, "?background=true"), manifest));
+  auto json = TRY(wire::JsonNode::parse(answer.body));
+  if (answer.status != kAccepted) return json;
+  const auto done = TRY(watch_operation(session, json));
+  const auto reference = cat(done.text("result.name"), "@", done.text("result.version"));
+  return wire::JsonNode::parse(TRY(session.http.expect("GET", plugin_path(reference))).body);
+}
+
 }  // namespace
 
 Outcome list_plugins(const Session& session) {
@@ -47,9 +59,7 @@ Outcome list_plugins(const Session& session) {
 
 Outcome install_plugin(const Session& session, const PluginOptions& options) {
   const auto manifest = TRY_IN("--manifest", read_manifest(options.manifest_path));
-  const auto answer = session.http.expect("POST", kPlugins, manifest);
-  if (!answer) return fail(Error(answer.error()).in(options.manifest_path.substr(0, 256)));
-  const auto json = TRY(wire::JsonNode::parse(answer->body));
+  const auto json = TRY_IN(options.manifest_path.substr(0, 256), install(session, manifest));
   if (session.settings.output == OutputForm::kJson) {
     TRY(print_json(json));
   } else if (!session.settings.quiet) {

@@ -38,7 +38,10 @@ std::string progress_line(const wire::JsonNode& operation, std::size_t columns) 
 }
 
 Result<wire::JsonNode> run_operation(const Session& session, std::string_view path, std::string_view body) {
-  const auto started = TRY(wire::JsonNode::parse(TRY(session.http.expect("POST", path, body)).body));
+  return watch_operation(session, TRY(wire::JsonNode::parse(TRY(session.http.expect("POST", path, body)).body)));
+}
+
+Result<wire::JsonNode> watch_operation(const Session& session, const wire::JsonNode& started) {
   const auto operation_path = cat("/api/v1/operations/", escape(started.text("id")));
   const InterruptGuard guard;
   wire::JsonNode last = started;
