@@ -148,6 +148,10 @@ Result<std::string> LiveController::choose_service_address(const std::string& zo
   for (const auto& each : TRY(ports_.store.deployments())) {
     if (each.service) taken.insert(TRY(Ipv4::parse(each.service->address)));
   }
+  // One that is asked for by name is checked, and refused, below.
+  if (wanted.empty()) {
+    for (const auto& each : TRY(ports_.network.host_networks())) taken.insert(each.address);
+  }
   for (const auto& each : ports_.zones.list()) {
     const auto ip = Ipv4::parse(wanted);
     if (!ip || each.name == zone || !TRY(Cidr::parse(each.subnet)).contains(*ip)) continue;

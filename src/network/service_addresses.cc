@@ -18,7 +18,8 @@ constexpr std::uint8_t kHostPrefix = 32;
 Result<std::set<Ipv4>> ServiceAddresses::recorded() {
   std::set<Ipv4> out;
   if (!sys::exists(file_)) return out;
-  for (const auto line : split(TRY(read_file(file_)), '\n')) {
+  const std::string text = TRY(read_file(file_));
+  for (const auto line : split(text, '\n')) {
     // A line that is none was not written by us: there is nothing of ours to remember.
     if (const auto address = Ipv4::parse(line)) out.insert(*address);
   }
@@ -26,7 +27,7 @@ Result<std::set<Ipv4>> ServiceAddresses::recorded() {
 }
 
 Status ServiceAddresses::record(const std::set<Ipv4>& addresses) {
-  if (addresses.empty()) return sys::unlink(file_);
+  if (addresses.empty()) return sys::exists(file_) ? sys::unlink(file_) : Status();
   std::string text;
   for (const auto& each : addresses) text += cat(each.text(), '\n');
   return write_file_atomic(file_, text, 0600);
@@ -53,10 +54,8 @@ Status ServiceAddresses::hold(const std::string& bridge, const std::set<Ipv4>& w
   auto netlink = TRY(Netlink::open());
   const auto link = TRY(find_link(netlink, bridge));
   if (!link) return fail(ErrorCode::kNotFound, cat("bridge ", bridge, " is not there"));
-  for (const auto& each : wanted) {
-    TRY(add_address(netlink, link->index, {each, kHostPrefix}));
-    held_.insert(each);
-  }
+  for (const auto& each : wanted) TRY(add_address(netlink, link->index, {each, kHostPrefix}));
+  held_ = wanted;
   return {};
 }
 

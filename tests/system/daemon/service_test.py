@@ -249,6 +249,25 @@ class Services(skerry_host.HostCase):
         self.assertIn(address, self.addresses())
         self.assertRaises(ConnectionRefusedError, http.client.HTTPConnection(address, 80, timeout=5).connect)
 
+    def test_several_come_and_go_together(self):
+        names = ["a1", "a2", "a3"]
+        for turn in range(2):
+            found = [self.host.document("deployments", "create", each, "--config", self.config, "--replicas", "1",
+                                        "--service-port", "80:8080")["service"]["address"] for each in names]
+            self.assertEqual(set(found), {f"192.168.229.{2 + i}" for i in range(len(names))}, f"turn {turn}")
+            self.host.skerry("deployments", "rm", *names)
+            eventually(lambda: not set(found) & self.addresses(), "their addresses are given back")
+            self.host.skerry("run", "--rm", self.image, "true")
+        self.assertNotIn("firewall: ", self.host.log())
+
+    def test_an_address_that_the_host_has_is_not_chosen(self):
+        device = self.host.environment["SKERRY_BRIDGE"]
+        subprocess.run(["ip", "address", "add", "192.168.229.2/32", "dev", device], check=True)
+        self.addCleanup(subprocess.run, ["ip", "address", "del", "192.168.229.2/32", "dev", device], check=True)
+        made = self.host.document("deployments", "create", "web", "--config", self.config, "--replicas", "0",
+                                  "--service-port", "80")
+        self.assertEqual(made["service"]["address"], "192.168.229.3")
+
 
 if __name__ == "__main__":
     skerry_host.main()
