@@ -57,7 +57,7 @@ Result<AcceleratorVerdict> probe_accelerator(const std::string& cache_file, std:
   } else if (const auto booted = boot_under_kvm(); booted) {
     verdict = {Accelerator::kKvm, "KVM works: a guest booted under it"};
   } else {
-    verdict.settled = booted.error().code != ErrorCode::kDeadlineExceeded;
+    verdict.settled = booted.error().code == ErrorCode::kUnavailable;
     verdict.reason = cat("/dev/kvm is there but no guest boots under it (", booted.error().message(), ")", kInstead);
   }
   if (verdict.settled) TRY(write_file_atomic(cache_file, encode_verdict(verdict, key), 0644));

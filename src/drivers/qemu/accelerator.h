@@ -13,7 +13,8 @@ namespace skerry::qemu {
 struct AcceleratorVerdict {
   Accelerator accelerator = Accelerator::kTcg;
   std::string reason;  // for `skerry doctor`
-  // False: the guest was not up in time, which a busy host can be the cause of. Not cached.
+  // False: the guest was not up in time, which a busy host can be the cause of, or could not be tried at all. Not
+  // cached.
   bool settled = true;
 };
 
@@ -28,8 +29,9 @@ Result<AcceleratorVerdict> decode_verdict(std::string_view text, std::string_vie
 // Why hardware virtualisation cannot even be tried here; empty when it can.
 std::string kvm_obstacle();
 
-// The verdict from the cache file, or by `boot` (a tiny guest under KVM; true when it reported in time), then cached
-// when it is settled. One process probes at a time (flock on CACHE_FILE.lock). `key` names host boot and QEMU version.
+// The verdict from the cache file, or by `boot` (a tiny guest under KVM, which reports in time; kUnavailable: it ended,
+// or will not speak; any other error is not its own), then cached when it is settled. One process probes at a time
+// (flock on CACHE_FILE.lock). `key` names host boot and QEMU version.
 Result<AcceleratorVerdict> probe_accelerator(const std::string& cache_file, std::string_view key,
                                              const std::function<Status()>& boot_under_kvm);
 

@@ -65,6 +65,24 @@ TEST(Probe, OneThatWasLateDecidesNothing) {
   EXPECT_EQ(again->accelerator, Accelerator::kKvm);
 }
 
+// Control groups out of reach, a full disk: as soon as that is mended KVM is to be tried again, without a reboot.
+TEST(Probe, OneThatCouldNotRunDecidesNothing) {
+  if (const auto obstacle = kvm_obstacle(); !obstacle.empty())
+    GTEST_SKIP() << "needs an openable /dev/kvm: " << obstacle;
+  const auto dir = TempDir::create("probe");
+  ASSERT_TRUE(dir);
+  for (const auto code :
+       {ErrorCode::kUnsupported, ErrorCode::kIo, ErrorCode::kInternal, ErrorCode::kResourceExhausted}) {
+    const auto hindered =
+        probe_accelerator(*dir / "accel", "key", [&]() -> Status { return fail(code, "no cgroups"); });
+    ASSERT_TRUE(hindered);
+    EXPECT_FALSE(hindered->settled);
+    EXPECT_NE(hindered->reason.find("no cgroups"), std::string::npos);
+  }
+  const auto again = probe_accelerator(*dir / "accel", "key", []() -> Status { return {}; });
+  EXPECT_EQ(again->accelerator, Accelerator::kKvm);
+}
+
 TEST(Probe, OneAtATime) {
   if (const auto obstacle = kvm_obstacle(); !obstacle.empty())
     GTEST_SKIP() << "needs an openable /dev/kvm: " << obstacle;
