@@ -8,7 +8,7 @@
 FUZZ_SECONDS ?= 20
 SETUP := build/.setup-done
 
-.PHONY: setup build install uninstall demo test testhost kerneltest asan tsan bench fuzz lint lint-all ci clean
+.PHONY: setup build everything install uninstall demo test testhost kerneltest asan tsan bench fuzz lint lint-all ci clean
 
 setup: $(SETUP)
 $(SETUP): packaging/debian-packages.txt tools/setup
@@ -16,6 +16,10 @@ $(SETUP): packaging/debian-packages.txt tools/setup
 	mkdir -p build && touch $@
 
 build: setup
+	tools/build release programs
+
+# The tests and benchmarks too.
+everything: setup
 	tools/build release
 
 install:
@@ -27,15 +31,15 @@ uninstall:
 demo: build
 	tools/demo
 
-test: build
+test: everything
 	tools/run-tests build -LE 'testhost|kernel'
 
 # The suites that need pure cgroup v2 and systemd, inside a guest under emulation (tests/testhost/README.md): slow.
-testhost: build
+testhost: everything
 	tools/run-tests build -L testhost
 
 # Builds Skerry's own guest kernel, twice, and boots it: half an hour of compiling on two cores.
-kerneltest: build
+kerneltest: everything
 	tools/run-tests build -L kernel
 
 asan: setup
@@ -47,7 +51,7 @@ tsan: setup
 	tools/build tsan store_test control_test
 	tools/run-tests build/tsan -R '^(store|control)\.'
 
-bench: build
+bench: everything
 	tools/bench build/bench.json
 
 fuzz: setup
