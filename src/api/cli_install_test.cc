@@ -1,10 +1,10 @@
 // `skerry plugins install` on a terminal, while what the manifest names is fetched.
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "api/cli_testing.h"
