@@ -35,7 +35,7 @@ Outcome switch_plugins(const Session& session, const PluginOptions& options, std
 // What it fetches is watched.
 Result<wire::JsonNode> install(const Session& session, const std::string& manifest) {
   const auto answer = TRY(session.http.expect("POST", cat(kPlugins, "?background=true"), manifest));
-  const auto json = TRY(wire::JsonNode::parse(answer.body));
+  auto json = TRY(wire::JsonNode::parse(answer.body));
   if (answer.status != kAccepted) return json;
   const auto done = TRY(watch_operation(session, json));
   const auto reference = cat(done.text("result.name"), "@", done.text("result.version"));

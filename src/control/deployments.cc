@@ -245,7 +245,8 @@ void Deployments::refresh_services() {
 }
 
 Status Deployments::change(const std::string& name, const std::vector<std::string_view>& events,
-                           const std::function<Status(Deployment&)>& edit) {
+                           const std::function<Status(Deployment&)>& edit,
+                           const std::map<std::string, std::string>& details) {
   {
     const std::lock_guard lock(change_mutex_);
     Deployment deployment = TRY(find(name)).deployment;
@@ -260,7 +261,10 @@ Status Deployments::change(const std::string& name, const std::vector<std::strin
     }
     std::vector<Event> told;
     told.reserve(events.size());
-    for (const auto event : events) told.push_back(deployment_event(deployment, event, clock_.now()));
+    for (const auto event : events) {
+      told.push_back(deployment_event(deployment, event, clock_.now()));
+      for (const auto& [key, value] : details) told.back().data[key] = value;
+    }
     TRY(store_.put_deployment(deployment, told));
   }
   retry_at_once();
@@ -467,18 +471,22 @@ void Deployments::judge_update(const Deployment& deployment, const std::vector<R
                       return each.current_revision && is_ready(each);
                     });
   std::uint32_t failures = 0;
+  std::map<std::string, std::string> details;
   {
     const std::lock_guard lock(mutex_);
     failures = failures_[deployment.name][full_revision_of(deployment)];
+    if (!done) details["reason"] = reasons_[deployment.name];
   }
   if (!done && failures < kFailuresToRollBack) return;
-  const auto judged = change(deployment.name, {done ? "rolled_out" : "rolled_back"}, [&](Deployment& now) -> Status {
+  if (!done && !deployment.plugin_version.empty()) details["failed_plugin_version"] = deployment.plugin_version;
+  const auto edit = [&](Deployment& now) -> Status {
     if (!now.rolling || !is_same_revision(now, deployment))
       return fail(ErrorCode::kConflict, "it has been changed meanwhile");
     if (!done) return take_back(now);
     now.rolling = false;
     return {};
-  });
+  };
+  const auto judged = change(deployment.name, {done ? "rolled_out" : "rolled_back"}, edit, details);
   if (!judged) return;
   forget_failures(deployment.name);
   log::info(done ? "an update is complete" : "an update has failed and is taken back",

@@ -108,8 +108,9 @@ class Deployments {
   void count_failure(const Deployment& deployment, const std::string& reason);
   void forget_failures(const std::string& deployment);
   // Reads the deployment, changes it, checks and stores it with the event, one at a time.
+  // `details` go into the event's data.
   Status change(const std::string& name, const std::vector<std::string_view>& events,
-                const std::function<Status(Deployment&)>& edit);
+                const std::function<Status(Deployment&)>& edit, const std::map<std::string, std::string>& details = {});
   void create_replica(const Deployment& deployment, std::uint32_t number);
   // False: it is being acted on already.
   bool remove_replica(const std::string& name, std::string_view why);

@@ -258,6 +258,10 @@ TEST_F(DeploymentsTest, AnUpdateThatDoesNotStartIsTakenBackAndTheOthersRunOn) {
   EXPECT_TRUE(settles({"web-1", "web-2", "web-3"}));
   EXPECT_EQ(controller_->find("web-3")->id, untouched) << "max_unavailable is 1";
   EXPECT_EQ(std::ranges::count(event_types(), "deployment.rolled_back"), 1);
+  const auto events = store_->events({}).value();
+  const auto told = std::ranges::find(events, "deployment.rolled_back", &Event::type);
+  ASSERT_NE(told, events.end());
+  EXPECT_NE(told->data.at("reason").find("web-"), std::string::npos) << told->data.at("reason");
   EXPECT_EQ(deployments_->roll_back("web").error().code, ErrorCode::kConflict)
       << "what failed is nothing to go back to";
 }
