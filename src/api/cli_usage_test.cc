@@ -41,6 +41,15 @@ TEST_F(CliTest, UsageErrorsNameTheVerbAndWhatWasMeant) {
   EXPECT_NE(err_.find("see: skerry run --help"), std::string::npos) << err_;
 }
 
+TEST_F(CliTest, AnOptionThatDoesNotExistIsNamedAndWhatWasMeant) {
+  skerry({"run", "--isolaton", "microvm", "image", "true"});
+  EXPECT_EQ(err_, "skerry: there is no option \"--isolaton\" (did you mean \"--isolation\"? see: skerry run --help)\n");
+  skerry({"run", "--network=none", "image"});
+  EXPECT_NE(err_.find("there is no option \"--network\" (a zone decides"), std::string::npos) << err_;
+  skerry({"ls", "--zzzzzzzz"});
+  EXPECT_EQ(err_, "skerry: there is no option \"--zzzzzzzz\" (see: skerry ls --help)\n");
+}
+
 TEST_F(CliTest, UsageErrorsAreInOurWords) {
   skerry({"deployments", "rollback", "web", "2"});
   EXPECT_EQ(err_, "skerry: one NAME only; unexpected: 2 (see: skerry deployments rollback --help)\n");

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "archive/entry_path.h"
 #include "base/text.h"
 #include "cli/arguments_internal.h"
 #include "cli/nearest.h"
@@ -134,6 +135,28 @@ std::string own_words(const CLI::App& command, const CLI::ParseError& problem) {
   return what;
 }
 
+// What users of other programs look for.
+std::string_view elsewhere(std::string_view option) {
+  if (option != "--network" && option != "--net") return {};
+  return "a zone decides what is reached: skerry zones create NAME --egress none --isolated, then --zone NAME; ";
+}
+
+// The first of these words that looks like an option. Empty: none does.
+std::string unknown_option(const CLI::App& command, const std::string& words, const std::string& see) {
+  for (const auto word : split(words, ' ')) {
+    if (!word.starts_with("--") || word.size() < 3) continue;
+    const auto option = word.substr(0, word.find('='));
+    std::vector<std::string> names;
+    for (const auto* each : command.get_options({})) {
+      names.insert(names.end(), each->get_lnames().begin(), each->get_lnames().end());
+    }
+    const std::string meant = nearest(option.substr(2), names);
+    const std::string hint = meant.empty() ? std::string(elsewhere(option)) : cat("did you mean \"--", meant, "\"? ");
+    return cat("there is no option \"", printable(option), "\" (", hint, see, ")");
+  }
+  return {};
+}
+
 // One line: what is wrong, what was meant, where to read on. The parser itself would only say that a command is
 // missing, and name unexpected words in no order.
 std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, const char* const* argv) {
@@ -150,8 +173,11 @@ std::string explain(const CLI::App& app, const CLI::ParseError& problem, int arg
   }
   std::string what = own_words(*reached.command, problem);
   // Its name is that of the command, its exit code tells what it is.
-  if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))
-    what = cat("unexpected: ", unexpected(*reached.command, what));
+  if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+    const std::string words = unexpected(*reached.command, what);
+    if (auto unknown = unknown_option(*reached.command, words, see); !unknown.empty()) return unknown;
+    what = cat("unexpected: ", words);
+  }
   for (char& letter : what) {
     if (letter == '\n') letter = ' ';
   }

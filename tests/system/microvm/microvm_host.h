@@ -89,7 +89,8 @@ inline Outcome converse(const Conversation& conversation, const std::string& inp
   if (!input.empty()) {
     EXPECT_TRUE(write_frame(socket, FrameKind::kStdin, conversation.session, input));
   }
-  EXPECT_TRUE(write_frame(socket, FrameKind::kStdinEof, conversation.session, {}));
+  // A command that is over by now has closed its end; what it said still waits here.
+  static_cast<void>(write_frame(socket, FrameKind::kStdinEof, conversation.session, {}));
   FrameParser parser;
   const MonoTime deadline = SystemClock().monotonic() + timeout;
   while (const auto frame = next_frame(socket, parser, deadline)) {
