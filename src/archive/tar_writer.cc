@@ -37,7 +37,9 @@ struct TarWriter::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
-    // Without this, freeing would write the end of the archive, as if it were whole.
+    // Without this, freeing would write the end of the archive, as if it were whole. With it libarchive (3.6) forgets
+    // to free its output buffer, one kBlock for each tar that is given up; who writes tars is a process of its own (the
+    // agent's copier, the command line).
     if (tar != nullptr) ::archive_write_fail(tar);
     ::archive_write_free(tar);
     if (zeros != MAP_FAILED) ::munmap(zeros, kZeros);

@@ -555,7 +555,18 @@ void Deployments::create_replica(const Deployment& deployment, std::uint32_t num
     }
     release(name, !result);
   };
+  // What was planned may be long ago, for a thread that was held up: a scale-down or an update since then would get one
+  // too many.
+  const std::lock_guard lock(change_mutex_);
+  if (!is_still_wanted(deployment, number)) return release(name, false);
   controller_.submit(std::move(*command), created);
+}
+
+bool Deployments::is_still_wanted(const Deployment& deployment, std::uint32_t number) {
+  const auto stored = store_.deployments();
+  if (!stored) return false;
+  const auto now = std::ranges::find(*stored, deployment.name, &Deployment::name);
+  return now != stored->end() && number <= now->replicas && is_same_revision(*now, deployment);
 }
 
 bool Deployments::remove_replica(const std::string& name, std::string_view why) {

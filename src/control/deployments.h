@@ -112,6 +112,8 @@ class Deployments {
   Status change(const std::string& name, const std::vector<std::string_view>& events,
                 const std::function<Status(Deployment&)>& edit, const std::map<std::string, std::string>& details = {});
   void create_replica(const Deployment& deployment, std::uint32_t number);
+  // As it is stored now. With change_mutex_ held.
+  bool is_still_wanted(const Deployment& deployment, std::uint32_t number);
   // False: it is being acted on already.
   bool remove_replica(const std::string& name, std::string_view why);
   // Marks a replica as being acted on; false when it is, or its back-off has not passed.
