@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "api/permit.h"
 #include "base/text.h"
+#include "control/deployment_revision.h"
 #include "core/net.h"
 #include "wire/environment_json.h"
 #include "wire/hidden_texts.h"

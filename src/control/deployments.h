@@ -8,6 +8,11 @@
 // A replica that fails is made again after a back-off of its number, which doubles from half a second up to
 // kMaxBackoffMs. It begins anew when the number has had a replica that was ready for kSteadyAfter, or when somebody
 // changes a deployment.
+//
+//   deployments.cc            what clients ask
+//   deployments_loop.cc       the thread
+//   deployment_checks.h       what is refused        deployment_revision.h  what it runs and ran
+//   deployment_services.h     its virtual address
 #pragma once
 
 #include <condition_variable>
@@ -37,9 +42,6 @@ struct DeploymentStatus {
   std::uint32_t ready = 0;    // and run (and are healthy)
   std::string reason;  // its plugin is missing; or what failed last, while not all are ready, in this daemon's life
 };
-
-// Where its replicas are; "" when its configuration cannot be read.
-std::string zone_of(const Deployment& deployment);
 
 class Deployments {
  public:
@@ -93,15 +95,6 @@ class Deployments {
   void reconcile();
   void reconcile_one(const Deployment& deployment, const EnvironmentViews& environments);
   void remove_orphans(const std::vector<Deployment>& deployments, const EnvironmentViews& environments);
-  // The version of the plugin that it is to run; empty where neither names one.
-  Result<PluginRef> pin(const std::string& reference, const std::string& config_json);
-  // Why no replica of it can be made now; empty: nothing is known against it.
-  std::string lack_of(const Deployment& deployment) const;
-  // Checks the service and gives it its address; `before` is what the deployment has.
-  Status settle_service(const std::string& zone, std::optional<ServiceSpec>& service,
-                        const std::optional<ServiceSpec>& before);
-  // The kernel follows the stored services.
-  void refresh_services();
   // Whether an update that is under way has come to its end, or must be taken back.
   void judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present);
   // Of a replica of this deployment's revision.
