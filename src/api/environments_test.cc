@@ -151,6 +151,27 @@ TEST_F(EnvironmentsTest, ACreationWithAHealthCheckAnswersWhenItIsHealthy) {
   EXPECT_NE(socket.read_until("\"health\":\"healthy\"").find("201 Created"), std::string::npos);
 }
 
+// The name is free when it is deleted, and the next one of that name may be of a zone that the waiter is not let into.
+TEST_F(EnvironmentsTest, WhoWaitsForHealthIsToldOfNoOther) {
+  auto socket = raw();
+  const std::string body = R"({"image":"a","name":"web","health_check":{"endpoint":"/"}})";
+  ASSERT_TRUE(socket.send(cat("POST /api/v1/environments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
+                              "Skerry-Role: operator\r\nSkerry-Zones: default\r\nConnection: close\r\n",
+                              "Content-Length: ", body.size(), "\r\n\r\n", body)));
+  const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
+  while (!controller_.find("web")) ASSERT_LT(clock_.monotonic(), deadline);
+  Environment theirs;
+  theirs.id = "fedcba9876543210";
+  theirs.spec.name = "web";
+  theirs.spec.zone = "theirs";
+  theirs.spec.env["PASSWORD"] = "hush";
+  theirs.status.state = State::kRunning;
+  controller_.replace(theirs);
+  const auto answer = socket.read_all();
+  EXPECT_NE(answer.find("404 Not Found"), std::string::npos) << answer;
+  EXPECT_EQ(answer.find("hush"), std::string::npos) << answer;
+}
+
 TEST_F(EnvironmentsTest, AStartWaitsForHealthWhenAsked) {
   Environment web = add_running("web");
   ASSERT_EQ(client().call("DELETE", "/api/v1/environments/web?force=1")->status, 204);

@@ -1,5 +1,7 @@
 #include "api/health_wait.h"
 
+#include "base/text.h"
+
 namespace skerry::api {
 namespace {
 
@@ -15,7 +17,9 @@ Response when_healthy(Context& context, const Environment& environment,
   auto look = [&context, id = environment.id, name = environment.spec.name, deadline,
                answer = std::move(answer)]() -> Result<std::optional<Response>> {
     const auto now = TRY(context.ports.controller.find(name));
-    const bool settled = now.id != id || now.status.state != State::kRunning || now.status.health == Health::kHealthy ||
+    // Its name may be that of somebody else's by now, of a zone that this caller knows nothing of.
+    if (now.id != id) return fail(ErrorCode::kNotFound, cat("environment \"", name, "\" was deleted meanwhile"));
+    const bool settled = now.status.state != State::kRunning || now.status.health == Health::kHealthy ||
                          context.ports.clock.monotonic() >= deadline;
     if (!settled) return std::optional<Response>();
     return std::optional<Response>(answer(now));

@@ -99,6 +99,12 @@ void FakeController::add(Environment environment) {
   environments_.push_back(std::move(environment));
 }
 
+void FakeController::replace(Environment environment) {
+  const std::lock_guard lock(mutex_);
+  std::ranges::replace_if(
+      environments_, [&](const auto& each) { return each.spec.name == environment.spec.name; }, environment);
+}
+
 void FakeController::fail_next(Error error) {
   const std::lock_guard lock(mutex_);
   next_error_ = std::move(error);

@@ -20,6 +20,8 @@ class FakeController final : public Controller {
 
   // ── what a test does ──
   void add(Environment environment);
+  // The one of its name is gone, and this one there, at once.
+  void replace(Environment environment);
   // The next submit is answered with this error.
   void fail_next(Error error);
   // Commands wait until release(); a waiting create is stored as starting.

@@ -1,9 +1,7 @@
 #include "drivers/qemu/boot_cache.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 
-#include <cerrno>
 #include <tuple>
 
 #include "base/rollback.h"
@@ -14,12 +12,11 @@
 namespace skerry::qemu {
 namespace {
 
-// Held until the descriptor is closed, whatever becomes of this process.
+// Held until the descriptor is closed, whatever becomes of this process. Not the directory itself: whoever may read
+// that, and all may, could hold its lock, and no machine would start.
 Result<Fd> lock_directory(const std::string& directory) {
-  Fd lock = TRY(sys::open(directory, O_RDONLY | O_DIRECTORY));
-  while (::flock(lock.get(), LOCK_EX) < 0) {
-    if (errno != EINTR) return fail_errno(cat("lock ", directory));
-  }
+  Fd lock = TRY(sys::open(cat(directory, "/lock"), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  TRY(sys::flock(lock.get(), sys::LockMode::kExclusive, sys::LockWait::kWait));
   return lock;
 }
 

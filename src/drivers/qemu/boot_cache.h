@@ -2,7 +2,8 @@
 // missing, checked before each use, and made again when they are not what they were made as: torn by a power cut, or
 // changed by anybody (image/made_files.h says at what cost).
 //
-// Thread-safe, and for several processes at once: who makes a file, or looks at one, holds a lock on the directory.
+// Thread-safe, and for several processes at once: who makes a file, or looks at one, holds the directory's lock, a file
+// that nobody but its owner can open.
 #pragma once
 
 #include <functional>

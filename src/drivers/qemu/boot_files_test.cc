@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -135,7 +137,7 @@ TEST_F(BootCacheTest, WhatCannotBeMadeLeavesNothing) {
   });
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code, ErrorCode::kIo);
-  EXPECT_TRUE(sys::list_directory(*dir_ / "cache")->empty());
+  EXPECT_EQ(sys::list_directory(*dir_ / "cache").value(), std::vector<std::string>{"lock"});
 }
 
 // Two programs, or two drivers of one daemon.
@@ -155,6 +157,24 @@ TEST_F(BootCacheTest, ManyAtOnceMakeOneFile) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(made, 1);
+}
+
+// The directory may be read by all, and a lock (flock(2)) may be taken by whoever can open a file.
+TEST_F(BootCacheTest, NobodyElseCanHoldItUp) {
+  const std::string directory = *dir_ / "cache";
+  ASSERT_TRUE(sys::mkdir_all(directory, 0755));
+  Fd stranger = sys::open(directory, O_RDONLY | O_DIRECTORY).value();
+  ASSERT_TRUE(sys::flock(stranger.get(), sys::LockMode::kExclusive, sys::LockWait::kTry));
+  BootCache cache(directory);
+  auto asked = std::async(std::launch::async, [&] { return got(cache); });
+  EXPECT_EQ(asked.wait_for(std::chrono::seconds(10)), std::future_status::ready) << "it waits for a stranger";
+  stranger.reset();
+  EXPECT_EQ(asked.get(), "as it was made");
+  const auto names = sys::list_directory(directory).value();
+  for (const auto& name : names) {
+    if (cat(directory, "/", name) == path()) continue;
+    EXPECT_EQ(sys::stat(cat(directory, "/", name))->st_mode & 0077U, 0U) << name << " can be locked by others";
+  }
 }
 
 TEST(BootFiles, TheInitramfsIsVerified) {
