@@ -113,7 +113,8 @@ void warm_pools(std::string& out, Controller& controller) {
     head(out, name, type, help);
     for (const auto& each : pools) out += cat(name, "{plugin=\"", each.plugin, "\"} ", value(each), "\n");
   };
-  rows("skerry_warm_pool_wanted", "gauge", "MicroVMs that the plugin wants to be kept ready.",
+  rows("skerry_warm_pool_wanted", "gauge",
+       "MicroVMs to be kept ready, as the plugin wishes; plugin empty: of what was started again and again lately.",
        [](const auto& each) { return each.wish.size; });
   rows("skerry_warm_pool_ready", "gauge", "Those that are.", [](const auto& each) { return each.ready; });
   rows("skerry_warm_pool_memory_bytes", "gauge", "Memory they take.",

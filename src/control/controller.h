@@ -44,7 +44,8 @@ struct ControllerConfig {
   std::vector<std::string> dns;  // for environments that name none; empty: the host's resolvers
   unsigned workers = 8;
   PluginCheck check_plugin = nullptr;  // before anything of one starts; empty: all may
-  std::uint64_t warm_pool_mib = 0;     // most memory of machines that are kept ready for plugins; 0: none are
+  std::uint64_t warm_pool_mib = 0;     // most memory of machines that are kept ready; 0: none are
+  std::size_t spares = 0;              // most kinds of them that no plugin wishes for (AskedLately)
 };
 
 // What the controller drives. All outlive it.

@@ -50,8 +50,9 @@ void LiveController::open_warm_pool() {
   warm_pool_ = std::make_unique<WarmPool>(
       WarmPoolPorts{*driver,
                     [this] {
-                      return warm_shapes(ports_.store, ports_.images,
-                                         [this](const CreateCommand& command) { return complete(command); });
+                      return warm_shapes({ports_.store, ports_.images, ports_.zones,
+                                          [this](const CreateCommand& command) { return complete(command); }},
+                                         asked_lately_, ports_.clock.monotonic());
                     },
                     [this](const WarmShape& shape) { return warm_launch(shape); },
                     [this] { return spare_memory_mib(views(), host_memory_mib()); }},
@@ -110,7 +111,7 @@ Result<Environment> LiveController::store_record(Environment environment, const 
   const Zone zone = TRY(ports_.zones.find(environment.spec.zone));
   std::optional<std::string> prepared;
   const bool begins_now = command.start && command.saved.empty();
-  if (warm_pool_ && begins_now) prepared = warm_pool_->take(environment.spec, environment.image_digest);
+  if (warm_pool_ && begins_now) prepared = warm_pool_->take(environment.spec, environment.image_digest, zone);
   Rollback undo;
   if (prepared) undo.add([&] { warm_pool_->give_back(*prepared); });
   environment.id = prepared ? *prepared : TRY(new_id());
@@ -121,6 +122,7 @@ Result<Environment> LiveController::store_record(Environment environment, const 
   }
   auto stored = TRY(ports_.store.create_environment(std::move(environment), zone));
   undo.commit();
+  if (begins_now) asked_lately_.note(stored.spec, stored.image_digest, ports_.clock.monotonic());
   return stored;
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "control/actor.h"
+#include "control/asked_lately.h"
 #include "control/controller.h"
 #include "control/wakeups.h"
 #include "control/warm_pool.h"
@@ -28,7 +29,7 @@ namespace skerry {
 class LiveController final : public Controller {
  public:
   LiveController(ControllerConfig config, ControllerPorts ports)
-      : config_(std::move(config)), ports_(std::move(ports)), pool_(config_.workers) {}
+      : config_(std::move(config)), ports_(std::move(ports)), pool_(config_.workers), asked_lately_(config_.spares) {}
   ~LiveController() override {
     // First the workers: they use the wakeups. A wake-up after that posts to a pool that drops it.
     pool_.stop();
@@ -94,6 +95,7 @@ class LiveController final : public Controller {
   StartTimes start_times_;
   std::unique_ptr<Wakeups> wakeups_;
   std::unique_ptr<ActorContext> context_;
+  AskedLately asked_lately_;
   std::unique_ptr<WarmPool> warm_pool_;     // none: nothing may be kept ready
   std::mutex create_mutex_;                 // one creation at a time: admission and the insert see the same facts
   std::set<std::string> closed_crossings_;  // with firewall_mutex_ held

@@ -18,10 +18,18 @@ constexpr std::uint64_t kGuessBytes = 48 * kMib;
 constexpr std::size_t kRemembered = 64;
 
 bool is_of(const WarmShape& a, const WarmShape& b) {
-  return a.wish.mode == b.wish.mode && a.image_digest == b.image_digest && same_shape(a.spec, b.spec);
+  return a.wish.mode == b.wish.mode && a.spare == b.spare && a.image_digest == b.image_digest && a.zone == b.zone &&
+         same_shape(a.spec, b.spec);
 }
 
 }  // namespace
+
+std::string WarmShape::key() const {
+  if (!spare) return spec.plugin;
+  const auto& disk = spec.root_disk;
+  return cat("|", spec.plugin, "|", image_digest, "|", disk ? disk->checksum : "", "|", spec.zone, "|",
+             spec.resources.cpu_milli, "|", spec.resources.memory_mib);
+}
 
 WarmPool::WarmPool(WarmPoolPorts ports, std::uint64_t budget_mib)
     : ports_(std::move(ports)), budget_bytes_(budget_mib * kMib), thread_([this] { work(); }) {}
@@ -44,17 +52,19 @@ void WarmPool::close() {
   remove(left);
 }
 
-std::optional<std::string> WarmPool::take(const EnvironmentSpec& spec, const std::string& image_digest) {
+std::optional<std::string> WarmPool::take(const EnvironmentSpec& spec, const std::string& image_digest,
+                                          const Zone& zone) {
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find_if(ready_, [&](const Ready& each) {
-    return each.shape.image_digest == image_digest && same_shape(each.shape.spec, spec);
+    return each.shape.image_digest == image_digest && each.shape.zone == zone && same_shape(each.shape.spec, spec);
   });
   if (found == ready_.end()) return std::nullopt;
   std::string id = found->place.id;
   taken_.push_back(found->place);
   if (taken_.size() > kRemembered) taken_.erase(taken_.begin());
+  if (found->shape.spare) ++spares_taken_;
+  if (const auto status = status_.find(found->shape.key()); status != status_.end()) ++status->second.taken;
   ready_.erase(found);
-  if (const auto status = status_.find(spec.plugin); status != status_.end()) ++status->second.taken;
   quiet_until_ = std::chrono::steady_clock::now() + kRefillAfter;
   asked_ = true;
   wake_.notify_all();
@@ -83,14 +93,20 @@ void WarmPool::make_room(std::uint64_t spare_mib) {
 std::vector<WarmPoolStatus> WarmPool::status() {
   const std::lock_guard lock(mutex_);
   std::vector<WarmPoolStatus> out;
-  for (const auto& [plugin, known] : status_) {
-    auto& each = out.emplace_back(known);
+  WarmPoolStatus spares;
+  spares.wish = {WarmMode::kWarmed, 0};
+  spares.taken = spares_taken_;
+  for (const auto& [key, known] : status_) {
+    const bool spare = known.plugin.empty();
+    auto& each = spare ? spares : out.emplace_back(known);
+    if (spare) spares.wish.size += known.wish.size;
     for (const auto& ready : ready_) {
-      if (ready.shape.spec.plugin != plugin) continue;
+      if (ready.shape.key() != key) continue;
       ++each.ready;
       each.memory_bytes += ready.memory_bytes;
     }
   }
+  if (spares.wish.size > 0 || spares.taken > 0) out.push_back(std::move(spares));
   return out;
 }
 
@@ -109,7 +125,7 @@ void WarmPool::work() {
 }
 
 void WarmPool::look() {
-  const auto wanted = ports_.wanted();
+  auto wanted = ports_.wanted();
   if (!wanted) {
     log::warning("warm pool", {{"error", wanted.error().message()}});
     return;
@@ -119,6 +135,7 @@ void WarmPool::look() {
   Places doomed;
   {
     const std::lock_guard lock(mutex_);
+    keep_spares_small(*wanted, limit);
     doomed = unwanted(*wanted);
     for (auto& place : too_much(limit)) doomed.push_back(std::move(place));
   }
@@ -140,7 +157,7 @@ void WarmPool::measure() {
     const auto found = std::ranges::find(ready_, place.id, [](const Ready& each) { return each.place.id; });
     if (found == ready_.end()) continue;  // taken meanwhile
     if (!usage || !observed || observed->phase != Phase::kAbsent) {
-      log::warning("warm pool: a machine has ended", {{"plugin", found->shape.spec.plugin}, {"id", place.id}});
+      log::warning("warm pool: a machine has ended", {{"shape", found->shape.key()}, {"id", place.id}});
       returned_.push_back(place);
       ready_.erase(found);
       continue;
@@ -152,13 +169,13 @@ void WarmPool::measure() {
 
 void WarmPool::note_wishes(const std::vector<WarmShape>& wanted) {
   const auto now = std::chrono::steady_clock::now();
-  for (auto& [plugin, status] : status_) status.wish.mode = WarmMode::kOff;
+  for (auto& [key, status] : status_) status.wish.mode = WarmMode::kOff;
   for (const auto& shape : wanted) {
-    auto& status = status_[shape.spec.plugin];
-    status.plugin = shape.spec.plugin;
+    auto& status = status_[shape.key()];
+    if (!shape.spare) status.plugin = shape.spec.plugin;
     status.wish = shape.wish;
     // What a preparation failed of stands until the next one.
-    if (!shape.problem.empty() || now >= retry_at_[shape.spec.plugin]) status.problem = shape.problem;
+    if (!shape.problem.empty() || now >= retry_at_[shape.key()]) status.problem = shape.problem;
   }
   std::erase_if(status_, [](const auto& each) { return each.second.wish.mode == WarmMode::kOff; });
   std::erase_if(retry_at_, [&](const auto& each) { return !status_.contains(each.first); });
@@ -178,6 +195,15 @@ WarmPool::Places WarmPool::unwanted(const std::vector<WarmShape>& wanted) {
     return !keep;
   });
   return doomed;
+}
+
+// Of the memory that all wishes would take, fulfilled, spares have nothing; those asked for least lately go first.
+void WarmPool::keep_spares_small(std::vector<WarmShape>& wanted, std::uint64_t limit_bytes) {
+  std::uint64_t taken = 0;
+  std::erase_if(wanted, [&](const WarmShape& shape) {
+    if (shape.problem.empty()) taken += shape.wish.size * cost_of(shape.wish.mode);
+    return shape.spare && taken > limit_bytes;
+  });
 }
 
 // The newest go first.
@@ -205,9 +231,9 @@ bool WarmPool::fill_one(const WarmShape& shape, std::uint64_t limit_bytes) {
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || asked_ || count(shape) >= shape.wish.size || now < retry_at_[shape.spec.plugin]) return false;
+    if (stopping_ || asked_ || count(shape) >= shape.wish.size || now < retry_at_[shape.key()]) return false;
     auto why_not = obstacle(shape, limit_bytes);
-    status_[shape.spec.plugin].problem = why_not;
+    status_[shape.key()].problem = why_not;
     if (!why_not.empty()) return false;
   }
   const auto prepared = prepare(shape);
@@ -217,21 +243,24 @@ bool WarmPool::fill_one(const WarmShape& shape, std::uint64_t limit_bytes) {
 
 void WarmPool::tell(const WarmShape& shape, const std::string& problem) {
   const std::lock_guard lock(mutex_);
-  auto& status = status_[shape.spec.plugin];
+  auto& status = status_[shape.key()];
   if (!problem.empty()) {
-    log::warning("warm pool", {{"plugin", shape.spec.plugin}, {"error", problem}});
-    retry_at_[shape.spec.plugin] = std::chrono::steady_clock::now() + kRetryAfter;
+    log::warning("warm pool", {{"shape", shape.key()}, {"error", problem}});
+    retry_at_[shape.key()] = std::chrono::steady_clock::now() + kRetryAfter;
   }
   status.problem = problem;
 }
 
 // Why there is no room for one more like those there are.
 std::string WarmPool::obstacle(const WarmShape& shape, std::uint64_t limit_bytes) const {
-  const auto known = cost_bytes_.find(shape.wish.mode);
-  const std::uint64_t cost = known == cost_bytes_.end() ? kGuessBytes : known->second;
-  if (used_bytes() + cost <= limit_bytes) return {};
+  if (used_bytes() + cost_of(shape.wish.mode) <= limit_bytes) return {};
   return limit_bytes < budget_bytes_ ? "the host's memory is promised to others"
                                      : cat("no room in ", budget_bytes_ / kMib, " MiB (--warm-pool-mb)");
+}
+
+std::uint64_t WarmPool::cost_of(WarmMode mode) const {
+  const auto known = cost_bytes_.find(mode);
+  return known == cost_bytes_.end() ? kGuessBytes : known->second;
 }
 
 std::uint64_t WarmPool::used_bytes() const {

@@ -1,8 +1,8 @@
-// WarmPool: keeps machines of plugins ready that are made before anybody asks for them (Driver::prepare()), as many as
-// their manifests wish and the memory allows.
+// WarmPool: keeps machines ready that are made before anybody asks for them (Driver::prepare()), as many as plugins'
+// manifests wish, one more of what is started again and again (AskedLately), and as the memory allows.
 //
-//   manifests ──▶ wanted shapes ──▶ one thread: prepare under a fresh id, one at a time ──▶ ready ── take() ──▶ the id
-//   of
+//   manifests, AskedLately ──▶ wanted shapes ──▶ one thread: prepare under a fresh id, one at a time ──▶ ready ──
+//   take() ──▶ the id of
 //                       ▲                                                                     │            a new
 //                       environment └──────────── taken, ended, in the way, or no longer wanted ◀─────────┘
 //
@@ -28,16 +28,22 @@
 #include "base/result.h"
 #include "core/environment.h"
 #include "core/warm_pool.h"
+#include "core/zone.h"
 #include "drivers/driver.h"
 
 namespace skerry {
 
-// What a plugin wants to be kept ready.
+// What is wanted to be kept ready.
 struct WarmShape {
   EnvironmentSpec spec;      // as a creation that asks for nothing but the plugin would have it
   std::string image_digest;  // of spec.image
+  Zone zone;                 // spec.zone as it stands: a new one of the same name is another
   WarmPoolWish wish;
   std::string problem;  // why it cannot be now; empty: it can
+  bool spare = false;   // no plugin wishes for it: it was asked for lately. It takes what the wishes leave
+
+  // Among all that are wanted.
+  [[nodiscard]] std::string key() const;
 };
 
 struct WarmPoolPorts {
@@ -59,7 +65,7 @@ class WarmPool {
   WarmPool& operator=(const WarmPool&) = delete;
 
   // The id of a machine that can become this environment; it is no longer the pool's. Cheap.
-  std::optional<std::string> take(const EnvironmentSpec& spec, const std::string& image_digest);
+  std::optional<std::string> take(const EnvironmentSpec& spec, const std::string& image_digest, const Zone& zone);
   // One that was taken is not used after all: it is removed, in the background.
   void give_back(const std::string& id);
   // Somebody else is about to be promised memory, and this is what is left: what takes more than that goes first.
@@ -68,7 +74,7 @@ class WarmPool {
   // Ends the thread, then everything that was prepared. Nothing can be taken any more.
   void close();
 
-  // By name, also of those that could not be prepared.
+  // By plugin, also of those that could not be prepared; all spares together have no plugin.
   std::vector<WarmPoolStatus> status();
 
  private:
@@ -86,9 +92,11 @@ class WarmPool {
   void note_wishes(const std::vector<WarmShape>& wanted);
   Places unwanted(const std::vector<WarmShape>& wanted);
   Places too_much(std::uint64_t limit_bytes);
+  void keep_spares_small(std::vector<WarmShape>& wanted, std::uint64_t limit_bytes);
   void fill(const std::vector<WarmShape>& wanted, std::uint64_t limit_bytes);
   bool fill_one(const WarmShape& shape, std::uint64_t limit_bytes);
   [[nodiscard]] std::string obstacle(const WarmShape& shape, std::uint64_t limit_bytes) const;
+  [[nodiscard]] std::uint64_t cost_of(WarmMode mode) const;
   [[nodiscard]] std::uint64_t used_bytes() const;
   [[nodiscard]] std::uint32_t count(const WarmShape& shape) const;
   Status prepare(const WarmShape& shape);
@@ -105,8 +113,9 @@ class WarmPool {
   std::vector<Ready> ready_;
   std::vector<EnvironmentPlace> taken_;  // lately: for give_back()
   Places returned_;
-  std::map<std::string, WarmPoolStatus> status_;  // by plugin, of those that wish for something
-  std::map<std::string, Time> retry_at_;          // by plugin, after a failure
+  std::map<std::string, WarmPoolStatus> status_;  // by key of the shape, of what is wanted
+  std::map<std::string, Time> retry_at_;          // likewise, after a failure
+  std::uint64_t spares_taken_ = 0;
   std::map<WarmMode, std::uint64_t> cost_bytes_;  // of one, as last measured
   std::mutex close_mutex_;
   std::thread thread_;

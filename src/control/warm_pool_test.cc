@@ -82,12 +82,15 @@ TEST_F(WarmPoolTest, GivesOutWhatIsOfTheShapeAndMakesAnother) {
   ASSERT_TRUE(come_to(3));
   auto other = shape("a", 2).spec;
   other.resources.memory_mib += 1;
-  EXPECT_FALSE(pool.take(other, ""));
-  EXPECT_FALSE(pool.take(shape("a", 2).spec, "sha256:another"));
+  EXPECT_FALSE(pool.take(other, "", {}));
+  EXPECT_FALSE(pool.take(shape("a", 2).spec, "sha256:another", {}));
   auto with_device = shape("a", 2).spec;
   with_device.devices.addresses = {"0000:01:00.0"};
-  EXPECT_FALSE(pool.take(with_device, "")) << "no device was given to it";
-  const auto id = pool.take(shape("a", 2).spec, "");
+  EXPECT_FALSE(pool.take(with_device, "", {})) << "no device was given to it";
+  Zone made_anew;
+  made_anew.created_at.ns = 1;
+  EXPECT_FALSE(pool.take(shape("a", 2).spec, "", made_anew)) << "its network card hangs on another bridge";
+  const auto id = pool.take(shape("a", 2).spec, "", {});
   ASSERT_TRUE(id);
   EXPECT_THAT(driver_.calls(*id), Contains("prepare warmed"));
   ASSERT_TRUE(eventually([&] { return status_of("a").ready == 2; }));
@@ -99,7 +102,30 @@ TEST_F(WarmPoolTest, GivesOutWhatIsOfTheShapeAndMakesAnother) {
   EXPECT_THAT(driver_.prepared(), Not(Contains(*id)));
   pool.close();
   EXPECT_THAT(driver_.prepared(), IsEmpty());
-  EXPECT_FALSE(pool.take(shape("a", 2).spec, ""));
+  EXPECT_FALSE(pool.take(shape("a", 2).spec, "", {}));
+}
+
+TEST_F(WarmPoolTest, SparesTakeWhatTheWishesOfPluginsLeave) {
+  auto spare = [](std::uint32_t mib) {
+    auto out = shape("", 1);
+    out.spec.resources.memory_mib = mib;
+    out.spare = true;
+    return out;
+  };
+  want({spare(100), spare(200)});
+  auto& pool = open(60);
+  ASSERT_TRUE(come_to(2));
+  EXPECT_EQ(status_of("").ready, 2U);
+  EXPECT_EQ(status_of("").wish.size, 2U);
+  want({shape("a", 59), spare(200), spare(100)});
+  ASSERT_TRUE(eventually([&] { return status_of("a").ready == 59 && status_of("").ready == 1; }));
+  EXPECT_FALSE(pool.take(spare(100).spec, "", {})) << "it was asked for less lately";
+  ASSERT_TRUE(pool.take(spare(200).spec, "", {}));
+  EXPECT_EQ(status_of("").taken, 1U);
+  EXPECT_TRUE(eventually([&] { return status_of("").ready == 1; }));
+  want({shape("a", 60), spare(200)});
+  EXPECT_TRUE(eventually([&] { return status_of("a").ready == 60; }));
+  EXPECT_EQ(status_of("").ready, 0U);
 }
 
 TEST_F(WarmPoolTest, FollowsWhatIsWanted) {
@@ -216,6 +242,29 @@ TEST_F(WarmControllerTest, ACreationThatStartsBecomesOneOfThem) {
   EXPECT_EQ(taken->status.state, State::kRunning);
   EXPECT_EQ(microvms_.launches(taken->id).at(0).network->ip, taken->ip);
   EXPECT_EQ(controller_->warm_pools().at(0).taken, 1U);
+}
+
+TEST_F(WarmControllerTest, WhatIsStartedAgainAndAgainHasASpare) {
+  spares_ = 1;
+  install("1", R"({"mode":"off"})");
+  restart_daemon();
+  const auto start = [&](const std::string& name, std::uint32_t mib = 128) {
+    auto spec = of_plugin(name);
+    spec.resources.memory_mib = mib;
+    const auto started = run(spec);
+    EXPECT_TRUE(started) << started.error().message();
+    EXPECT_TRUE(ask(name, Verb::kForceDelete));
+    return started ? started->id : std::string();
+  };
+  start("first");
+  start("other", 256);
+  start("second");
+  ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 1; }));
+  const auto waiting = microvms_.prepared().at(0);
+  EXPECT_EQ(start("third"), waiting);
+  ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 1; })) << "and another";
+  ASSERT_TRUE(store_->set_plugin_enabled({"p", "1"}, false, {}));
+  EXPECT_TRUE(eventually([&] { return microvms_.prepared().empty(); })) << "nobody can start one";
 }
 
 TEST_F(WarmControllerTest, OneThatCannotBeStoredIsGivenBack) {

@@ -195,6 +195,7 @@ Status LiveComposition::open() {
   config.workers = options_.workers;
   config.check_plugin = plugin_check();
   config.warm_pool_mib = options_.warm_pool_mib;
+  config.spares = options_.spares;
   controller_ = TRY(Controller::create(
       config,
       {clock_, *store_, *images_, *network_, *zones_, *policy_, {container_driver_.get(), microvm_driver_.get()}}));

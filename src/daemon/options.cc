@@ -107,9 +107,14 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_option("--warm-pool-mb", options.warm_pool_mib,
-                 "most memory of microVMs kept ready for plugins that ask for it (warm_pool); 0: none are")
+                 "most memory of microVMs that are kept ready (plugins' warm_pool, --spares); 0: none are")
       ->envname("SKERRY_WARM_POOL_MB")
       ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--spares", options.spares,
+                 "of so many kinds of microVMs that were started twice or more within ten minutes one is kept ready")
+      ->envname("SKERRY_SPARES")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   app.add_option("--keep-events", options.keep_events, "events kept in the log: the newest ones")
       ->envname("SKERRY_KEEP_EVENTS")

@@ -33,7 +33,8 @@ struct DaemonOptions {
   std::string program_dir;               // where skerry-oci, skerry-keeper, skerry-agent are; default: beside us
   std::string group = "skerry";          // who may use the socket besides root
   unsigned workers = 8;
-  std::uint64_t warm_pool_mib = 256;    // most memory of machines kept ready for plugins that ask for it; 0: none are
+  std::uint64_t warm_pool_mib = 256;    // most memory of machines that are kept ready; 0: none are
+  std::size_t spares = 2;               // kinds of microVMs of which one is kept ready since they are started often
   std::uint64_t keep_events = 100'000;  // the newest ones; older ones are deleted
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kText;

@@ -52,6 +52,7 @@ class ControllerTest : public ::testing::Test {
     config.workers = kWorkers;
     config.check_plugin = check_plugin_;
     config.warm_pool_mib = warm_pool_mib_;
+    config.spares = spares_;
     Zone zone;
     zone.pool_last = pool_last_;
     zones_ = Zones::create(zone, *store_, network_, clock()).value();
@@ -134,6 +135,7 @@ class ControllerTest : public ::testing::Test {
   FakeDriver driver_;
   std::vector<Driver*> drivers_{&driver_};
   std::uint64_t warm_pool_mib_ = 0;
+  std::size_t spares_ = 0;
   FakeNetwork network_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<ImageStore> images_;

@@ -101,7 +101,7 @@ class Host:
             **os.environ, "PATH": f"{programs}:{os.environ['PATH']}",
             "SKERRY_STATE_DIR": f"{self.place}/state", "SKERRY_RUN_DIR": f"{self.place}/run",
             "SKERRY_SOCKET": f"{self.place}/s.sock", "SKERRY_POLICY_DIR": f"{self.place}/policy", "SKERRY_BRIDGE": name, "SKERRY_SUBNET": "192.168.229.1/24",
-            "SKERRY_CGROUP_PARENT": f"skerry-test-{name}", "SKERRY_LISTEN": "none", "SKERRY_LOG_LEVEL": "debug",
+            "SKERRY_CGROUP_PARENT": f"skerry-test-{name}", "SKERRY_LISTEN": "none", "SKERRY_SPARES": "0", "SKERRY_LOG_LEVEL": "debug",
             **settings}
         self.daemon = None
 

@@ -102,7 +102,37 @@ class WarmPool(skerry_host.HostCase):
         self.assertLessEqual(full["memory_bytes"], 150 << 20)
         self.assertIn("--warm-pool-mb", full["problem"])
 
-    settings = {"SKERRY_WARM_POOL_MB": "150"}
+    def test_started_again_and_again(self):
+        def start(name, *options):
+            self.host.skerry("run", "-d", "--isolation", "microvm", "--memory", "128", "--name", name, *options, self.image, "sleep", "1000")
+            self.addCleanup(self.host.skerry, "rm", "--force", name, check=False)
+            return self.host.show(name)["id"]
+
+        def waiting():
+            return self.directories() - {each["id"] for each in self.host.document("ls")}
+
+        self.host.skerry("zones", "create", "other", "--subnet", "192.168.231.0/24")
+        start("first", "-e", "OWN=first")
+        start("with-directory", "-v", "/usr:/mnt")
+        start("elsewhere", "--zone", "other")
+        self.assertFalse(waiting())
+        start("second", "-e", "OWN=second")
+        spares = eventually(waiting, "one more is made of what was started twice")
+        self.assertEqual(len(spares), 1)
+        eventually(lambda: 'skerry_warm_pool_ready{plugin=""} 1' in self.host.ask("GET", "/metrics")[1], "it is ready")
+        self.assertIn(start("third", "-e", "OWN=third"), spares)
+        self.assertEqual(self.inside("third", "hostname; echo $OWN"), "third\nthird")
+        # A zone that goes takes its spare along; one of the same name is another.
+        start("elsewhere-2", "--zone", "other")
+        eventually(lambda: len(waiting()) == 2, "one in each zone")
+        self.host.skerry("rm", "--force", "elsewhere", "elsewhere-2")
+        self.host.skerry("zones", "rm", "other")
+        eventually(lambda: len(waiting()) == 1, "a zone's spare goes with it")
+        self.host.kill()
+        self.host.start()
+        eventually(lambda: not waiting(), "the next daemon keeps none that another made")
+
+    settings = {"SKERRY_WARM_POOL_MB": "150", "SKERRY_SPARES": "2"}
 
 
 if __name__ == "__main__":
