@@ -81,7 +81,8 @@ Status format(const std::string& path, std::uint64_t size_mib) {
     TRY(sys::ftruncate(file.get(), size_mib * kMib));
   }
   SpawnSpec mkfs;
-  // Tables are written when they are needed, no space is kept for root: the disk is one guest's own.
+  // Tables are written when they are needed, no space is kept for root: the disk is one guest's own. Nobody resizes it:
+  // room for that would be 4 MiB of zeros, copied for every guest.
   mkfs.argv = {"/usr/sbin/mke2fs",
                "-q",
                "-F",
@@ -89,6 +90,8 @@ Status format(const std::string& path, std::uint64_t size_mib) {
                "ext4",
                "-m",
                "0",
+               "-O",
+               "^resize_inode",
                "-J",
                "size=16",
                "-E",
@@ -138,7 +141,7 @@ Result<BootFiles> prepare_boot_files(const BootFilesSpec& spec, const std::strin
 
 Status make_overlay_disk(const std::string& path, std::uint64_t size_mib, BootCache& cache) {
   if (sys::exists(path)) return {};
-  const std::string empty = TRY(cache.file(cat("overlay-", size_mib, "m.ext4"),
+  const std::string empty = TRY(cache.file(cat("layer-", size_mib, "m.ext4"),
                                            [&](const std::string& temporary) { return format(temporary, size_mib); }));
   const std::string temporary = cat(path, ".tmp");
   Rollback undo;

@@ -3,7 +3,7 @@
 //
 //   vmlinux-RELEASE-KEY      the ELF kernel inside the bzImage
 //   initramfs-KEY.cpio       image/initramfs_builder.h
-//   overlay-MIBm.ext4        an empty file system, sparse
+//   layer-MIBm.ext4          an empty file system, sparse
 //
 // The key covers all that went into a file, so a new kernel or agent gives new ones. Each is verified before it is used
 // (drivers/qemu/boot_cache.h).
