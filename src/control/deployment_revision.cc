@@ -48,8 +48,9 @@ Status swap_revisions(Deployment& deployment) {
   std::swap(deployment.plugin, deployment.previous_plugin);
   std::swap(deployment.plugin_version, deployment.previous_plugin_version);
   std::swap(deployment.config_json, deployment.previous_config_json);
+  deployment.rolling = true;
   // What is gone back to has run before: should it fail now, going forth again would not help.
-  deployment.rolling = false;
+  deployment.reverting = true;
   return {};
 }
 

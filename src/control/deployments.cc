@@ -45,9 +45,10 @@ Deployments::~Deployments() {
   idle_.wait(lock, [this] { return busy_.empty(); });
 }
 
-void Deployments::retry_at_once() {
+void Deployments::retry_at_once(const std::string& deployment) {
   const std::lock_guard lock(mutex_);
   backoffs_.clear();
+  surplus_since_.erase(deployment);
 }
 
 void Deployments::poke() {
@@ -104,7 +105,7 @@ Status Deployments::change(const std::string& name, const std::vector<std::strin
     }
     TRY(store_.put_deployment(deployment, told));
   }
-  retry_at_once();
+  retry_at_once(name);
   poke();
   return {};
 }
@@ -138,12 +139,13 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const Chan
     if (grows || wanted.plugin || wanted.config_json) TRY(check_completed(store_, deployment));
     if (is_same_revision(deployment, before)) return {};
     // An update during an update: what ran last without complaint stays the one to go back to.
-    if (!before.rolling) {
+    if (!before.rolling || before.reverting) {
       deployment.previous_plugin = before.plugin;
       deployment.previous_plugin_version = before.plugin_version;
       deployment.previous_config_json = before.config_json;
     }
     deployment.rolling = true;
+    deployment.reverting = false;
     forget_failures(name);
     return {};
   }));
@@ -154,7 +156,9 @@ Result<DeploymentStatus> Deployments::update(const std::string& name, const Chan
 Result<DeploymentStatus> Deployments::roll_back(const std::string& name) {
   TRY(change(name, {"rolled_back"}, [this](Deployment& deployment) -> Status {
     TRY(swap_revisions(deployment));
-    return check_completed(store_, deployment);
+    TRY(check_completed(store_, deployment));
+    forget_failures(deployment.name);
+    return {};
   }));
   return find(name);
 }
@@ -169,8 +173,9 @@ Status Deployments::remove(const std::string& name) {
   }
   {
     const std::lock_guard lock(mutex_);
-    reasons_.erase(name);
     failures_.erase(name);
+    taken_back_.erase(name);
+    surplus_since_.erase(name);
   }
   if (deployment.service) refresh_services(controller_);
   poke();
@@ -185,12 +190,16 @@ DeploymentStatus Deployments::status_of(const Deployment& deployment, const Envi
     const auto replica = view_of(deployment, environment);
     if (replica.state == State::kDeleting) continue;
     ++status.current;
-    status.ready += is_ready(replica) ? 1 : 0;
+    status.ready += replica.number <= deployment.replicas && is_ready(replica) ? 1 : 0;
   }
   status.reason = lack_of(store_, deployment);
   if (status.ready < deployment.replicas && status.reason.empty()) {
+    status.reason = failures_of(deployment).last;
     const std::lock_guard lock(mutex_);
-    if (const auto found = reasons_.find(deployment.name); found != reasons_.end()) status.reason = found->second;
+    const auto taken_back = taken_back_.find(deployment.name);
+    if (status.reason.empty() && taken_back != taken_back_.end()) {
+      status.reason = cat("the last update was taken back: ", taken_back->second);
+    }
   }
   return status;
 }

@@ -9,6 +9,9 @@
 // kMaxBackoffMs. It begins anew when the number has had a replica that was ready for kSteadyAfter, or when somebody
 // changes a deployment.
 //
+// Ready replicas above the wanted number stay while they are needed (core/deployment_plan.h), kSurplusPatience at most;
+// longer only where nothing can be made in their stead, for want of the plugin.
+//
 //   deployments.cc            what clients ask
 //   deployments_loop.cc       the thread
 //   deployment_checks.h       what is refused        deployment_revision.h  what it runs and ran
@@ -39,8 +42,10 @@ namespace skerry {
 struct DeploymentStatus {
   Deployment deployment;
   std::uint32_t current = 0;  // replicas that are there
-  std::uint32_t ready = 0;    // and run (and are healthy)
-  std::string reason;  // its plugin is missing; or what failed last, while not all are ready, in this daemon's life
+  std::uint32_t ready = 0;    // of the wanted numbers, and run (and are healthy)
+  // Its plugin is missing; or, while not all are ready and in this daemon's life: what failed last of the revision that
+  // it is to run, or why the one before was taken back.
+  std::string reason;
 };
 
 class Deployments {
@@ -75,7 +80,8 @@ class Deployments {
   };
   // All of it in one step, or nothing.
   Result<DeploymentStatus> update(const std::string& name, const Change& wanted);
-  // Back to what it ran before the last update; a second call undoes the first. kConflict: there was no update.
+  // Back to what it ran before the last update; a second call undoes the first. It is rolling until all are ready, and
+  // is not taken back. kConflict: there was no update.
   Result<DeploymentStatus> roll_back(const std::string& name);
   // Removes its replicas too, in the background.
   Status remove(const std::string& name);
@@ -87,6 +93,8 @@ class Deployments {
   // Twice the longest back-off (10 minutes, as Kubernetes' kubelet has it): what fails as often as it may never holds
   // for that long.
   static constexpr Duration kSteadyAfter = 2 * std::chrono::milliseconds(kMaxBackoffMs);
+  // From the last change on, and in this daemon's life; as long as Kubernetes gives a rollout to progress.
+  static constexpr Duration kSurplusPatience = std::chrono::minutes(10);
 
  private:
   Deployments(Store& store, Controller& controller, Clock& clock)
@@ -94,11 +102,18 @@ class Deployments {
   void run();
   void reconcile();
   void reconcile_one(const Deployment& deployment, const EnvironmentViews& environments);
+  // What it is to come to now; `can_create`: nothing is known against new replicas.
+  DeploymentGoal goal_of(const Deployment& deployment, const std::vector<ReplicaView>& present, bool can_create);
   void remove_orphans(const std::vector<Deployment>& deployments, const EnvironmentViews& environments);
   // Whether an update that is under way has come to its end, or must be taken back.
   void judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present);
   // Of a replica of this deployment's revision.
   void count_failure(const Deployment& deployment, const std::string& reason);
+  struct Failures {
+    std::uint32_t count = 0;
+    std::string last;  // why
+  };
+  [[nodiscard]] Failures failures_of(const Deployment& deployment) const;
   void forget_failures(const std::string& deployment);
   // Reads the deployment, changes it, checks and stores it with the event, one at a time.
   // `details` go into the event's data.
@@ -107,8 +122,8 @@ class Deployments {
   void create_replica(const Deployment& deployment, std::uint32_t number);
   // As it is stored now. With change_mutex_ held.
   bool is_still_wanted(const Deployment& deployment, std::uint32_t number);
-  // False: it is being acted on already.
-  bool remove_replica(const std::string& name, std::string_view why);
+  // False: it is being acted on already, or is not any more as it was seen.
+  bool remove_replica(const Environment& seen, std::string_view why);
   // Marks a replica as being acted on; false when it is, or its back-off has not passed.
   bool claim(const std::string& name, bool creating);
   void release(const std::string& name, bool failed);
@@ -116,8 +131,8 @@ class Deployments {
   void forget_backoffs(const std::string& deployment, const std::vector<ReplicaView>& present);
   DeploymentStatus status_of(const Deployment& deployment, const EnvironmentViews& environments) const;
   void poke();
-  // Somebody has changed something: what failed before may work now.
-  void retry_at_once();
+  // Somebody has changed this deployment: what failed before may work now.
+  void retry_at_once(const std::string& deployment);
 
   Store& store_;
   Controller& controller_;
@@ -136,8 +151,9 @@ class Deployments {
   };
   std::map<std::string, Backoff> backoffs_;
   // Of each deployment and each of its revisions since the last update: creations of the one before may still fail.
-  std::map<std::string, std::map<std::string, std::uint32_t>> failures_;
-  std::map<std::string, std::string> reasons_;  // what failed last, for each deployment
+  std::map<std::string, std::map<std::string, Failures>> failures_;
+  std::map<std::string, std::string> taken_back_;  // why the last update was; until the next, or until all are ready
+  std::map<std::string, MonoTime> surplus_since_;  // of deployments that have replicas above the wanted number
   std::mutex change_mutex_;
   std::thread thread_;
 };

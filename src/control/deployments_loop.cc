@@ -19,10 +19,7 @@ constexpr auto kLookAnyway = std::chrono::seconds(5);
 bool is_crash(std::string_view why) { return why == "ended" || why == "unhealthy"; }
 
 // "ended with exit code 1: out of memory".
-std::string why_replaced(const EnvironmentViews& environments, const std::string& name, std::string_view why) {
-  const auto found = std::ranges::find(environments, name, [](const auto& each) { return each->spec.name; });
-  if (found == environments.end()) return std::string(why);
-  const auto& status = (*found)->status;
+std::string why_replaced(const EnvironmentStatus& status, std::string_view why) {
   return cat(why, status.exit_code ? cat(" with exit code ", *status.exit_code) : "",
              status.reason.empty() ? "" : cat(": ", status.reason));
 }
@@ -67,58 +64,84 @@ void Deployments::reconcile_one(const Deployment& deployment, const EnvironmentV
     if (environment.spec.deployment == deployment.name) present.push_back(view_of(deployment, environment));
   }
   forget_backoffs(deployment.name, present);
-  // What cannot be made again is not taken away for being sick or old.
-  const bool keep = !lack_of(store_, deployment).empty();
-  for (const auto& step : plan_deployment({deployment.replicas, deployment.max_unavailable}, present)) {
-    if (keep && step.why != "scale down") continue;
+  const bool can_create = lack_of(store_, deployment).empty();
+  for (const auto& step : plan_deployment(goal_of(deployment, present, can_create), present)) {
+    // What cannot be made again is not taken away for being sick or old.
+    if (!can_create && step.why != "scale down") continue;
     if (step.act == ReplicaAct::kCreate) {
       create_replica(deployment, step.number);
       continue;
     }
-    const auto replica = std::ranges::find(present, step.number, &ReplicaView::number);
     const std::string name = replica_name(deployment.name, step.number);
-    const bool removed = remove_replica(name, step.why);
-    if (removed && is_crash(step.why) && replica->current_revision) {
-      count_failure(deployment, cat(name, ": ", why_replaced(environments, name, step.why)));
+    const auto found = std::ranges::find(environments, name, [](const auto& each) { return each->spec.name; });
+    if (found == environments.end() || !remove_replica(**found, step.why)) continue;
+    if (is_crash(step.why) && view_of(deployment, **found).current_revision) {
+      count_failure(deployment, cat(name, ": ", why_replaced((*found)->status, step.why)));
     }
   }
   if (deployment.rolling) judge_update(deployment, present);
 }
 
+DeploymentGoal Deployments::goal_of(const Deployment& deployment, const std::vector<ReplicaView>& present,
+                                    bool can_create) {
+  const bool surplus = std::ranges::any_of(
+      present, [&](const auto& each) { return each.number > deployment.replicas && each.state != State::kDeleting; });
+  DeploymentGoal goal{deployment.replicas, deployment.max_unavailable};
+  const MonoTime now = clock_.monotonic();
+  const std::lock_guard lock(mutex_);
+  if (!surplus || !can_create) {
+    surplus_since_.erase(deployment.name);
+  } else if (now - surplus_since_.try_emplace(deployment.name, now).first->second >= kSurplusPatience) {
+    goal.surplus = Surplus::kLetGo;
+  }
+  return goal;
+}
+
 void Deployments::count_failure(const Deployment& deployment, const std::string& reason) {
   const std::lock_guard lock(mutex_);
-  ++failures_[deployment.name][full_revision_of(deployment)];
-  reasons_[deployment.name] = reason;
+  auto& failures = failures_[deployment.name][full_revision_of(deployment)];
+  ++failures.count;
+  failures.last = reason;
+}
+
+Deployments::Failures Deployments::failures_of(const Deployment& deployment) const {
+  const std::lock_guard lock(mutex_);
+  const auto revisions = failures_.find(deployment.name);
+  if (revisions == failures_.end()) return {};
+  const auto found = revisions->second.find(full_revision_of(deployment));
+  return found == revisions->second.end() ? Failures{} : found->second;
 }
 
 void Deployments::forget_failures(const std::string& deployment) {
   const std::lock_guard lock(mutex_);
   failures_.erase(deployment);
+  taken_back_.erase(deployment);
 }
 
 void Deployments::judge_update(const Deployment& deployment, const std::vector<ReplicaView>& present) {
-  const bool done = present.size() == deployment.replicas && std::ranges::all_of(present, [](const auto& each) {
-                      return each.current_revision && is_ready(each);
+  const bool done = present.size() == deployment.replicas && std::ranges::all_of(present, [&](const auto& each) {
+                      return each.number <= deployment.replicas && each.current_revision && is_ready(each);
                     });
-  std::uint32_t failures = 0;
+  const auto failures = failures_of(deployment);
+  if (!done && (deployment.reverting || failures.count < kFailuresToRollBack)) return;
   std::map<std::string, std::string> details;
-  {
-    const std::lock_guard lock(mutex_);
-    failures = failures_[deployment.name][full_revision_of(deployment)];
-    if (!done) details["reason"] = reasons_[deployment.name];
-  }
-  if (!done && failures < kFailuresToRollBack) return;
+  if (!done) details["reason"] = failures.last;
   if (!done && !deployment.plugin_version.empty()) details["failed_plugin_version"] = deployment.plugin_version;
   const auto edit = [&](Deployment& now) -> Status {
-    if (!now.rolling || !is_same_revision(now, deployment))
+    if (!now.rolling || now.reverting != deployment.reverting || !is_same_revision(now, deployment)) {
       return fail(ErrorCode::kConflict, "it has been changed meanwhile");
+    }
     if (!done) return take_back(now);
-    now.rolling = false;
+    now.rolling = now.reverting = false;
     return {};
   };
   const auto judged = change(deployment.name, {done ? "rolled_out" : "rolled_back"}, edit, details);
   if (!judged) return;
   forget_failures(deployment.name);
+  if (!done) {
+    const std::lock_guard lock(mutex_);
+    taken_back_[deployment.name] = failures.last;
+  }
   log::info(done ? "an update is complete" : "an update has failed and is taken back",
             {{"deployment", deployment.name}});
 }
@@ -129,7 +152,7 @@ void Deployments::remove_orphans(const std::vector<Deployment>& deployments, con
     const auto& owner = environment.spec.deployment;
     if (owner.empty() || environment.status.state == State::kDeleting) continue;
     const bool owned = std::ranges::any_of(deployments, [&](const auto& each) { return each.name == owner; });
-    if (!owned) remove_replica(environment.spec.name, "its deployment was deleted");
+    if (!owned) remove_replica(environment, "its deployment was deleted");
   }
 }
 
@@ -199,8 +222,15 @@ bool Deployments::is_still_wanted(const Deployment& deployment, std::uint32_t nu
   return now != stored->end() && number <= now->replicas && is_same_revision(*now, deployment);
 }
 
-bool Deployments::remove_replica(const std::string& name, std::string_view why) {
+bool Deployments::remove_replica(const Environment& seen, std::string_view why) {
+  const std::string& name = seen.spec.name;
   if (!claim(name, false)) return false;
+  // Its creation may have come to its end since: what had not been started runs now.
+  const auto now = controller_.find(name);
+  if (!now || now->id != seen.id || now->status.state != seen.status.state) {
+    release(name, false);
+    return false;
+  }
   log::info("removing a replica", {{"name", name}, {"why", why}});
   VerbCommand command;
   command.name = name;

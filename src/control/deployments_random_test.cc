@@ -59,7 +59,6 @@ Revision revision_of(const Deployment& deployment) {
 // What a deployment is to come to.
 struct Wish {
   std::uint32_t replicas = 0;
-  std::uint32_t highest = 0;  // number that a replica may have: the most that were wanted since there was no gap
   std::uint32_t max_unavailable = 1;
   bool service = false;
   std::set<Revision> may;  // run in the end: what was asked for, or what a failed update was taken back to
@@ -155,7 +154,7 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     const auto& name = one_of(kNames);
     if (wishes_.contains(name)) return;
     Wish wish;
-    wish.replicas = wish.highest = below(kMostReplicas + 1);
+    wish.replicas = below(kMostReplicas + 1);
     wish.max_unavailable = 1 + below(3);
     const auto service = some_service();
     wish.service = service.has_value();
@@ -180,7 +179,6 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     wish.may.insert(revision_of(updated->deployment));
     wish.max_unavailable = change.max_unavailable.value_or(wish.max_unavailable);
     wish.replicas = change.replicas.value_or(wish.replicas);
-    wish.highest = std::max(wish.highest, wish.replicas);
     if (change.service) wish.service = change.service->has_value();
   }
   void scale() {
@@ -192,7 +190,6 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     const auto scaled = deployments_->scale(name, replicas);
     if (!scaled) return expect_reason(scaled.error());
     wish.replicas = replicas;
-    wish.highest = std::max(wish.highest, replicas);
   }
   void roll_back() {
     if (wishes_.empty()) return;
@@ -341,7 +338,7 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     for (const auto& each : all) {
       if (each->spec.deployment != deployment.name) continue;
       const auto number = replica_number(deployment.name, each->spec.name);
-      if (number == 0 || number > wish.highest) return cat(each->spec.name, " is not one of ", wish.highest);
+      if (number == 0 || number > wish.replicas) return cat(each->spec.name, " is not one of ", wish.replicas);
       if (!numbers.insert(number).second) return cat(each->spec.name, " is there twice");
       if (each->spec.plugin_version != deployment.plugin_version) return cat(each->spec.name, " is of another version");
       const auto memory = cat(R"("memory_mb":)", each->spec.resources.memory_mib);
@@ -416,19 +413,13 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     for (const auto& status : all) {
       auto& wish = wishes_.at(status.deployment.name);
       wish.may = {revision_of(status.deployment)};
-      if (wish.highest > wish.replicas && gapless(status.deployment)) wish.highest = wish.replicas;
     }
     ASSERT_EQ(driver_.violations(), std::vector<std::string>{});
     ASSERT_TRUE(store_->prune_events(kKeptEvents));
   }
-  bool gapless(const Deployment& deployment) {
-    return std::ranges::none_of(controller_->views(), [&](const auto& each) {
-      return each->spec.deployment == deployment.name &&
-             replica_number(deployment.name, each->spec.name) > deployment.replicas;
-    });
-  }
 
   // ── what must be so all the time, seen where nothing else goes on ──
+  // And a scale-down at once upon it takes away none that is needed meanwhile.
   void update_in_calm() {
     auto& [name, wish] = one_of(wishes_);
     Deployments::Change change;
@@ -436,6 +427,7 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     const auto updated = deployments_->update(name, change);
     ASSERT_TRUE(updated) << updated.error().message();
     wish.may = {revision_of(updated->deployment)};
+    if (below(2) == 0) scale_to(name, wish, below(wish.replicas + 1));
     std::uint32_t least = wish.replicas;
     const auto count = [&, &deployment = name] {
       std::uint32_t ready = 0;
@@ -452,9 +444,6 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     const auto all = controller_->views();
     if (all.empty()) return;
     const auto& victim = one_of(all);
-    // Where a lower number is free, that one is filled instead, and has no back-off yet.
-    const auto& wish = wishes_.at(victim->spec.deployment);
-    if (wish.highest > wish.replicas) return;
     const int before = driver_.count(DriverCall::kStart);
     driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "test", {}}, 1'000'000);
     driver_.end_run(victim->id, 1);
@@ -503,8 +492,6 @@ class RandomDeploymentsTest : public testing::ControllerTest {
   }
   void scale_down_in_calm() {
     auto& [name, wish] = one_of(wishes_);
-    if (wish.highest > wish.replicas) scale_to(name, wish, wish.highest);
-    ASSERT_TRUE(settles([] {})) << trouble();
     std::map<std::string, std::string> expected;
     const auto left = below(wish.replicas + 1);
     for (std::uint32_t number = 1; number <= left; ++number) {
@@ -514,7 +501,6 @@ class RandomDeploymentsTest : public testing::ControllerTest {
     }
     scale_to(name, wish, left);
     ASSERT_TRUE(settles([] {})) << trouble();
-    wish.highest = left;
     for (const auto& [replica, id] : expected) EXPECT_EQ(controller_->find(replica)->id, id) << "the highest go";
   }
   void check_in_calm() {

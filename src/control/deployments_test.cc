@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "control/health.h"
 #include "testing/controller_fixture.h"
+#include "testing/faulty_store.h"
 
 namespace skerry {
 namespace {
@@ -170,20 +171,22 @@ TEST_F(PluginVersionsTest, AChangeThatIsRefusedChangesNothing) {
 
 // --force took its plugin away: replicas stay, also a sick one; it says why, and goes on when the plugin is back.
 TEST_F(PluginVersionsTest, ADeploymentWithoutItsPluginKeepsWhatItHas) {
-  ASSERT_TRUE(deployments_->add("web", "p@2", small_, 3));
-  ASSERT_TRUE(comes_to({"2", "2", "2"}));
+  ASSERT_TRUE(deployments_->add("web", "p@2", small_, 5));
+  ASSERT_TRUE(comes_to({"2", "2", "2", "2", "2"}));
   ASSERT_TRUE(store_->remove_plugin({"p", "2"}, {installed()}, PluginUsers::kLeaveBehind));
   const auto sick = controller_->find("web-1").value();
   controller_->report_health(sick.id, sick.status.incarnation, Health::kUnhealthy, "test");
   ASSERT_TRUE(ask("web-2", Verb::kStop));
   EXPECT_NE(deployments_->find("web")->reason.find("plugin \"p@2\" is not installed any more"), std::string::npos);
   ASSERT_TRUE(deployments_->scale("web", 2)) << "what it has can be changed";
-  ASSERT_TRUE(eventually([&] { return !controller_->find("web-3"); }));
+  ASSERT_TRUE(eventually([&] { return !controller_->find("web-5"); }));
+  EXPECT_EQ(state_of("web-3"), State::kRunning) << "two are wanted, and neither of the lowest is well";
+  EXPECT_EQ(state_of("web-4"), State::kRunning);
   EXPECT_EQ(controller_->find("web-1")->id, sick.id);
   EXPECT_EQ(state_of("web-2"), State::kStopped) << "not thrown away: it could not be made again";
   install("2");
   ASSERT_TRUE(eventually([&] { return controller_->find("web-1") && controller_->find("web-1")->id != sick.id; }));
-  EXPECT_TRUE(comes_to({"2", "2"}));
+  EXPECT_TRUE(settles({"web-1", "web-2"}));
   EXPECT_EQ(deployments_->find("web")->reason, "");
 }
 
@@ -266,6 +269,70 @@ TEST_F(DeploymentsTest, AnUpdateThatDoesNotStartIsTakenBackAndTheOthersRunOn) {
       << "what failed is nothing to go back to";
 }
 
+// The lowest numbers were of the newer revision, the highest still of the one that was gone back to.
+TEST_F(DeploymentsTest, AScaleDownUponARollbackKeepsWhatServesUntilTheLowerOneDoes) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 3));
+  ASSERT_TRUE(settles({"web-1", "web-2", "web-3"}));
+  const auto serving = controller_->find("web-2")->id;
+  driver_.hold(DriverCall::kStart);
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, R"({"rootfs_path":"/","memory_mb":128})", std::nullopt}));
+  ASSERT_TRUE(driver_.await_held(DriverCall::kStart));
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}, 1'000'000);
+  EXPECT_TRUE(deployments_->roll_back("web")->deployment.rolling);
+  ASSERT_TRUE(deployments_->scale("web", 1));
+  ASSERT_TRUE(eventually([&] { return !controller_->find("web-3"); }));
+  const int before = driver_.count(DriverCall::kStart);
+  driver_.release(DriverCall::kStart);
+  ASSERT_TRUE(eventually([&] { return driver_.count(DriverCall::kStart) >= before + 2; })) << "web-1 is tried again";
+  ASSERT_TRUE(controller_->find("web-2"));
+  EXPECT_EQ(controller_->find("web-2")->id, serving);
+  EXPECT_EQ(state_of("web-2"), State::kRunning);
+  EXPECT_TRUE(deployments_->find("web")->deployment.rolling);
+  driver_.heal();
+  EXPECT_TRUE(settles({"web-1"}));
+  EXPECT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  EXPECT_EQ(controller_->find("web-1")->spec.resources.memory_mib, 64U);
+}
+
+// As long as what it went back to is not ready either: it is made, but its check fails.
+TEST_F(DeploymentsTest, TheReasonOfARollbackIsOfTheRevisionThatFailed) {
+  HealthMonitor monitor(*controller_, *feed_, clock_);
+  driver_.set_exec_answer("", 1);
+  const std::string checked = R"({"rootfs_path":"/","memory_mb":64,"health_check":{"probe":"exec","command":["/c"],)"
+                              R"("interval_ms":20,"retries":1000}})";
+  ASSERT_TRUE(deployments_->add("web", "", checked, 1));
+  ASSERT_TRUE(settles({"web-1"}));
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "of the new one", {}},
+                    Deployments::kFailuresToRollBack);
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, R"({"rootfs_path":"/","memory_mb":128})", std::nullopt}));
+  ASSERT_TRUE(eventually([&] { return std::ranges::count(event_types(), "deployment.rolled_back") == 1; }));
+  const auto events = store_->events({}).value();
+  const auto reason = std::ranges::find(events, "deployment.rolled_back", &Event::type)->data.at("reason");
+  EXPECT_NE(reason.find("of the new one"), std::string::npos) << reason;
+  ASSERT_TRUE(settles({"web-1"}));
+  const auto back = deployments_->find("web").value();
+  EXPECT_TRUE(back.deployment.rolling) << "what it went back to is not ready";
+  EXPECT_EQ(back.reason, "the last update was taken back: " + reason);
+  driver_.set_exec_answer("", 0);
+  EXPECT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  EXPECT_EQ(deployments_->find("web")->reason, "");
+}
+
+// What it went back to has run before, and there is nothing else to run.
+TEST_F(DeploymentsTest, ARollbackIsNotTakenBack) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+  ASSERT_TRUE(settles({"web-1"}));
+  ASSERT_TRUE(deployments_->update("web", {std::nullopt, R"({"rootfs_path":"/","memory_mb":128})", std::nullopt}));
+  ASSERT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  const int before = driver_.count(DriverCall::kStart);
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}, Deployments::kFailuresToRollBack);
+  ASSERT_TRUE(deployments_->roll_back("web"));
+  ASSERT_TRUE(eventually([&] { return driver_.count(DriverCall::kStart) > before + 3; }));
+  ASSERT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  EXPECT_EQ(deployments_->find("web")->deployment.config_json, config_);
+  EXPECT_EQ(std::ranges::count(event_types(), "deployment.rolled_back"), 1) << "by hand";
+}
+
 // They were on their way when it came: nothing is known against the new revision yet.
 TEST_F(DeploymentsTest, CreationsOfTheOldRevisionThatFailDoNotTakeAnUpdateBack) {
   const std::string newer = R"({"rootfs_path":"/","memory_mb":128})";
@@ -323,12 +390,15 @@ class BackoffTest : public DeploymentsTest {
   void open() override { deployments_ = Deployments::create(*store_, *controller_, *feed_, time_).value(); }
   // The reconciler has looked at what is there now: it removes what belongs to nobody at the end of a look.
   void look() {
-    auto orphan = spec("orphan");
+    // Of a name of its own: one that cannot be found any more may still be going.
+    const std::string name = cat("orphan-", ++looks_);
+    auto orphan = spec(name);
     orphan.deployment = "none";
-    ASSERT_TRUE(submit(CreateCommand{orphan, false}));
+    const auto made = submit(CreateCommand{orphan, false});
+    ASSERT_TRUE(made) << made.error().message();
     // The event of its creation comes before it can be seen.
-    ASSERT_TRUE(store_->append_events({{0, "test.look", "orphan", {}, {}}}));
-    ASSERT_TRUE(eventually([&] { return !controller_->find("orphan"); }));
+    ASSERT_TRUE(store_->append_events({{0, "test.look", name, {}, {}}}));
+    ASSERT_TRUE(eventually([&] { return !controller_->find(name); }));
   }
   void pass(Duration by) {
     time_.advance(by);
@@ -347,6 +417,7 @@ class BackoffTest : public DeploymentsTest {
     return passed;
   }
   ManualClock time_;
+  int looks_ = 0;
 };
 
 TEST_F(BackoffTest, IsForgottenWhenTheReplicaHasHeldLongEnough) {
@@ -363,6 +434,79 @@ TEST_F(BackoffTest, IsForgottenWhenTheReplicaHasHeldLongEnough) {
   pass(Deployments::kSteadyAfter);
   end_replica();
   EXPECT_LT(time_to_replace(kLong / 8), kLong) << "as if it had never failed";
+}
+
+TEST_F(BackoffTest, ALowerNumberThatDoesNotComeKeepsAHigherOneForALimitedTime) {
+  ASSERT_TRUE(deployments_->add("web", "", config_, 2));
+  ASSERT_TRUE(settles({"web-1", "web-2"}));
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}, 1'000'000);
+  end_replica();
+  ASSERT_TRUE(deployments_->scale("web", 1));
+  look();
+  pass(Deployments::kSurplusPatience - std::chrono::seconds(1));
+  ASSERT_EQ(state_of("web-2"), State::kRunning);
+  pass(std::chrono::seconds(1));
+  EXPECT_TRUE(eventually([&] { return !controller_->find("web-2"); }));
+  driver_.heal();
+  EXPECT_TRUE(eventually([&] {
+    pass(std::chrono::minutes(5));
+    return running() == std::set<std::string>{"web-1"};
+  }));
+}
+
+// A reconciler that has read the goal and is held up before it acts.
+class HeldUpTest : public BackoffTest {
+ protected:
+  std::unique_ptr<Store> open_store() override {
+    auto made = std::make_unique<testing::FaultyStore>(Store::open(dir_ / "skerry.db").value());
+    faults_ = made.get();
+    return made;
+  }
+  // It has read that two more are wanted, which are to be made now: they failed, and their back-off is over.
+  void hold_before_creation() {
+    ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+    ASSERT_TRUE(settles({"web-1"}));
+    driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 5, "start", {}}, 1'000'000);
+    ASSERT_TRUE(deployments_->scale("web", 3));
+    ASSERT_TRUE(eventually([&] { return driver_.count(DriverCall::kStart) >= 3; }));
+    ASSERT_TRUE(settles({"web-1"}));
+    look();
+    faults_->hold_next_reader();
+    ASSERT_TRUE(store_->append_events({{0, "test.look", "web", {}, {}}}));
+    ASSERT_TRUE(faults_->await_held());
+    // What it had begun before.
+    ASSERT_TRUE(settles({"web-1"}));
+    driver_.heal();
+    starts_ = driver_.count(DriverCall::kStart);
+    time_.advance(std::chrono::seconds(1));
+  }
+  // Until all that it began has come to its end.
+  void go_on() {
+    faults_->let_go();
+    look();
+    deployments_.reset();
+  }
+  testing::FaultyStore* faults_ = nullptr;
+  int starts_ = 0;  // when it was held up
+};
+
+TEST_F(HeldUpTest, MakesNoReplicaThatAScaleDownHasTakenAway) {
+  ASSERT_NO_FATAL_FAILURE(hold_before_creation());
+  ASSERT_TRUE(deployments_->scale("web", 1));
+  go_on();
+  EXPECT_EQ(driver_.count(DriverCall::kStart), starts_);
+  EXPECT_EQ(running(), std::set<std::string>{"web-1"});
+}
+
+TEST_F(HeldUpTest, MakesNoReplicaOfARevisionThatIsNotWantedAnyMore) {
+  ASSERT_NO_FATAL_FAILURE(hold_before_creation());
+  Deployments::Change change;
+  change.config_json = R"({"rootfs_path":"/","memory_mb":128})";
+  change.max_unavailable = 3;
+  ASSERT_TRUE(deployments_->update("web", change));
+  faults_->let_go();
+  EXPECT_TRUE(eventually([&] { return !deployments_->find("web")->deployment.rolling; }));
+  EXPECT_EQ(driver_.count(DriverCall::kStart), starts_ + 3) << "each of the three once";
 }
 
 class ServicesTest : public DeploymentsTest {

@@ -1,7 +1,10 @@
 #include "core/deployment_plan.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "core/state_machine.h"
@@ -17,9 +20,36 @@ std::string_view why_replace(const ReplicaView& replica) {
   return {};
 }
 
-std::vector<ReplicaView> by_number(std::vector<ReplicaView> replicas) {
-  std::ranges::sort(replicas, {}, &ReplicaView::number);
-  return replicas;
+struct Roster {
+  std::set<std::uint32_t> taken;     // numbers, also of what is being deleted
+  std::vector<ReplicaView> staying;  // of the wanted numbers, in their order
+  std::vector<ReplicaView> surplus;
+};
+
+Roster sort_out(const DeploymentGoal& goal, std::vector<ReplicaView> present) {
+  std::ranges::sort(present, {}, &ReplicaView::number);
+  Roster roster;
+  for (const auto& replica : present) {
+    roster.taken.insert(replica.number);
+    if (replica.state == State::kDeleting) continue;
+    (replica.number <= goal.replicas ? roster.staying : roster.surplus).push_back(replica);
+  }
+  return roster;
+}
+
+bool serves(const ReplicaView& replica) { return is_ready(replica) && why_replace(replica).empty(); }
+bool is_right(const ReplicaView& replica) { return replica.current_revision && serves(replica); }
+
+// The surplus that goes on: as many as there are wanted numbers without a right replica. Of the current revision first,
+// as the other one may be what somebody wants to get rid of; then the lowest.
+std::vector<ReplicaView> held_of(const DeploymentGoal& goal, const Roster& roster) {
+  if (goal.surplus == Surplus::kLetGo) return {};
+  const auto lacking = goal.replicas - std::ranges::count_if(roster.staying, is_right);
+  std::vector<ReplicaView> held;
+  std::ranges::copy_if(roster.surplus, std::back_inserter(held), serves);
+  std::ranges::stable_partition(held, &ReplicaView::current_revision);
+  if (std::cmp_greater(held.size(), lacking)) held.resize(static_cast<std::size_t>(lacking));
+  return held;
 }
 
 }  // namespace
@@ -29,26 +59,16 @@ bool is_ready(const ReplicaView& replica) {
 }
 
 std::vector<ReplicaStep> plan_deployment(const DeploymentGoal& goal, const std::vector<ReplicaView>& present) {
+  const Roster roster = sort_out(goal, present);
+  const auto held = held_of(goal, roster);
   std::vector<ReplicaStep> steps;
-  std::set<std::uint32_t> taken;
-  std::set<std::uint32_t> going;
-  std::vector<ReplicaView> kept;
-  for (const auto& replica : by_number(present)) {
-    taken.insert(replica.number);
-    if (replica.state == State::kDeleting) {
-      going.insert(replica.number);
-    } else {
-      kept.push_back(replica);
-    }
+  for (const auto& replica : roster.surplus) {
+    if (std::ranges::find(held, replica) == held.end())
+      steps.push_back({ReplicaAct::kRemove, replica.number, "scale down"});
   }
-  // Too many: the highest numbers go, whatever state they are in.
-  while (kept.size() > goal.replicas) {
-    steps.push_back({ReplicaAct::kRemove, kept.back().number, "scale down"});
-    kept.pop_back();
-  }
-  std::uint32_t ready = 0;
+  auto ready = static_cast<std::uint32_t>(held.size());
   std::vector<ReplicaView> outdated;
-  for (const auto& replica : kept) {
+  for (const auto& replica : roster.staying) {
     if (const auto why = why_replace(replica); !why.empty()) {
       steps.push_back({ReplicaAct::kRemove, replica.number, why});
     } else {
@@ -64,12 +84,9 @@ std::vector<ReplicaStep> plan_deployment(const DeploymentGoal& goal, const std::
     steps.push_back({ReplicaAct::kRemove, replica.number, "older revision"});
   }
   std::ranges::sort(steps, {}, &ReplicaStep::number);
-  auto missing = goal.replicas - static_cast<std::uint32_t>(kept.size());
-  for (std::uint32_t number = 1; missing > 0; ++number) {
-    if (taken.contains(number) && !going.contains(number)) continue;
-    // A number that is being deleted will be free soon, and is then the lowest: wait for it.
-    if (!going.contains(number)) steps.push_back({ReplicaAct::kCreate, number, "scale up"});
-    --missing;
+  // A number that is being deleted will be free soon: wait for it.
+  for (std::uint32_t number = 1; number <= goal.replicas; ++number) {
+    if (!roster.taken.contains(number)) steps.push_back({ReplicaAct::kCreate, number, "scale up"});
   }
   return steps;
 }

@@ -1,8 +1,13 @@
 // What a deployment needs next: which replicas to make and which to remove. Pure and level-triggered.
 //
-// Replicas are numbered from 1; the lowest free number is filled first, and scaling down removes the highest numbers.
-// A replica that ended by itself, or is unhealthy, is removed so that its number is filled anew. A replica of an older
-// revision is replaced while no more than `max_unavailable` of the wanted ones are missing or not ready.
+// Replicas are numbered from 1 to the number that is wanted; the lowest free number is filled first, and scaling down
+// removes those above, the highest first. A replica that ended by itself, or is unhealthy, is removed so that its
+// number is filled anew. A replica of an older revision is replaced while no more than `max_unavailable` of the wanted
+// ones are missing or not ready.
+//
+// What is above serves on in the stead of numbers that have no ready replica of the current revision, one for each,
+// until they have it: to scale down takes nothing away that is needed meanwhile. Who plans says for how long
+// (Surplus::kLetGo), so that a number that never gets ready does not keep others for ever.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +31,16 @@ struct ReplicaView {
   bool operator==(const ReplicaView&) const = default;
 };
 
+// Of ready replicas above the wanted number.
+enum class Surplus : std::uint8_t {
+  kHold,  // as long as they are needed
+  kLetGo,
+};
+
 struct DeploymentGoal {
   std::uint32_t replicas = 0;
   std::uint32_t max_unavailable = 1;  // at least 1: a rolling update must be able to move
+  Surplus surplus = Surplus::kHold;
 };
 
 enum class ReplicaAct : std::uint8_t { kCreate, kRemove };

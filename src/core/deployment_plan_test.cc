@@ -26,9 +26,42 @@ TEST(DeploymentPlan, FillsTheLowestFreeNumbersFirst) {
 }
 
 TEST(DeploymentPlan, ScalesDownFromTheHighestNumber) {
-  const auto steps = plan_deployment({2, 1}, {running(5), running(1), running(3), running(4)});
+  auto steps = plan_deployment({3, 1}, {running(5), running(1), running(3), running(4), running(2)});
   EXPECT_EQ(numbers(steps, ReplicaAct::kRemove), (std::vector<std::uint32_t>{4, 5}));
   EXPECT_TRUE(numbers(steps, ReplicaAct::kCreate).empty());
+  steps = plan_deployment({2, 1}, {running(5), running(1), running(3), running(4)});
+  EXPECT_EQ(numbers(steps, ReplicaAct::kRemove), (std::vector<std::uint32_t>{4, 5})) << "3 serves until there is 2";
+  EXPECT_EQ(numbers(steps, ReplicaAct::kCreate), (std::vector<std::uint32_t>{2}));
+}
+
+// As after a rollback and a scale-down, one upon the other.
+TEST(DeploymentPlan, AReadyOneAboveServesUntilTheLowerOneIsRight) {
+  std::vector<ReplicaView> present{running(1), running(2), running(3)};
+  present[0].current_revision = false;
+  const auto steps = plan_deployment({1, 1}, present);
+  ASSERT_EQ(steps.size(), 2U);
+  EXPECT_EQ(steps[0], (ReplicaStep{ReplicaAct::kRemove, 1, "older revision"}));
+  EXPECT_EQ(steps[1], (ReplicaStep{ReplicaAct::kRemove, 3, "scale down"}));
+  present = {running(2)};
+  EXPECT_EQ(plan_deployment({1, 1}, present), (std::vector{ReplicaStep{ReplicaAct::kCreate, 1, "scale up"}}));
+  present = {running(1), running(2)};
+  present[0].state = State::kStarting;
+  EXPECT_TRUE(plan_deployment({1, 1}, present).empty());
+  EXPECT_EQ(numbers(plan_deployment({1, 1, Surplus::kLetGo}, present), ReplicaAct::kRemove),
+            (std::vector<std::uint32_t>{2}))
+      << "nobody waits any longer";
+  present[0].state = State::kRunning;
+  EXPECT_EQ(numbers(plan_deployment({1, 1}, present), ReplicaAct::kRemove), (std::vector<std::uint32_t>{2}));
+}
+
+TEST(DeploymentPlan, OnlyWhatServesIsHeldAndRatherOfTheRightRevision) {
+  std::vector<ReplicaView> present{running(1), running(2), running(3), running(4)};
+  present[0].current_revision = present[1].current_revision = false;
+  present[3].state = State::kStarting;
+  EXPECT_EQ(numbers(plan_deployment({1, 1}, present), ReplicaAct::kRemove), (std::vector<std::uint32_t>{1, 2, 4}));
+  present[2].health = Health::kUnhealthy;
+  EXPECT_EQ(numbers(plan_deployment({1, 1}, present), ReplicaAct::kRemove), (std::vector<std::uint32_t>{1, 3, 4}));
+  EXPECT_EQ(numbers(plan_deployment({0, 1}, present), ReplicaAct::kRemove), (std::vector<std::uint32_t>{1, 2, 3, 4}));
 }
 
 TEST(DeploymentPlan, ReplacesWhatEndedOrIsUnhealthy) {
@@ -136,7 +169,7 @@ class World {
     list.reserve(present_.size());
     for (const auto& [_, replica] : present_) list.push_back(replica);
     std::ranges::shuffle(list, random_);
-    lowest_let_go_ = UINT32_MAX;
+    const auto before = present_;
     for (const auto& step : plan_deployment(goal_, list)) {
       if (step.act == ReplicaAct::kCreate) {
         create(step.number);
@@ -144,10 +177,8 @@ class World {
         remove(step);
       }
     }
-    ASSERT_LE(kept(), goal_.replicas);
-    for (const auto& [number, replica] : present_) {
-      ASSERT_TRUE(number <= lowest_let_go_ || replica.state == State::kDeleting) << number << " is higher and stays";
-    }
+    check_surplus();
+    check_service(before);
   }
 
   // Without further trouble it comes to rest at the goal.
@@ -157,14 +188,44 @@ class World {
       reconcile();
     }
     ASSERT_EQ(present_.size(), goal_.replicas);
-    for (const auto& [_, replica] : present_) ASSERT_TRUE(replica.current_revision && is_ready(replica));
+    for (const auto& [number, replica] : present_) {
+      ASSERT_LE(number, goal_.replicas);
+      ASSERT_TRUE(is_right(replica));
+    }
   }
 
  private:
   std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_() % limit); }
-  [[nodiscard]] std::size_t kept() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(present_, [](const auto& each) { return each.second.state != State::kDeleting; }));
+  using Replicas = std::map<std::uint32_t, ReplicaView>;
+  static bool serves(const ReplicaView& replica) { return is_ready(replica) && replica.health != Health::kUnhealthy; }
+  static bool is_right(const ReplicaView& replica) { return replica.current_revision && serves(replica); }
+  template <typename Is>
+  static std::size_t count(const Replicas& replicas, Is is) {
+    return static_cast<std::size_t>(std::ranges::count_if(replicas, [&](const auto& each) { return is(each.second); }));
+  }
+  // What stays above the goal serves in the stead of a number that has no right replica, and the highest went first.
+  void check_surplus() {
+    const auto stay = [&](const auto& replica) {
+      return replica.number > goal_.replicas && replica.state != State::kDeleting;
+    };
+    const auto right = [&](const auto& replica) { return replica.number <= goal_.replicas && is_right(replica); };
+    ASSERT_LE(count(present_, stay) + count(present_, right), goal_.replicas);
+    for (const auto& [number, replica] : present_) {
+      if (!stay(replica)) continue;
+      ASSERT_TRUE(serves(replica)) << number;
+      const auto same = replica.current_revision;
+      for (const auto& [let_go, current] : let_go_) {
+        ASSERT_TRUE(current != same || let_go > number) << let_go << " went, and " << number << " stays";
+      }
+    }
+    let_go_.clear();
+  }
+  // Nothing that the plan did has taken away what was needed.
+  void check_service(const Replicas& before) {
+    const std::size_t most = std::max(1U, goal_.max_unavailable);
+    const std::size_t least = goal_.replicas > most ? goal_.replicas - most : 0;
+    ASSERT_GE(count(present_, serves), std::min(count(before, serves), least));
+    ASSERT_GE(count(present_, is_right), std::min<std::size_t>(count(before, is_right), goal_.replicas));
   }
   [[nodiscard]] std::uint32_t ready() const {
     return static_cast<std::uint32_t>(
@@ -187,7 +248,7 @@ class World {
     ASSERT_NE(found, present_.end()) << step.number << " is not there";
     ASSERT_NE(found->second.state, State::kDeleting) << step.number << " goes already";
     const bool was_ready = is_ready(found->second);
-    if (step.why == "scale down") lowest_let_go_ = std::min(lowest_let_go_, step.number);
+    if (step.why == "scale down" && serves(found->second)) let_go_[step.number] = found->second.current_revision;
     found->second.state = State::kDeleting;
     if (step.why == "older revision" && was_ready) {
       ASSERT_GE(ready() + std::max(1U, goal_.max_unavailable), goal_.replicas) << "too many at once";
@@ -195,9 +256,9 @@ class World {
   }
 
   std::mt19937 random_;
-  std::map<std::uint32_t, ReplicaView> present_;
+  Replicas present_;
   DeploymentGoal goal_;
-  std::uint32_t lowest_let_go_ = UINT32_MAX;  // by the last plan, to scale down
+  std::map<std::uint32_t, bool> let_go_;  // by this plan, to scale down: of the current revision?
 };
 
 TEST(DeploymentPlan, ConvergesFromAnywhere) {

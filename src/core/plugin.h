@@ -38,7 +38,8 @@ struct Deployment {
   std::string previous_plugin;
   std::string previous_plugin_version;
   std::string previous_config_json;
-  bool rolling = false;  // an update is under way: not yet have all replicas of the new revision been ready
+  bool rolling = false;    // its replicas are being replaced: not yet have all of the new revision been ready
+  bool reverting = false;  // and that revision is the one it ran before: failures do not take it back
   std::optional<ServiceSpec> service;  // with its address; none: it has no virtual address
   bool operator==(const Deployment&) const = default;
 };

@@ -41,18 +41,20 @@ Status upsert_deployment(Connection& connection, const Deployment& deployment) {
   connection
       .query(
           "INSERT INTO deployments (name, plugin, plugin_version, replicas, config, created_at, max_unavailable,"
-          " previous_plugin, previous_plugin_version, previous_config, rolling, service_address, service_ports)"
-          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          " previous_plugin, previous_plugin_version, previous_config, rolling, reverting, service_address,"
+          " service_ports)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
           " ON CONFLICT (name) DO UPDATE SET plugin = excluded.plugin, plugin_version = excluded.plugin_version,"
           " replicas = excluded.replicas,"
           " config = excluded.config, created_at = excluded.created_at, max_unavailable = excluded.max_unavailable,"
           " previous_plugin = excluded.previous_plugin,"
           " previous_plugin_version = excluded.previous_plugin_version, previous_config = excluded.previous_config,"
-          " rolling = excluded.rolling, service_address = excluded.service_address,"
+          " rolling = excluded.rolling, reverting = excluded.reverting, service_address = excluded.service_address,"
           " service_ports = excluded.service_ports")
       .bind(deployment.name, null_if_empty(deployment.plugin), deployment.plugin_version, deployment.replicas,
             deployment.config_json, deployment.created_at, deployment.max_unavailable, deployment.previous_plugin,
             deployment.previous_plugin_version, deployment.previous_config_json, deployment.rolling ? 1 : 0,
+            deployment.reverting ? 1 : 0,
             null_if_empty(deployment.service ? deployment.service->address : std::string()),
             ports_text(deployment.service))
       .run();
@@ -69,7 +71,7 @@ Status delete_deployment(Connection& connection, const std::string& name) {
 std::vector<Deployment> select_deployments(Connection& connection) {
   Query query = connection.query(
       "SELECT name, plugin, plugin_version, replicas, config, created_at, max_unavailable, previous_plugin,"
-      " previous_plugin_version, previous_config, rolling, service_address, service_ports"
+      " previous_plugin_version, previous_config, rolling, reverting, service_address, service_ports"
       " FROM deployments ORDER BY name");
   std::vector<Deployment> deployments;
   while (query.next()) {
@@ -85,7 +87,8 @@ std::vector<Deployment> select_deployments(Connection& connection) {
     each.previous_plugin_version = query.text(8);
     each.previous_config_json = query.text(9);
     each.rolling = query.number(10) != 0;
-    each.service = read_service(query.text(11), query.text(12));
+    each.reverting = query.number(11) != 0;
+    each.service = read_service(query.text(12), query.text(13));
     deployments.push_back(std::move(each));
   }
   return deployments;

@@ -183,7 +183,12 @@ CREATE TABLE zones (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
+// A rollback is under way until all replicas are ready, as an update is.
+constexpr const char* kVersion7 = R"sql(
+ALTER TABLE deployments ADD COLUMN reverting INTEGER NOT NULL DEFAULT 0 CHECK (reverting IN (0, 1));
+)sql";
+
+constexpr std::array kMigrations{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
 
 std::int64_t pragma(Connection& connection, const char* sql) {
   Query query = connection.query(sql);

@@ -343,7 +343,7 @@ TEST_F(StoreTest, DeploymentsAreReplacedAndRemoved) {
   Deployment web = deployment("web", 2);
   web.max_unavailable = 2;
   web.previous_config_json = R"({"memory_mb":64})";
-  web.rolling = true;
+  web.rolling = web.reverting = true;
   web.service = ServiceSpec{"192.168.127.2", {{"", 80, 8080, Protocol::kTcp}, {"", 53, 53, Protocol::kUdp}}};
   ASSERT_TRUE(store_->put_deployment(web, {event("deployment.created", "web")}));
   web.replicas = 5;

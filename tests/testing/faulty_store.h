@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +27,22 @@ class FaultyStore final : public Store {
   // Events are stored, and nobody is told until tell_news().
   void lose_news() { deaf_ = true; }
   void tell_news() { deaf_ = false; }
+
+  // The next who reads the deployments has them, and does not go on with them until let_go(), ten seconds at most.
+  void hold_next_reader() {
+    const std::lock_guard lock(mutex_);
+    hold_ = Hold::kNext;
+  }
+  // Waits until it has arrived; false when nobody has within ten seconds.
+  bool await_held() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kHoldLimit, [this] { return hold_ == Hold::kHeld; });
+  }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    hold_ = Hold::kNone;
+    changed_.notify_all();
+  }
 
   // Whoever waits for news looks again, as it would when it has waited long enough.
   void wake() { listener_(real_->last_event_id().value()); }
@@ -107,7 +127,9 @@ class FaultyStore final : public Store {
   }
   Result<std::vector<Deployment>> deployments() override {
     TRY(living());
-    return real_->deployments();
+    auto read = real_->deployments();
+    stop_if_held();
+    return read;
   }
   Status add_zone(const Zone& zone, const std::vector<Event>& events) override {
     TRY(living());
@@ -139,6 +161,16 @@ class FaultyStore final : public Store {
   }
 
  private:
+  static constexpr auto kHoldLimit = std::chrono::seconds(10);
+  enum class Hold : std::uint8_t { kNone, kNext, kHeld };
+  void stop_if_held() {
+    std::unique_lock lock(mutex_);
+    if (hold_ != Hold::kNext) return;
+    hold_ = Hold::kHeld;
+    changed_.notify_all();
+    changed_.wait_for(lock, kHoldLimit, [this] { return hold_ == Hold::kNone; });
+    hold_ = Hold::kNone;
+  }
   [[nodiscard]] Status living() const {
     if (!dead_) return {};
     return fail(ErrorCode::kUnavailable, "the daemon of this store was killed");
@@ -146,6 +178,9 @@ class FaultyStore final : public Store {
 
   std::atomic<bool> dead_ = false;
   std::atomic<bool> deaf_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Hold hold_ = Hold::kNone;
   std::function<void(std::uint64_t)> listener_;
   std::unique_ptr<Store> real_;
 };
