@@ -5,6 +5,9 @@
 namespace skerry::cli {
 namespace {
 
+constexpr std::int64_t kWaitSeconds = 600;
+constexpr std::int64_t kMostWaitSeconds = 7LL * 24 * 3600;
+
 void add_plugins(CLI::App& app, Invocation& invocation) {
   auto* plugins = add_group(app, "plugins", "Named, versioned manifests of what can be run; without a verb: list them");
   list_by_itself(plugins, invocation, list_plugins);
@@ -50,6 +53,16 @@ void add_service_options(CLI::App& verb, DeploymentOptions& options) {
                   "The virtual address (default: a free one of the zone's subnet)");
 }
 
+void add_wait(CLI::App& verb, DeploymentOptions& options) {
+  // A flag, for its value is written with '=': as an option it would swallow the name.
+  verb.add_flag_function(
+          cat("--wait{", kWaitSeconds, "}"), [&options](std::int64_t seconds) { options.wait_seconds = seconds; },
+          cat("Wait until all replicas are ready, or it was taken back; --wait=SECONDS: not longer (default ",
+              kWaitSeconds, ")"))
+      ->check(CLI::Range(std::int64_t{1}, kMostWaitSeconds).description(""))
+      ->type_name("");
+}
+
 void add_deployments(CLI::App& app, Invocation& invocation) {
   auto* deployments = add_group(app, "deployments", "Replicas, kept at a number; without a verb: list them");
   list_by_itself(deployments, invocation, list_deployments);
@@ -80,9 +93,12 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   scale->add_option_function<std::string>("NAME", [options](const std::string& name) { options->names = {name}; })
       ->required();
   scale->add_option("REPLICAS,--replicas", options->replicas, "How many")->required();
+  add_wait(*scale, *options);
   auto* update_one =
       add_action(*deployments, invocation, "update", "Replace the replicas, one by one, by a new configuration",
-                 "  skerry deployments update web --config web-2.json\n", options, update_deployment);
+                 "  skerry deployments update web --config web-2.json\n"
+                 "  skerry deployments update web --plugin nginx --wait=120\n",
+                 options, update_deployment);
   update_one->add_option("NAME", options->names)->required()->expected(1);
   update_one->add_option("--plugin", options->plugin,
                          "What its replicas are to run: NAME (the newest) or NAME@VERSION");
@@ -96,9 +112,11 @@ void add_deployments(CLI::App& app, Invocation& invocation) {
   update_one->add_flag("--no-service", options->no_service, "Give the virtual address back")
       ->excludes("--service-port")
       ->excludes("--service-address");
+  add_wait(*update_one, *options);
   auto* roll_back = add_action(*deployments, invocation, "rollback", "Go back to what it ran before the last update",
                                "  skerry deployments rollback web\n", options, roll_back_deployment);
   roll_back->add_option("NAME", options->names)->required()->expected(1);
+  add_wait(*roll_back, *options);
   auto* show_one = add_action(*deployments, invocation, "show", "Show", "  skerry deployments show web\n", options,
                               show_deployments);
   show_one->add_option("NAME", options->names)->required();

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/listing.h"
 #include "cli/output.h"
+#include "cli/rollout.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "core/plugin_version.h"
@@ -53,14 +54,25 @@ std::string service_text(const wire::JsonNode& deployment) {
   return cat(address, ' ', join(ports, ","));
 }
 
-Status report(const Session& session, const std::string& body) {
-  const auto json = TRY(wire::JsonNode::parse(body));
+Status report(const Session& session, const wire::JsonNode& json) {
   if (session.settings.output == OutputForm::kJson) return print_json(json);
   if (session.settings.quiet) return {};
   const auto reason = json.text("reason");
   return print(cat(json.text("name"), ": ", json.text("replicas"), " wanted, ", json.text("ready"), " ready",
                    service_text(json).empty() ? "" : cat(", at ", service_text(json)),
                    reason.empty() ? "" : cat(" (", reason, ")"), '\n'));
+}
+
+// Asks for it, and where that was said waits until it has come to its end.
+Outcome change(const Session& session, const DeploymentOptions& options, std::string_view method,
+               std::string_view below, const std::string& body) {
+  const auto& name = options.names.front();
+  const auto ask = [&]() -> Result<wire::JsonNode> {
+    return wire::JsonNode::parse(TRY(session.http.expect(method, cat(deployment_path(name), below), body)).body);
+  };
+  const auto json = options.wait_seconds ? TRY(change_and_wait(session, name, *options.wait_seconds, ask)) : TRY(ask());
+  TRY(report(session, json));
+  return kExitSuccess;
 }
 
 }  // namespace
@@ -89,16 +101,15 @@ Outcome create_deployment(const Session& session, const DeploymentOptions& optio
   if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
   TRY(put_service(json, options));
   json.field("replicas", options.replicas.value_or(1)).end_object();
-  TRY(report(session, TRY(session.http.expect("POST", kDeployments, std::move(json).text())).body));
+  const auto answer = TRY(session.http.expect("POST", kDeployments, std::move(json).text()));
+  TRY(report(session, TRY(wire::JsonNode::parse(answer.body))));
   return kExitSuccess;
 }
 
 Outcome scale_deployment(const Session& session, const DeploymentOptions& options) {
   wire::JsonWriter json;
   json.begin_object().field("replicas", options.replicas.value_or(1)).end_object();
-  const auto path = deployment_path(options.names.front());
-  TRY(report(session, TRY(session.http.expect("PATCH", path, std::move(json).text())).body));
-  return kExitSuccess;
+  return change(session, options, "PATCH", "", std::move(json).text());
 }
 
 Outcome update_deployment(const Session& session, const DeploymentOptions& options) {
@@ -116,15 +127,11 @@ Outcome update_deployment(const Session& session, const DeploymentOptions& optio
   if (options.max_unavailable) json.field("max_unavailable", *options.max_unavailable);
   TRY(put_service(json, options));
   json.end_object();
-  const auto path = deployment_path(options.names.front());
-  TRY(report(session, TRY(session.http.expect("PATCH", path, std::move(json).text())).body));
-  return kExitSuccess;
+  return change(session, options, "PATCH", "", std::move(json).text());
 }
 
 Outcome roll_back_deployment(const Session& session, const DeploymentOptions& options) {
-  const auto path = deployment_path(options.names.front()) + "/rollback";
-  TRY(report(session, TRY(session.http.expect("POST", path)).body));
-  return kExitSuccess;
+  return change(session, options, "POST", "/rollback", "");
 }
 
 Outcome show_deployments(const Session& session, const DeploymentOptions& options) {

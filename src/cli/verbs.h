@@ -185,6 +185,7 @@ struct DeploymentOptions {
   std::string service_address;
   std::vector<std::string> service_ports;
   bool no_service = false;
+  std::optional<std::int64_t> wait_seconds;  // until it has come to its end, at most so long
 };
 Outcome list_deployments(const Session& session);
 Outcome create_deployment(const Session& session, const DeploymentOptions& options);

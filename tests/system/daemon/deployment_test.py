@@ -83,6 +83,37 @@ class Deployments(skerry_host.HostCase):
         types = [json.loads(line)["type"] for line in self.host.skerry("events", "--output", "json").stdout.splitlines()]
         self.assertIn("deployment.rolled_back", types)
 
+    def test_the_command_line_waits_for_the_end(self):
+        self.host.skerry("deployments", "create", "web", "--config", self.config("old"), "--replicas", "2")
+        self.settles("web-1", "web-2")
+        done = self.host.skerry("deployments", "update", "web", "--config", self.config("new"), "--wait")
+        self.assertEqual(done.stdout, "web: 2 wanted, 2 ready\n")
+        self.assertEqual({self.word_of(name) for name in ("web-1", "web-2")}, {"new"})
+        self.host.skerry("deployments", "rollback", "web", "--wait=120")
+        self.assertEqual({self.word_of(name) for name in ("web-1", "web-2")}, {"old"})
+        # Upon an update that has just begun: nothing is over until it is.
+        self.host.skerry("deployments", "update", "web", "--config", self.config("new"))
+        self.host.skerry("deployments", "scale", "web", "1", "--wait")
+        self.assertEqual(set(self.replicas()), {"web-1"})
+        self.assertEqual(self.word_of("web-1"), "new")
+
+    def test_the_command_line_tells_why_it_waited_in_vain(self):
+        self.host.skerry("deployments", "create", "web", "--config", self.config("good"), "--replicas", "1")
+        self.settles("web-1")
+        bad = self.config("bad", ["sh", "-c", "exit 3"])
+        done = self.host.skerry("deployments", "update", "web", "--config", bad, "--wait", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "web: was taken back: web-1: .*exit code 3")
+        self.settles("web-1")
+        # It is alive, and never answers its check.
+        deaf = self.config("deaf", ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"])
+        done = self.host.skerry("deployments", "update", "web", "--config", deaf, "--wait=1", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "web: 0 of 1 ready, .* after 1 s")
+        for nonsense in ("--wait=0", "--wait=soon"):
+            done = self.host.skerry("deployments", "rollback", "web", nonsense, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+
 
 if __name__ == "__main__":
     skerry_host.main()
