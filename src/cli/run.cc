@@ -70,13 +70,21 @@ Result<wire::JsonNode> post(const Session& session, const RunOptions& options, w
   return wire::JsonNode::parse(answer.body);
 }
 
+// "nginx@9" where nginx is a plugin is no image that could be pulled.
+Status check_version(const Session& session, const PluginRef& named) {
+  const auto any = TRY(session.http.call("GET", cat("/api/v1/plugins/", escape(named.name))));
+  if (any.status != 200) return {};
+  return fail(ErrorCode::kNotFound, cat("plugin \"", named.name, "\" has no version \"", named.version, "\""),
+              "see: skerry plugins list");
+}
+
 // A name that is an installed plugin's means the plugin; an image of that name is told apart by its tag or registry.
 Status prefer_plugin(const Session& session, const RunOptions& options, EnvironmentSpec& spec) {
   const auto named = parse_plugin_ref(options.source);
   const bool may_be = spec.plugin.empty() && is_dns_label(named.name) && !named.version.starts_with("sha256:");
   if (options.source.empty() || !may_be) return {};
   const auto found = TRY(session.http.call("GET", cat("/api/v1/plugins/", escape(options.source))));
-  if (found.status != 200) return {};
+  if (found.status != 200) return named.version.empty() ? Status() : check_version(session, named);
   spec.plugin = named.name;
   spec.plugin_version = named.version;
   spec.image.clear();
