@@ -1,4 +1,5 @@
-// skerry stats: what environments use; on a terminal a table that is drawn anew every second.
+// skerry stats: what environments use; on a terminal a table that is drawn anew every second. Else a table of one
+// second, or JSON of this moment.
 #include <poll.h>
 #include <unistd.h>
 
@@ -74,6 +75,11 @@ Outcome stats(const Session& session, const TargetOptions& options, StatsForm fo
   const bool for_eyes = ::isatty(STDOUT_FILENO) == 1 && session.settings.output == OutputForm::kTable;
   const bool follow = form == StatsForm::kFollow || (form == StatsForm::kByOutput && for_eyes);
   const bool redraw = follow && for_eyes;
+  // The share of a processor is what lies between two samples.
+  if (!follow && session.settings.output == OutputForm::kTable) {
+    TRY(sample(session, options, marks));
+    ::poll(nullptr, 0, kPeriodMs);
+  }
   do {
     const auto text = TRY(sample(session, options, marks));
     TRY(print(redraw ? cat("\033[H\033[2J", text) : text));

@@ -220,6 +220,12 @@ class Lifecycle(DaemonCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("Read-only", done.stderr)
 
+    def test_one_look_at_the_statistics_has_a_share_of_the_processor(self):
+        self.host.skerry("run", "-d", "--name", "busy", self.image, "--", "sh", "-c", "while :; do :; done")
+        head, line = self.host.skerry("stats", "busy").stdout.splitlines()
+        self.assertRegex(head, r"^NAME +CPU ")
+        self.assertRegex(line, r"^busy +[1-9][0-9]*\.[0-9] % ")
+
 
 class Files(DaemonCase):
     def test_a_plugin_from_a_url(self):
