@@ -33,7 +33,7 @@ Result<std::int64_t> last_event(const Session& session) {
 
 // Why it does not run what was asked for any more.
 Error why_changed(const Session& session, const std::string& name, std::int64_t after) {
-  const Error other{ErrorCode::kConflict, 0, cat(name, ": somebody else has changed what it is to run"), {}};
+  Error other{ErrorCode::kConflict, 0, cat(name, ": somebody else has changed what it is to run"), {}};
   const auto answer = session.http.expect(
       "GET", cat("/api/v1/events?after=", after, "&type=deployment.rolled_back&resource=", escape(name)));
   if (!answer) return other;
@@ -67,7 +67,7 @@ std::string rollout_line(const wire::JsonNode& deployment) {
 Result<wire::JsonNode> change_and_wait(const Session& session, const std::string& name, std::int64_t seconds,
                                        const DeploymentChange& change) {
   const auto before = TRY(last_event(session));
-  const auto asked = TRY(change());
+  auto asked = TRY(change());
   const SystemClock clock;
   const MonoTime until = clock.monotonic() + std::chrono::seconds(seconds);
   const InterruptGuard guard;
