@@ -18,6 +18,8 @@ namespace {
 // A plan that never comes to rest is a bug; it must not hold a worker for ever.
 constexpr int kMaxSteps = 32;
 constexpr Duration kRetryAfter = std::chrono::seconds(5);
+// Those who have hung up are among them until its end.
+constexpr std::size_t kMostWaiters = 4096;
 
 }  // namespace
 
@@ -90,9 +92,15 @@ void Actor::restore_run(const std::string& directory, Completion done) {
 void Actor::wake() { enqueue({std::nullopt, nullptr, false}); }
 
 void Actor::wait_exit(Completion done) {
+  bool crowded = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!gone_) waiters_.push_back(std::exchange(done, nullptr));
+    crowded = !gone_ && waiters_.size() >= kMostWaiters;
+    if (!gone_ && !crowded) waiters_.push_back(std::exchange(done, nullptr));
+  }
+  if (crowded) {
+    done(fail(ErrorCode::kResourceExhausted, cat(kMostWaiters, " wait for the end of \"", place_.name, "\" already")));
+    return;
   }
   if (done) {
     done(snapshot());

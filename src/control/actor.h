@@ -71,7 +71,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   void report_guest_restart(const Controller::GuestRestart& restart);
   // Look again: a run ended, a time has come, or the daemon just started.
   void wake();
-  // Calls `done` when no run is there and none is due.
+  // Calls `done` when no run is there and none is due. kResourceExhausted when thousands wait already.
   void wait_exit(Completion done);
   // Controller::save() and restore().
   void save_run(const std::string& directory, Completion done);
@@ -117,6 +117,7 @@ class Actor : public std::enable_shared_from_this<Actor> {
   Status do_start();
   Status do_stop(const StopRequest& stop);
   void leave_service();
+  void close_ports();
   Status do_freeze(Action action);
   Status do_suspend();
   Status do_restore(const std::string& directory);

@@ -66,7 +66,16 @@ Status Actor::record_start_failure(const Error& error) {
   changed.status.finished_at = context_.clock.now();
   history_.ended_at = context_.clock.monotonic();
   TRY(save(changed, "failed"));
+  close_ports();
   return fail(error);
+}
+
+// They may have been opened for the start; and another one that wanted them, and starts, gets them now.
+void Actor::close_ports() {
+  if (snapshot().spec.ports.empty()) return;
+  if (auto closed = context_.refresh_firewall(); !closed) {
+    log::warning("a published port may still be open", {{"name", place_.name}, {"error", closed.error().message()}});
+  }
 }
 
 Status Actor::do_stop(const StopRequest& stop) {

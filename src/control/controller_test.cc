@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <thread>
 
 #include "base/file_io.h"
 #include "control/controller_parts.h"
+#include "core/net.h"
 #include "core/plan.h"
 #include "testing/controller_fixture.h"
 #include "testing/faulty_store.h"
@@ -50,6 +52,35 @@ TEST_F(ControllerTest, AFailedFirstStartLeavesNothing) {
   EXPECT_TRUE(store_->leases()->empty());
   EXPECT_TRUE(sys::list_directory(dir_ / "state/environments")->empty());
   EXPECT_TRUE(sys::list_directory(dir_ / "run/environments")->empty());
+}
+
+TEST_F(ControllerTest, ThoseWhoWaitForAnEndAreBounded) {
+  const auto made = run(spec("web"));
+  ASSERT_TRUE(made);
+  std::atomic<int> told = 0;
+  std::atomic<int> refused = 0;
+  constexpr int kMany = 10'000;
+  for (int i = 0; i < kMany; ++i) {
+    controller_->wait_exit("web", [&](const Result<Environment>& last) { ++(last ? told : refused); });
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(told, 0);
+  const int waiting = kMany - refused;
+  ASSERT_TRUE(ask("web", Verb::kStop));
+  ASSERT_TRUE(wait_exit("web"));
+  EXPECT_EQ(told, waiting);
+}
+
+// Its ports were opened before the driver was asked.
+TEST_F(ControllerTest, AFailedStartLeavesNoPortOpen) {
+  EnvironmentSpec web = spec("web");
+  web.ports.push_back(parse_published_port("47111:80").value());
+  ASSERT_TRUE(run(web));
+  ASSERT_TRUE(ask("web", Verb::kStop));
+  driver_.fail_next(DriverCall::kStart, Error{ErrorCode::kIo, 0, "broken", {}});
+  ASSERT_FALSE(ask("web", Verb::kStart));
+  ASSERT_EQ(network_.applied().size(), 1U);
+  EXPECT_EQ(network_.applied().front().status.state, State::kFailed);
 }
 
 TEST_F(ControllerTest, WithoutFirewallNothingStarts) {

@@ -10,6 +10,7 @@
 #include "base/rollback.h"
 #include "base/sys_file.h"
 #include "base/text.h"
+#include "control/launch.h"
 #include "control/zone_bridge.h"
 #include "core/net.h"
 #include "core/state_machine.h"
@@ -218,11 +219,13 @@ class HostNetwork final : public Network {
     for (const auto& environment : environments) {
       while (before != last.end() && before->environment->id != environment->id) leave(gone, *before++, {});
       Entitled known = before == last.end() ? Entitled{} : std::move(*before++);
-      if (known.environment == environment) {
+      // Of one that is starting the answer hangs on the others too.
+      const bool stands_alone = environment->status.state != State::kStarting || environment->spec.ports.empty();
+      if (stands_alone && known.environment == environment) {
         now.push_back(std::move(known));
         continue;
       }
-      now.push_back(TRY(entitle(environment)));
+      now.push_back(TRY(entitle(environment, environments)));
       leave(fresh, now.back(), known);
       leave(gone, known, now.back());
     }
@@ -276,7 +279,13 @@ class HostNetwork final : public Network {
     return {};
   }
 
-  Result<Entitled> entitle(const EnvironmentView& environment) const {
+  // One that is starting on a port of another is about to be refused (control/launch.h). Until it is, its wish must not
+  // keep everybody else from getting their rules.
+  static bool is_contested(const Environment& environment, const EnvironmentViews& others) {
+    return environment.status.state == State::kStarting && !check_port_conflicts(environment, others);
+  }
+
+  Result<Entitled> entitle(const EnvironmentView& environment, const EnvironmentViews& others) const {
     Entitled out{environment, 0, {}, {}};
     const auto in =
         std::ranges::find(bridges_, environment->spec.zone, [](const auto& each) { return each.zone().name; });
@@ -285,7 +294,7 @@ class HostNetwork final : public Network {
     out.bridge = static_cast<std::size_t>(in - bridges_.begin());
     const Ipv4 ip = TRY(Ipv4::parse(environment->ip));
     out.ports.push_back({network::port_name(in->zone().bridge, environment->id), MacAddress::for_address(ip), ip});
-    if (!is_alive(environment->status.state)) return out;
+    if (!is_alive(environment->status.state) || is_contested(*environment, others)) return out;
     for (const auto& port : environment->spec.ports) {
       network::Publication publication;
       if (!port.host_ip.empty()) publication.host_ip = TRY(Ipv4::parse(port.host_ip));

@@ -22,15 +22,6 @@ Result<std::optional<NetworkAttachment>> make_attachment(const Environment& envi
   return out;
 }
 
-namespace {
-
-bool clash(const PublishedPort& a, const PublishedPort& b) {
-  if (a.host_port != b.host_port || a.protocol != b.protocol) return false;
-  return a.host_ip.empty() || b.host_ip.empty() || a.host_ip == b.host_ip;
-}
-
-}  // namespace
-
 Status check_port_conflicts(const Environment& candidate, const EnvironmentViews& others) {
   if (candidate.spec.ports.empty()) return {};
   for (const auto& other : others) {

@@ -8,6 +8,7 @@
 #include "base/capability_names.h"
 #include "base/text.h"
 #include "core/digest.h"
+#include "core/net.h"
 
 namespace skerry {
 namespace {
@@ -196,11 +197,8 @@ Status validate_ports(const EnvironmentSpec& spec) {
     if (spec.ports[i].host_port == 0) return wrong(cat("ports[", i, "].host_port"), "must be 1 to 65535");
     if (spec.ports[i].guest_port == 0) return wrong(cat("ports[", i, "].guest_port"), "must be 1 to 65535");
     for (std::size_t j = 0; j < i; ++j) {
-      const auto& a = spec.ports[i];
-      const auto& b = spec.ports[j];
-      if (a.host_port == b.host_port && a.protocol == b.protocol && a.host_ip == b.host_ip) {
-        return wrong(cat("ports[", i, "]"), cat("host port ", a.host_port, " is published twice"));
-      }
+      if (!clash(spec.ports[i], spec.ports[j])) continue;
+      return wrong(cat("ports[", i, "]"), cat("host port ", spec.ports[i].host_port, " is published twice"));
     }
   }
   return {};

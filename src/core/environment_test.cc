@@ -136,6 +136,8 @@ const std::vector<Wrong>& wrongs() {
       {"ports[0].host_port: ", [](S& s) { s.ports = {{"", 0, 80, Protocol::kTcp}}; }},
       {"ports[0].guest_port: ", [](S& s) { s.ports = {{"", 80, 0, Protocol::kTcp}}; }},
       {"ports[1]: ", [](S& s) { s.ports = {{"", 80, 1, Protocol::kTcp}, {"", 80, 2, Protocol::kTcp}}; }},
+      {"ports[1]: ", [](S& s) { s.ports = {{"", 80, 1, Protocol::kTcp}, {"127.0.0.1", 80, 2, Protocol::kTcp}}; }},
+      {"ports[1]: ", [](S& s) { s.ports = {{"127.0.0.1", 80, 1, Protocol::kTcp}, {"", 80, 1, Protocol::kTcp}}; }},
       {"kind: ", [](S& s) { s.kind = Kind::kTemplate, s.auto_remove = true; }},
       {"restart: ", [](S& s) { s.restart.mode = RestartMode::kAlways, s.auto_remove = true; }},
   };

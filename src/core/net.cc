@@ -172,6 +172,11 @@ Result<PublishedPort> parse_published_port(std::string_view text) {
   return port;
 }
 
+bool clash(const PublishedPort& a, const PublishedPort& b) {
+  if (a.host_port != b.host_port || a.protocol != b.protocol) return false;
+  return a.host_ip.empty() || b.host_ip.empty() || a.host_ip == b.host_ip;
+}
+
 std::string to_text(const PublishedPort& port) {
   std::string out = port.host_ip.empty() ? std::string() : cat(port.host_ip, ':');
   out += cat(port.host_port, ':', port.guest_port);

@@ -86,6 +86,8 @@ Result<Ipv4> lowest_free(const AddressPool& pool, const std::set<Ipv4>& leased);
 Result<PublishedPort> parse_published_port(std::string_view text);
 // The same form back; "/tcp" is left out.
 std::string to_text(const PublishedPort& port);
+// Whether they want the same port of the host: one without an address wants it on all of them.
+bool clash(const PublishedPort& a, const PublishedPort& b);
 std::string_view to_text(Protocol value);
 
 }  // namespace skerry
