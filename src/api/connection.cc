@@ -8,6 +8,7 @@
 #include "api/audit.h"
 #include "api/authorise.h"
 #include "api/handlers.h"
+#include "api/hang_up_watch.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "wire/problem.h"
@@ -241,8 +242,11 @@ class Session {
     const std::string who = request.caller.name;
     if (!response) {
       if (route->handler == exec_environment || route->handler == ask_workload) request.gone = watch_client();
-      Result<Response> answer = co_await call_handler(core_, *route, std::move(request));
-      if (answer && answer->later) answer = co_await wait_for(std::move(*answer->later));
+      const auto client = std::make_shared<HangUpWatch>(core_.io, stream_.socket().native_handle());
+      client->begin();
+      Result<Response> answer = co_await call_handler(core_, *route, std::move(request), client->let_go());
+      if (answer && answer->later) answer = co_await wait_for(std::move(*answer->later), *client);
+      client->end();
       if (answer) {
         response = std::move(*answer);
       } else {
@@ -259,9 +263,10 @@ class Session {
     co_return co_await deliver(std::move(*response), raw.keep_alive(), id);
   }
 
-  asio::awaitable<Result<Response>> wait_for(Later later) {
+  asio::awaitable<Result<Response>> wait_for(Later later, const HangUpWatch& client) {
     asio::steady_timer timer(core_.io);
     while (true) {
+      if (client.gone()) co_return client_is_gone();
       Result<std::optional<Response>> seen = co_await look_once(core_, later);
       if (!seen) co_return fail(std::move(seen).error());
       if (*seen) co_return std::move(**seen);

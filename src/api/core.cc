@@ -32,13 +32,20 @@ class Pending {
   T otherwise_;
 };
 
-// Starts `begin(complete)` on a worker; the coroutine goes on when `complete(value)` was called.
+// Starts `begin(complete)` on a worker; the coroutine goes on when `complete(value)` was called, or `let_go(value)`.
 template <typename T, typename Begin>
-asio::awaitable<T> on_worker(std::shared_ptr<Core> core, T otherwise, Begin begin) {
-  auto initiate = [](auto handler, std::shared_ptr<Core> shared, T fallback, Begin work) {
+asio::awaitable<T> on_worker(std::shared_ptr<Core> core, T otherwise, Begin begin,
+                             std::shared_ptr<std::function<void(T)>> let_go = nullptr) {
+  auto initiate = [let_go = std::move(let_go)](auto handler, std::shared_ptr<Core> shared, T fallback, Begin work) {
     using Handler = decltype(handler);
     auto* raw = shared.get();
     auto pending = std::make_shared<Pending<T, Handler>>(std::move(shared), std::move(handler), std::move(fallback));
+    if (let_go) {
+      // Not one that holds it: then nobody would see that all who could answer have dropped it.
+      *let_go = [weak = std::weak_ptr(pending)](T value) {
+        if (const auto still = weak.lock()) still->complete(std::move(value));
+      };
+    }
     asio::post(raw->workers, [raw, pending = std::move(pending), work = std::move(work)]() mutable {
       if (raw->stopping) return;  // answered with the fallback
       try {
@@ -56,13 +63,14 @@ asio::awaitable<T> on_worker(std::shared_ptr<Core> core, T otherwise, Begin begi
 
 }  // namespace
 
-asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request) {
+asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request, LetGo let_go) {
   Result<Response> unanswered = fail(ErrorCode::kInternal, "the request was not answered", "see the daemon's log");
   auto* context = &core.context;
   auto begin = [context, &route, request = std::move(request)](auto complete) mutable {
     route.handler(*context, std::move(request), std::move(complete));
   };
-  return on_worker<Result<Response>>(core.shared_from_this(), std::move(unanswered), std::move(begin));
+  return on_worker<Result<Response>>(core.shared_from_this(), std::move(unanswered), std::move(begin),
+                                     std::move(let_go));
 }
 
 asio::awaitable<Result<std::optional<std::string>>> next_piece(Core& core, BodySource& source) {

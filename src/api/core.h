@@ -57,8 +57,10 @@ struct Core : std::enable_shared_from_this<Core> {
 };
 
 // Runs the route's handler on a worker and completes with its answer on the I/O thread. A handler that forgets to
-// answer (drops its Reply) counts as one that failed.
-asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request);
+// answer (drops its Reply) counts as one that failed. `let_go` is set to what answers instead, at any time, on the I/O
+// thread.
+using LetGo = std::shared_ptr<std::function<void(Result<Response>)>>;
+asio::awaitable<Result<Response>> call_handler(Core& core, const Route& route, Request request, LetGo let_go);
 
 // Run on a worker, give their value on the I/O thread.
 asio::awaitable<Result<std::optional<Response>>> look_once(Core& core, const Later& later);

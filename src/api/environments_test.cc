@@ -138,6 +138,18 @@ TEST_F(EnvironmentsTest, WaitAnswersAtTheEndOfTheRun) {
   EXPECT_NE(socket.read_all().find("\"exit_code\":3"), std::string::npos);
 }
 
+// Connections are counted: one that waits for the end of a run, for nobody, would be one less for everybody.
+TEST_F(EnvironmentsTest, WhoHangsUpIsNotWaitedFor) {
+  add_running("web");
+  for (const char* behind : {"", "GET /healthz"}) {
+    auto socket = raw();
+    ASSERT_TRUE(socket.send(cat("POST /api/v1/environments/web/wait HTTP/1.1\r\nHost: x\r\n\r\n", behind)));
+    ASSERT_EQ(::shutdown(socket.fd(), SHUT_WR), 0);
+    pollfd poller{socket.fd(), POLLIN, 0};
+    ASSERT_EQ(::poll(&poller, 1, 10'000), 1) << "the connection is kept";
+  }
+}
+
 TEST_F(EnvironmentsTest, ACreationWithAHealthCheckAnswersWhenItIsHealthy) {
   auto socket = raw();
   const std::string body = R"({"image":"a","name":"web","health_check":{"endpoint":"/"}})";
