@@ -52,6 +52,19 @@ void declare_log(CLI::App& app, RawOptions& raw) {
       ->capture_default_str();
 }
 
+void declare_warm_pool(CLI::App& app, DaemonOptions& options) {
+  app.add_option("--warm-pool-mb", options.warm_pool_mib,
+                 "most memory of microVMs that are kept ready (plugins' warm_pool, --spares); 0: none are")
+      ->envname("SKERRY_WARM_POOL_MB")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--spares", options.spares,
+                 "of so many kinds of microVMs that were started twice or more within ten minutes one is kept ready")
+      ->envname("SKERRY_SPARES")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+}
+
 void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
   app.add_option("--state-dir", options.state_dir, "images, database, disks")
       ->envname("SKERRY_STATE_DIR")
@@ -106,16 +119,7 @@ void declare(CLI::App& app, DaemonOptions& options, RawOptions& raw) {
       ->envname("SKERRY_WORKERS")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  app.add_option("--warm-pool-mb", options.warm_pool_mib,
-                 "most memory of microVMs that are kept ready (plugins' warm_pool, --spares); 0: none are")
-      ->envname("SKERRY_WARM_POOL_MB")
-      ->check(CLI::Range(0, 1 << 30))
-      ->capture_default_str();
-  app.add_option("--spares", options.spares,
-                 "of so many kinds of microVMs that were started twice or more within ten minutes one is kept ready")
-      ->envname("SKERRY_SPARES")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
+  declare_warm_pool(app, options);
   app.add_option("--keep-events", options.keep_events, "events kept in the log: the newest ones")
       ->envname("SKERRY_KEEP_EVENTS")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
