@@ -187,6 +187,43 @@ TEST_F(TcpTest, AZonesTokenIsToldOnlyOfItsZones) {
   EXPECT_EQ(streamed.find("other"), std::string::npos);
 }
 
+// Streams, conversations and long waits end with the right to them; those of others go on.
+TEST_F(TcpTest, WhatLastsLongerThanItsTokenIsHungUpOn) {
+  add_running("web");
+  const auto doomed = bearer(token("operator", "[]", "doomed"));
+  const auto kept = bearer(token("operator", "[]", "kept"));
+  const std::string exec = R"({"command":["cat"]})";
+  const std::string requests[] = {
+      "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n",
+      cat("POST /api/v1/environments/web/exec HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: "
+          "skerry-frames\r\nContent-Type: application/json\r\nContent-Length: ",
+          exec.size(), "\r\n"),
+      "POST /api/v1/environments/web/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"};
+  std::vector<RawClient> theirs;
+  std::vector<RawClient> ours;
+  for (const auto& request : requests) {
+    const bool has_body = request.find("json") != std::string::npos;
+    for (const auto& [header, clients] : {std::pair(doomed, &theirs), std::pair(kept, &ours)}) {
+      clients->push_back(tcp());
+      ASSERT_TRUE(clients->back().send(cat(request, header, "\r\n", has_body ? exec : "")));
+    }
+  }
+  for (auto* clients : {&theirs, &ours}) {
+    clients->at(0).read_until("\r\n\r\n");
+    EXPECT_TRUE(clients->at(1).read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  }
+  ASSERT_EQ(client().call("DELETE", "/api/v1/tokens/doomed")->status, 204);
+  for (auto& each : theirs) {
+    pollfd end{each.fd(), POLLRDHUP, 0};
+    EXPECT_EQ(::poll(&end, 1, 10'000), 1) << requests[&each - theirs.data()];
+  }
+  for (auto& each : ours) {
+    pollfd end{each.fd(), POLLRDHUP, 0};
+    EXPECT_EQ(::poll(&end, 1, 0), 0) << requests[&each - ours.data()];
+  }
+  EXPECT_EQ(ask("GET", "/api/v1/environments", kept), 200);
+}
+
 TEST_F(TcpTest, AZonesTokenHasOnlyItsZonesDeployments) {
   ASSERT_TRUE(deployments_->add("mine", "", R"({"image":"a","zone":"work"})", 0));
   ASSERT_TRUE(deployments_->add("other", "", R"({"image":"a"})", 0));

@@ -9,6 +9,7 @@
 #include "api/authorise.h"
 #include "api/handlers.h"
 #include "api/hang_up_watch.h"
+#include "api/right_watch.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "wire/problem.h"
@@ -238,6 +239,13 @@ class Session {
     const MonoTime begun = core_.context.ports.clock.monotonic();
     const Route* route = nullptr;
     auto response = prepare(raw, request, route);
+    std::optional<RightWatch> right;
+    // Who comes by the unix socket has been asked by the kernel, once.
+    if (!response && !local_)
+      right.emplace(core_.io, stream_.socket().native_handle(), [this, &raw, was = request.caller] {
+        const auto now = identify(raw);
+        return now && now->name == was.name && now->role == was.role && now->zones == was.zones;
+      });
     const std::string subject = cat(request.method, " ", request.path);
     const std::string who = request.caller.name;
     if (!response) {
