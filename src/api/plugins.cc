@@ -146,6 +146,8 @@ Result<Operation> start_install(Context& context, const PluginManifest& manifest
       [&images, &store, &clock, manifest, plugin](OperationProgress& progress) -> ImagePort::Outcome {
         if (manifest.rootfs) TRY_IN("rootfs", images.fetch(*manifest.rootfs, progress));
         if (manifest.initramfs) TRY_IN("initramfs", images.fetch(*manifest.initramfs, progress));
+        // What was fetched so fast that nobody asked in between.
+        if (progress.cancelled()) return fail(ErrorCode::kCancelled, "cancelled");
         TRY(store_plugin(store, clock, plugin));
         return std::map<std::string, std::string>{{"name", plugin.name}, {"version", plugin.version}};
       });

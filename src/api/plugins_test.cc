@@ -55,7 +55,7 @@ TEST_F(PluginsTest, AnInstallationIsAnOperation) {
     began.set_value();
     const auto deadline = clock_.monotonic() + std::chrono::seconds(10);
     while (!progress.cancelled() && clock_.monotonic() < deadline) std::this_thread::yield();
-    return fail(ErrorCode::kCancelled, "cancelled");
+    return {};  // all of it was there already
   };
   serve();
   auto install = std::async(std::launch::async, [&] { return client().call("POST", "/api/v1/plugins", manifest("")); });

@@ -47,7 +47,8 @@ Deployments::~Deployments() {
 
 void Deployments::retry_at_once(const std::string& deployment) {
   const std::lock_guard lock(mutex_);
-  backoffs_.clear();
+  // Only its own: others' replicas are other people's.
+  std::erase_if(backoffs_, [&](const auto& each) { return replica_number(deployment, each.first) != 0; });
   surplus_since_.erase(deployment);
 }
 

@@ -436,6 +436,23 @@ TEST_F(BackoffTest, IsForgottenWhenTheReplicaHasHeldLongEnough) {
   EXPECT_LT(time_to_replace(kLong / 8), kLong) << "as if it had never failed";
 }
 
+TEST_F(BackoffTest, IsForgottenForAChangeOfItsOwnDeploymentAlone) {
+  constexpr auto kLong = std::chrono::seconds(8);
+  ASSERT_TRUE(deployments_->add("web", "", config_, 1));
+  ASSERT_TRUE(deployments_->add("other", "", config_, 0));
+  ASSERT_TRUE(settles({"web-1"}));
+  for (int i = 0; i < 5; ++i) {
+    end_replica();
+    time_to_replace(kLong);
+  }
+  ASSERT_TRUE(deployments_->scale("other", 0));
+  end_replica();
+  EXPECT_GE(time_to_replace(kLong / 4), kLong);
+  ASSERT_TRUE(deployments_->scale("web", 1));
+  end_replica();
+  EXPECT_LT(time_to_replace(kLong / 8), kLong);
+}
+
 TEST_F(BackoffTest, ALowerNumberThatDoesNotComeKeepsAHigherOneForALimitedTime) {
   ASSERT_TRUE(deployments_->add("web", "", config_, 2));
   ASSERT_TRUE(settles({"web-1", "web-2"}));
