@@ -98,7 +98,8 @@ class ApiTest : public ::testing::Test {
     address.sin_family = AF_INET;
     address.sin_port = htons(server_->tcp_port());
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const int answer = socket ? ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) : -1;
+    EXPECT_EQ(answer, 0);
     return RawClient(std::move(socket));
   }
   static wire::JsonNode json(const Result<cli::HttpAnswer>& answer) {
