@@ -77,10 +77,10 @@ class Changed(skerry_host.HostCase):
         self.start_microvm("before")
         folder = pathlib.Path(f"{self.host.place}/state/boot")
         paths = [path for path in folder.iterdir() if path.is_file() and folder.joinpath(f"{path.name}.sha256").exists()]
-        self.assertEqual(sorted(path.name.split("-")[0] for path in paths), ["initramfs", "overlay", "vmlinux"])
+        self.assertEqual(sorted(path.name.split("-")[0] for path in paths), ["initramfs", "layer", "vmlinux"])
         for memory, spoil in ((144, self.overwrite_in_place), (160, self.cut_short)):
             # Not of the empty layer: it is long, and each of them has an identity of its own.
-            good = {path: path.read_bytes() for path in paths if not path.name.startswith("overlay")}
+            good = {path: path.read_bytes() for path in paths if not path.name.startswith("layer")}
             if spoil == self.cut_short:
                 self.host.kill()
             for path in paths:

@@ -216,8 +216,10 @@ class Attacks(ocitest.OciTest):
                         if len(status["NSpid"].split()) < 2:
                             continue  # still outside of the PID namespace
                         os.kill(int(pid), signal.SIGSTOP)
-                        with open(f"/proc/{pid}/status") as file:
-                            status = dict(line.split(":", 1) for line in file.read().splitlines())
+                        # It may be in the middle of its exec, and stops when that has been done: as the program.
+                        while status["State"].split()[0] not in "TXZ":
+                            with open(f"/proc/{pid}/status") as file:
+                                status = dict(line.split(":", 1) for line in file.read().splitlines())
                         with open(f"/proc/{pid}/cmdline") as file:
                             if file.read().startswith("skerry-oci exec"):
                                 return runtime, int(pid), status
