@@ -214,6 +214,13 @@ class WarmControllerTest : public ControllerTest {
     spec.plugin = "p";
     return spec;
   }
+  // What the driver has prepared can be taken a moment later.
+  bool come_to_be_ready(std::uint32_t count) {
+    return eventually([&] {
+      const auto pools = controller_->warm_pools();
+      return !pools.empty() && pools.at(0).ready == count;
+    });
+  }
   void TearDown() override {
     ControllerTest::TearDown();
     EXPECT_THAT(microvms_.prepared(), IsEmpty());
@@ -225,7 +232,7 @@ class WarmControllerTest : public ControllerTest {
 TEST_F(WarmControllerTest, ACreationThatStartsBecomesOneOfThem) {
   install("1", R"({"mode":"warmed","size":2})");
   restart_daemon();  // it looks at once
-  ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 2; }));
+  ASSERT_TRUE(come_to_be_ready(2));
   const auto waiting = microvms_.prepared();
   const auto stays = submit(CreateCommand{of_plugin("stays"), false});
   ASSERT_TRUE(stays) << stays.error().message();
@@ -259,7 +266,7 @@ TEST_F(WarmControllerTest, WhatIsStartedAgainAndAgainHasASpare) {
   start("first");
   start("other", 256);
   start("second");
-  ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 1; }));
+  ASSERT_TRUE(come_to_be_ready(1));
   const auto waiting = microvms_.prepared().at(0);
   EXPECT_EQ(start("third"), waiting);
   ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 1; })) << "and another";
@@ -271,10 +278,9 @@ TEST_F(WarmControllerTest, OneThatCannotBeStoredIsGivenBack) {
   pool_last_ = "192.168.127.100";
   install("1", R"({"mode":"parked"})");
   restart_daemon();
-  ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 1; }));
-  const auto waiting = microvms_.prepared();
+  ASSERT_TRUE(come_to_be_ready(1));
   ASSERT_TRUE(run(of_plugin("one")));
-  ASSERT_TRUE(eventually([&] { return microvms_.prepared().size() == 1; }));
+  ASSERT_TRUE(come_to_be_ready(1));
   EXPECT_FALSE(run(of_plugin("two"))) << "there is no address left";
   EXPECT_EQ(controller_->warm_pools().at(0).ready, 1U) << "nothing was taken for what was refused";
   EXPECT_TRUE(controller_->settle(testing::kDeadline));
