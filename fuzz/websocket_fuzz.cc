@@ -106,7 +106,8 @@ class Heard {
     demand(payload.size() != 1);
     if (payload.size() < 2) return;
     const auto reason = number(payload.substr(0, 2));
-    demand(reason >= 1000 && reason < 5000 && reason != 1005 && reason != 1006);
+    // Above 4999 nothing is specified (RFC 6455 section 7.4.2); Beast says back what a client closes with.
+    demand(reason >= 1000 && reason != 1005 && reason != 1006);
   }
 
   bool in_message_ = false;
